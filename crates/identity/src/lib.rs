@@ -1,1 +1,26 @@
-//! (to be written)
+//! Who may do what: callers, keys, roles, scopes, model policies, the one `authorize`, and the directory's contract.
+//!
+//! Pure: no I/O, no clock, no chance. Time and random bytes are arguments. What keeps the facts is behind
+//! [`Directory`]; a store proves that it keeps them right by running `conformance` (feature `testing`).
+
+mod authorize;
+mod bootstrap;
+mod caller;
+#[cfg(feature = "testing")]
+pub mod conformance;
+pub mod directory;
+mod id;
+mod key;
+mod policy;
+mod role;
+mod scope;
+
+pub use authorize::{Action, Denied, Owner, Permit, Reach, Resource, authorize, reach};
+pub use bootstrap::{BootstrapToken, NotABootstrapToken};
+pub use caller::{Caller, KeyGrant, KeyRefusal, Standing};
+pub use directory::{Directory, DirectoryError};
+pub use id::{BadId, KeyId, TeamId, TenantId, UserId};
+pub use key::{KeyDigest, KeyText, NotAKey, PublicForm};
+pub use policy::{BadPattern, ModelPolicy, ModelRule};
+pub use role::{Role, UnknownRole};
+pub use scope::{Scope, Scopes, UnknownScope};

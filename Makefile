@@ -1,0 +1,37 @@
+# The menu. Every target does its own set-up; `make demo` and `make test` are all that a newcomer needs.
+.DEFAULT_GOAL := help
+.PHONY: help demo check test clients deny bench fuzz fmt openapi
+
+help:            ## This list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+
+demo:            ## Build, start the gateway with its simulator, and talk to a model
+	cargo run --quiet --package stonegate -- demo
+
+check:           ## Format, lints, structure, unit tests: the inner loop
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo xtask tidy
+	cargo test --workspace --quiet
+
+test: check deny clients  ## All tests, with all set-up: `check`, licences and bans, real clients
+	cargo bench --workspace --quiet --no-run
+
+clients:         ## The real Claude Code and the vendors' SDKs against the binary
+	cargo build --quiet --package stonegate
+	STONEGATE_BIN=$(CURDIR)/target/debug/stonegate bash tests/clients/run.sh
+
+deny:            ## Licences, sources and banned dependencies
+	bash xtask/deny.sh
+
+bench:           ## Ratios to a bare proxy in the same run; see docs/performance.md
+	bash bench/run.sh
+
+fuzz:            ## A minute of each fuzz target (needs cargo-fuzz and a nightly toolchain)
+	bash crates/protocol/fuzz/run.sh
+
+fmt:             ## Format everything
+	cargo fmt --all
+
+openapi:         ## Write openapi/admin.json from the code
+	cargo xtask openapi

@@ -1,0 +1,3 @@
+//! What all dialects have in common.
+
+pub mod usage;
