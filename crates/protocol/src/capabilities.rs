@@ -218,7 +218,10 @@ impl Default for Capabilities {
 }
 
 /// Deserialises a table and lays it over `defaults`, key by key.
-fn over<'de, D, V>(deserializer: D, mut defaults: BTreeMap<String, V>) -> Result<BTreeMap<String, V>, D::Error>
+fn over<'de, D, V>(
+    deserializer: D,
+    mut defaults: BTreeMap<String, V>,
+) -> Result<BTreeMap<String, V>, D::Error>
 where
     D: Deserializer<'de>,
     V: Deserialize<'de>,

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserializer;
 
 use super::{
-    BetaRule, CacheHourRule, Capabilities, EditRule, EffortRule, MemberRule, Refusal, ToolRule, UnknownBetas, over,
+    BetaRule, CacheHourRule, Capabilities, EditRule, EffortRule, MemberRule, Refusal, ToolRule, UnknownBetas,
+    over,
 };
 
 /// The version that every Claude model on InvokeModel understands.
@@ -122,9 +123,8 @@ fn betas() -> BTreeMap<String, BetaRule> {
 /// Members outside InvokeModel's list. What changes the meaning of the call is refused; what only labels, bills or
 /// diagnoses it on Anthropic's own platform is left out and reported.
 fn members() -> BTreeMap<String, MemberRule> {
-    let refuse = |reason: &str| {
-        MemberRule::Refuse(Refusal { reason: reason.to_owned(), ..Refusal::default() })
-    };
+    let refuse =
+        |reason: &str| MemberRule::Refuse(Refusal { reason: reason.to_owned(), ..Refusal::default() });
     let refuse_unless = |harmless: &[&str], reason: &str| {
         MemberRule::Refuse(Refusal {
             reason: reason.to_owned(),
@@ -140,18 +140,32 @@ fn members() -> BTreeMap<String, MemberRule> {
     let rules = [
         ("billing_policy", MemberRule::Strip),
         ("cache_control", MemberRule::Adapt),
-        ("compaction", refuse("is not available on Amazon Bedrock; use a `compact_20260112` edit of `context_management`")),
+        (
+            "compaction",
+            refuse(
+                "is not available on Amazon Bedrock; use a `compact_20260112` edit of `context_management`",
+            ),
+        ),
         ("container", refuse("is not available on Amazon Bedrock, which runs no code execution containers")),
         ("diagnostics", MemberRule::Strip),
         ("fallback_credit_token", MemberRule::Strip),
         ("fallbacks", refuse("is not available on Amazon Bedrock; retry with the other model instead")),
         (
             "inference_geo",
-            refuse_unless(&["global"], "cannot be chosen per request on Amazon Bedrock; choose an inference profile by the model's name"),
+            refuse_unless(
+                &["global"],
+                "cannot be chosen per request on Amazon Bedrock; choose an inference profile by the model's name",
+            ),
         ),
         ("mcp_servers", refuse("is not available on Amazon Bedrock; connect to MCP servers from the client")),
-        ("messages.*.output_config", MemberRule::StripUnlessBeta("mid-conversation-output-config-2026-07-01".to_owned())),
-        ("messages.*.clear_at", MemberRule::StripUnlessBeta("mid-conversation-system-clear-at-2026-08-21".to_owned())),
+        (
+            "messages.*.output_config",
+            MemberRule::StripUnlessBeta("mid-conversation-output-config-2026-07-01".to_owned()),
+        ),
+        (
+            "messages.*.clear_at",
+            MemberRule::StripUnlessBeta("mid-conversation-system-clear-at-2026-08-21".to_owned()),
+        ),
         ("speed", refuse_unless(&["standard"], "other than `standard` is not available on Amazon Bedrock")),
         ("tags", MemberRule::Strip),
         ("thread", thread),
