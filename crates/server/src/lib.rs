@@ -1,1 +1,3 @@
-//! (to be written)
+//! The HTTP application: the order of the steps of a call, concurrency, lifetimes.
+
+pub mod config;

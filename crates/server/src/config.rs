@@ -1,0 +1,87 @@
+//! Settings: a TOML file, then `STONEGATE_*` variables, then flags; the later wins.
+//!
+//! [`settings`] holds the one table of them. [`load`] reads all sources and gives either a [`Config`], in which every
+//! value is checked and typed, or every problem there is, each with its place and its fix.
+
+mod interpolate;
+mod kind;
+mod meta;
+mod places;
+mod problem;
+mod settings;
+mod source;
+mod values;
+
+use std::path::PathBuf;
+
+pub use meta::{Default, Meta, Setting};
+pub use problem::{Problem, Problems};
+pub use settings::{
+    Bedrock, Budget, Config, Durability, Log, LogFormat, ModelRule, Models, OnDisconnect, SETTINGS, Secret,
+    Server, Store, Stream, Unpriced,
+};
+pub use source::{Environment, FileText, Flag, Origin, Sources};
+pub use values::Shown;
+
+use values::Values;
+
+/// The settings, and where each came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Checked and typed.
+    pub config: Config,
+    /// Every setting in the order of the table, for `config show`.
+    pub shown: Vec<Shown>,
+}
+
+/// Reads the settings out of all their sources.
+///
+/// # Errors
+/// Every problem that there is, not the first one.
+pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    let mut values = Values::new(&sources.environment);
+    if let Some(file) = &sources.file {
+        values.add_file(file);
+    }
+    values.add_variables();
+    for flag in &sources.flags {
+        values.add_flag(flag);
+    }
+    let config = Config::read(&mut values);
+    if let Some(config) = &config {
+        values.problems.extend(problem_between(config, &values.shown));
+    }
+    match config {
+        Some(config) if values.problems.is_empty() => Ok(Loaded { config, shown: values.shown }),
+        Some(_) | None => Err(Problems(values.problems)),
+    }
+}
+
+impl Config {
+    /// The settings that a TOML text gives, with nothing from outside; for tests and embedding.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn from_toml(text: &str) -> Result<Self, Problems> {
+        let file = FileText { path: PathBuf::from("settings.toml"), text: text.to_owned() };
+        let environment = Environment::from_iter([("HOME", "/nonexistent")]);
+        let sources = Sources { file: Some(file), environment, flags: Vec::new() };
+        load(&sources).map(|loaded| loaded.config)
+    }
+}
+
+/// What is wrong with settings that are each right.
+fn problem_between(config: &Config, shown: &[Shown]) -> Option<Problem> {
+    let (set, unset) = match (&config.server.tls_cert, &config.server.tls_key) {
+        (Some(_), None) => ("server.tls_cert", "server.tls_key"),
+        (None, Some(_)) => ("server.tls_key", "server.tls_cert"),
+        (Some(_), Some(_)) | (None, None) => return None,
+    };
+    let origin = shown.iter().find(|shown| shown.name == set)?.origin.clone();
+    Some(Problem {
+        setting: Some(set.to_owned()),
+        origin,
+        wrong: format!("is set and `{unset}` is not"),
+        fix: format!("set `{unset}` too for TLS, or neither for plain HTTP"),
+    })
+}

@@ -1,0 +1,249 @@
+//! Every setting, once: its name, type, default and meaning. The typed [`Config`], the names of variables, `config
+//! show` and the reference in `docs/configuration.md` all follow from this page.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::kind::{
+    Address, Bytes, Choice, Count, File, Kind, LogFilter, MaybeCount, MaybeFile, MaybeText, MaybeUrl, Millis,
+    Pairs, Password, Rules, Seconds, Switch, Tokens, Url, Words,
+};
+use super::meta::{Setting, derived, given, unset};
+use super::values::Values;
+
+/// Makes, of one list: a struct for each section, [`Config`] over them, [`SETTINGS`], and the reading of it all.
+macro_rules! settings {
+    ($(
+        $(#[doc = $section_doc:literal])+
+        $section:ident: $Section:ident {
+            $( $(#[doc = $doc:literal])+ $field:ident = $name:literal, $kind:ty => $value:ty, $meta:expr; )+
+        }
+    )+) => {
+        /// The settings in force, checked and typed. Made by [`load`](super::load).
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            $( $(#[doc = $section_doc])+ pub $section: $Section, )+
+        }
+
+        $(
+            $(#[doc = $section_doc])+
+            #[derive(Debug, Clone)]
+            pub struct $Section {
+                $( $(#[doc = $doc])+ pub $field: $value, )+
+            }
+
+            impl $Section {
+                fn read(values: &mut Values<'_>) -> Option<Self> {
+                    $( let $field: Option<$value> = values.take::<$kind>($name); )+
+                    Some($Section { $( $field: $field?, )+ })
+                }
+            }
+        )+
+
+        impl Config {
+            /// Reads every setting, so that all problems are found in one go; `None` when there was one.
+            pub(super) fn read(values: &mut Values<'_>) -> Option<Self> {
+                $( let $section = $Section::read(values); )+
+                Some(Config { $( $section: $section?, )+ })
+            }
+        }
+
+        /// The table of all settings, in the order of the reference.
+        pub static SETTINGS: &[Setting] = &[
+            $( $( Setting {
+                name: $name,
+                doc: concat!($($doc,)+),
+                shape: <$kind as Kind>::SHAPE,
+                meta: $meta,
+            }, )+ )+
+        ];
+    };
+}
+
+settings! {
+    /// How the gateway listens and stops.
+    server: Server {
+        /// Address and port to listen on; port 0 takes a free one.
+        listen = "server.listen", Address => SocketAddr, given("127.0.0.1:8080").flag("--listen");
+        /// Directory for the store and everything else that has to last.
+        data_dir = "server.data_dir", File => PathBuf, derived("$XDG_DATA_HOME/stonegate", super::places::data_dir).flag("--data-dir");
+        /// How long open answers may go on after the order to stop; new calls get 503 meanwhile.
+        drain = "server.drain_seconds", Seconds => Duration, given("30");
+        /// PEM file with the certificate chain; with `server.tls_key`, the gateway speaks TLS.
+        tls_cert = "server.tls_cert", MaybeFile => Option<PathBuf>, unset();
+        /// PEM file with the private key of `server.tls_cert`.
+        tls_key = "server.tls_key", MaybeFile => Option<PathBuf>, unset();
+        /// Largest request body; the default is Bedrock's own limit.
+        max_body_bytes = "server.max_body_bytes", Bytes => usize, given("25000000");
+        /// How long a client may take to send a request's headers; also how long an idle connection is kept.
+        header_timeout = "server.header_timeout_seconds", Seconds => Duration, given("120");
+        /// Threads that serve calls; unset is one per core.
+        workers = "server.workers", MaybeCount => Option<usize>, unset();
+    }
+
+    /// What is logged, and how.
+    log: Log {
+        /// `json`, `text`, or `auto`: text on a terminal, JSON elsewhere.
+        format = "log.format", Choice<LogFormat> => LogFormat, given("auto");
+        /// Least level that is logged (`error`, `warn`, `info`, `debug`, `trace`), also by module: `info,stonegate_server=debug`.
+        level = "log.level", LogFilter => String, given("info");
+    }
+
+    /// Where budgets, keys and usage are kept.
+    store: Store {
+        /// Address of the store, `sqlite:PATH`.
+        url = "store.url", Url => String, derived("sqlite:DATA_DIR/stonegate.db", super::places::store_url);
+        /// What a committed usage record survives: `power` waits for the disk, `process` for the operating system.
+        durability = "store.durability", Choice<Durability> => Durability, given("power");
+    }
+
+    /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.
+    bedrock: Bedrock {
+        /// AWS region, such as `eu-west-1`.
+        region = "bedrock.region", MaybeText => Option<String>, unset().aws(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
+        /// Base URL in place of AWS's own, such as a VPC endpoint or a simulator.
+        endpoint_url = "bedrock.endpoint_url", MaybeUrl => Option<String>, unset().aws(&["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]);
+        /// Use the FIPS 140 endpoints.
+        use_fips = "bedrock.use_fips", Switch => bool, given("false").aws(&["AWS_USE_FIPS_ENDPOINT"]);
+        /// Use the endpoints that speak IPv6 as well as IPv4.
+        use_dualstack = "bedrock.use_dualstack", Switch => bool, given("false").aws(&["AWS_USE_DUALSTACK_ENDPOINT"]);
+        /// Bedrock API key, sent in place of signed requests.
+        bearer_token = "bedrock.bearer_token", Password => Option<Secret>, unset().aws(&["AWS_BEARER_TOKEN_BEDROCK"]).secret();
+        /// Profile of the shared AWS configuration files.
+        profile = "bedrock.profile", MaybeText => Option<String>, unset().aws(&["AWS_PROFILE"]);
+        /// Inference profiles to prefer, best first, such as `["eu", "global"]`; empty follows the region.
+        geography = "bedrock.geography", Words => Vec<String>, given("");
+        /// How long to wait for a connection.
+        connect_timeout = "bedrock.connect_timeout_ms", Millis => Duration, given("3000");
+        /// How long to wait for the first byte of an answer; long prompts think before they speak.
+        first_byte_timeout = "bedrock.first_byte_timeout_seconds", Seconds => Duration, given("600");
+        /// How long an answer that has begun may be silent.
+        idle_timeout = "bedrock.idle_timeout_seconds", Seconds => Duration, given("300");
+        /// Times a call is tried in all before its failure goes to the client; 1 never tries again.
+        max_attempts = "bedrock.max_attempts", Count => u32, given("4");
+        /// Time within which a call may be tried again, pauses included.
+        retry_budget = "bedrock.retry_budget_seconds", Seconds => Duration, given("20");
+    }
+
+    /// How answers are streamed.
+    stream: Stream {
+        /// Silence of the model after which the client gets a `ping`.
+        ping = "stream.ping_seconds", Seconds => Duration, given("15");
+        /// When a client goes away: `drain` reads the answer to its end, so that it is accounted as AWS bills it; `cancel` breaks it off.
+        on_disconnect = "stream.on_disconnect", Choice<OnDisconnect> => OnDisconnect, given("drain");
+        /// How long an abandoned answer is read on.
+        drain_max = "stream.drain_max_seconds", Seconds => Duration, given("300");
+        /// How many abandoned answers are read on at a time; more are broken off.
+        drain_max_calls = "stream.drain_max_calls", Count => u32, given("256");
+    }
+
+    /// How budgets are applied.
+    budget: Budget {
+        /// Least `max_tokens` to which a call may be lowered so that it fits a budget; below it the call is refused. 0 always refuses.
+        fit_floor_tokens = "budget.fit_floor_tokens", Tokens => u64, given("256");
+        /// A model without a price, for an account with a USD budget: `refuse`, or charge it at the `dearest` known price.
+        unpriced = "budget.unpriced", Choice<Unpriced> => Unpriced, given("refuse");
+    }
+
+    /// Which models there are and what else they are called.
+    models: Models {
+        /// TOML file with models and prices that are added to the built-in catalog or take its place.
+        catalog_file = "models.catalog_file", MaybeFile => Option<PathBuf>, unset();
+        /// Other names for models, such as `{ fast = "claude-haiku-5-5" }`.
+        aliases = "models.aliases", Pairs => BTreeMap<String, String>, given("");
+        /// Patterns (`*` stands for anything) for names that clients ask for, first match wins, such as `[{ match = "*-haiku-*", model = "claude-haiku-5-5" }]`.
+        rules = "models.rules", Rules => Vec<ModelRule>, given("");
+    }
+}
+
+/// One entry of `models.rules`: names that match the pattern mean the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRule {
+    /// Pattern over the name that the client asked for; `*` stands for any run of characters.
+    pub pattern: String,
+    /// The model, by any name that the catalog knows.
+    pub model: String,
+}
+
+/// A text that is never shown: neither by `Debug` nor by `config show`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Secret(text)
+    }
+
+    /// The text itself, for the one who needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+/// Makes an enum that is written as one of a few words.
+macro_rules! words {
+    ($(#[doc = $doc:literal])+ $Name:ident { $( $(#[doc = $variant_doc:literal])+ $Variant:ident = $word:literal, )+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $Name {
+            $( $(#[doc = $variant_doc])+ $Variant, )+
+        }
+
+        impl super::kind::OneOf for $Name {
+            const WORDS: &'static [(&'static str, Self)] = &[$( ($word, $Name::$Variant), )+];
+            const SHAPE: &'static str = words!(@shape $($word)+);
+        }
+    };
+    (@shape $first:literal $($word:literal)*) => { concat!("`", $first, "`" $(, ", `", $word, "`")*) };
+}
+
+words! {
+    /// How log lines are written.
+    LogFormat {
+        /// Text on a terminal, JSON elsewhere.
+        Auto = "auto",
+        /// One JSON object a line.
+        Json = "json",
+        /// For people.
+        Text = "text",
+    }
+}
+
+words! {
+    /// What a committed usage record survives.
+    Durability {
+        /// Loss of power: commits wait for the disk.
+        Power = "power",
+        /// The end of the process, by `kill -9` too: commits wait for the operating system only.
+        Process = "process",
+    }
+}
+
+words! {
+    /// What becomes of an answer whose client went away.
+    OnDisconnect {
+        /// It is read to its end, within bounds, and accounted by the upstream's own usage.
+        Drain = "drain",
+        /// It is broken off, and accounted by an upper estimate of what was seen.
+        Cancel = "cancel",
+    }
+}
+
+words! {
+    /// What a model without a price means for an account with a USD budget.
+    Unpriced {
+        /// The call is refused.
+        Refuse = "refuse",
+        /// The call is charged at the dearest price that is known.
+        Dearest = "dearest",
+    }
+}
