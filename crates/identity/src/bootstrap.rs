@@ -15,7 +15,9 @@ pub struct BootstrapToken(String);
 
 /// A text that is no bootstrap token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a bootstrap token: it starts with `stone-bootstrap-` and is printed when the server first starts")]
+#[error(
+    "not a bootstrap token: it starts with `stone-bootstrap-` and is printed when the server first starts"
+)]
 pub struct NotABootstrapToken;
 
 impl BootstrapToken {

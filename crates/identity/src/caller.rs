@@ -121,15 +121,16 @@ mod tests {
             scopes: Scopes::for_calls(),
             models: ModelPolicy::everything(),
         });
-        let check = |expires: Option<i64>, retires: Option<i64>, standing, expected: Result<(), KeyRefusal>| {
-            let grant = KeyGrant {
-                caller: Arc::clone(&caller),
-                expires_at: expires.map(at),
-                retires_at: retires.map(at),
-                standing,
+        let check =
+            |expires: Option<i64>, retires: Option<i64>, standing, expected: Result<(), KeyRefusal>| {
+                let grant = KeyGrant {
+                    caller: Arc::clone(&caller),
+                    expires_at: expires.map(at),
+                    retires_at: retires.map(at),
+                    standing,
+                };
+                assert_eq!(grant.admit(at(100)).map(drop), expected, "{grant:?}");
             };
-            assert_eq!(grant.admit(at(100)).map(drop), expected, "{grant:?}");
-        };
         check(None, None, Standing::Good, Ok(()));
         check(Some(101), Some(101), Standing::Good, Ok(()));
         check(Some(100), None, Standing::Good, Err(KeyRefusal::Expired(at(100))));

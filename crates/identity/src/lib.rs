@@ -6,8 +6,7 @@
 mod authorize;
 mod bootstrap;
 mod caller;
-#[cfg(feature = "testing")]
-pub mod conformance;
+
 pub mod directory;
 mod id;
 mod key;

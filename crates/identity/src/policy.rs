@@ -14,7 +14,9 @@ pub struct ModelRule {
 
 /// A text that cannot be a pattern over model ids.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pattern}` is no pattern over model ids: 1 to 200 visible ASCII characters, `*` for any run of them")]
+#[error(
+    "`{pattern}` is no pattern over model ids: 1 to 200 visible ASCII characters, `*` for any run of them"
+)]
 pub struct BadPattern {
     /// What was written.
     pub pattern: String,

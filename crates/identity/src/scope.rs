@@ -183,10 +183,15 @@ mod tests {
         for scopes in [Scopes::none(), Scopes::for_calls(), Scopes::all()] {
             assert_eq!(scopes.to_string().parse(), Ok(scopes));
         }
-        assert_eq!("messages:send,usage:read".parse::<Scopes>().unwrap().to_string(), "messages:send usage:read");
+        assert_eq!(
+            "messages:send,usage:read".parse::<Scopes>().unwrap().to_string(),
+            "messages:send usage:read"
+        );
         assert_eq!("all".parse(), Ok(Scopes::all()));
         let error = "messages:send everything".parse::<Scopes>().unwrap_err();
-        assert!(error.to_string().starts_with("unknown scope `everything`: scopes are messages:send chat:send"));
+        assert!(
+            error.to_string().starts_with("unknown scope `everything`: scopes are messages:send chat:send")
+        );
     }
 
     #[test]

@@ -1,0 +1,388 @@
+//! What an installation knows of tenants, users and keys, as questions to whoever keeps it.
+//!
+//! Every act is written down with its doer in the same transaction ([`Act`]). Nothing is ever deleted: keys are revoked,
+//! users and tenants disabled, so that usage and audit keep their names.
+//!
+//! Every change of who may come in raises the directory's version; a replica that asks [`Directory::changes_since`] a few
+//! times a second therefore learns of a revocation at once.
+
+use std::{fmt, future::Future, pin::Pin};
+
+use jiff::Timestamp;
+
+use crate::{
+    authorize::Reach,
+    caller::KeyGrant,
+    id::{KeyId, TenantId, UserId},
+    key::{KeyDigest, PublicForm},
+    policy::ModelRule,
+    role::Role,
+    scope::Scopes,
+};
+
+/// The answer to come of one question.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DirectoryError>> + Send + 'a>>;
+
+/// The keeper of identities.
+pub trait Directory: Send + Sync + 'static {
+    /// Every grant that may still hold at `now`, and the version that this is the state of.
+    fn all_grants(&self, now: Timestamp) -> Answer<'_, Snapshot>;
+
+    /// What has changed since that version.
+    fn changes_since(&self, version: u64) -> Answer<'_, Changes>;
+
+    /// The grant behind one key text, whatever its standing.
+    fn grant_by_digest(&self, digest: KeyDigest) -> Answer<'_, Option<KeyGrant>>;
+
+    /// Makes a tenant.
+    fn create_tenant<'a>(&'a self, new: NewTenant, act: &'a Act) -> Answer<'a, Tenant>;
+    /// One tenant.
+    fn find_tenant<'a>(&'a self, id: &'a TenantId) -> Answer<'a, Option<Tenant>>;
+    /// Tenants in the order of their ids.
+    fn list_tenants<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Tenant>>;
+    /// Changes a tenant.
+    fn update_tenant<'a>(&'a self, id: &'a TenantId, edit: TenantEdit, act: &'a Act) -> Answer<'a, Tenant>;
+
+    /// Makes a user.
+    fn create_user<'a>(&'a self, new: NewUser, act: &'a Act) -> Answer<'a, User>;
+    /// One user.
+    fn find_user<'a>(&'a self, id: &'a UserId) -> Answer<'a, Option<User>>;
+    /// The user of that name in a tenant.
+    fn find_user_by_name<'a>(&'a self, tenant: &'a TenantId, name: &'a str) -> Answer<'a, Option<User>>;
+    /// Users in the order in which they were made.
+    fn list_users<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<User>>;
+    /// Changes a user.
+    fn update_user<'a>(&'a self, id: &'a UserId, edit: UserEdit, act: &'a Act) -> Answer<'a, User>;
+
+    /// Stores a new key. The key itself is known to its maker alone.
+    fn create_key<'a>(&'a self, new: NewKey, act: &'a Act) -> Answer<'a, Key>;
+    /// One key.
+    fn find_key<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<Key>>;
+    /// Keys in the order in which they were made.
+    fn list_keys<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Key>>;
+    /// Ends a key for good, with all its texts. Revoking twice is no error and keeps the first time.
+    fn revoke_key<'a>(&'a self, id: &'a KeyId, act: &'a Act) -> Answer<'a, Key>;
+    /// Gives a key a new text; the ones it has now end at `rotation.old_until`, or sooner if they already had an end.
+    fn rotate_key<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key>;
+
+    /// Stores a bootstrap token, unless the installation has an administrator already. Says whether it did.
+    fn offer_bootstrap<'a>(
+        &'a self,
+        digest: KeyDigest,
+        expires_at: Timestamp,
+        act: &'a Act,
+    ) -> Answer<'a, bool>;
+    /// Makes the first administrator and their key, and uses up every bootstrap token, all or nothing.
+    /// [`DirectoryError::NotFound`] when the token is unknown, used or too old.
+    fn redeem_bootstrap<'a>(
+        &'a self,
+        digest: KeyDigest,
+        admin: NewUser,
+        key: NewKey,
+        act: &'a Act,
+    ) -> Answer<'a, Key>;
+
+    /// What was done, latest first; the page's cursor is the number of an entry.
+    fn list_audit<'a>(&'a self, page: &'a PageRequest) -> Answer<'a, Page<AuditEntry>>;
+}
+
+/// Why the directory did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// There is no such thing.
+    #[error("there is no {kind} `{name}`")]
+    NotFound {
+        /// `tenant`, `user`, `key` or `bootstrap token`.
+        kind: &'static str,
+        /// What was asked for. Never a secret.
+        name: String,
+    },
+    /// There is one already, or it is past changing.
+    #[error("{message}")]
+    Conflict {
+        /// The request's member that collides.
+        field: &'static str,
+        /// What is wrong and what to do about it.
+        message: String,
+    },
+    /// The store did not answer, or answered nonsense. For the operator.
+    #[error("the directory is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Who does something, when, and in which request: what the audit log keeps of every change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+}
+
+/// Who does something to the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A user, by the admin API.
+    User(UserId),
+    /// Whoever has the store's file in hand, by the command line.
+    Operator,
+    /// Whoever had the bootstrap token.
+    Bootstrap,
+    /// The server itself.
+    Server,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(out, "user:{id}"),
+            Self::Operator => out.write_str("operator"),
+            Self::Bootstrap => out.write_str("bootstrap"),
+            Self::Server => out.write_str("server"),
+        }
+    }
+}
+
+/// Grants and the version that they are the state of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The directory's version.
+    pub version: u64,
+    /// Grants by the digest of their key text.
+    pub grants: Vec<(KeyDigest, KeyGrant)>,
+}
+
+/// What happened since a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// Nothing.
+    None,
+    /// These grants are new or different now, revoked ones among them.
+    Grants(Snapshot),
+    /// The directory is older than the asker's version (a backup was put back): load everything again.
+    StartOver,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// Models that its users may use.
+    pub models: ModelRule,
+    /// Since when its users are locked out.
+    pub disabled_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A tenant to make.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// Models that its users may use.
+    pub models: ModelRule,
+}
+
+/// What to change of a tenant; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct TenantEdit {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// Models that its users may use.
+    pub models: Option<ModelRule>,
+    /// Whether its users are locked out.
+    pub disabled: Option<bool>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The user's id.
+    pub id: UserId,
+    /// The tenant that the user belongs to.
+    pub tenant: TenantId,
+    /// A name, the only one of its kind in the tenant.
+    pub name: String,
+    /// An address.
+    pub email: Option<String>,
+    /// What the user is.
+    pub role: Role,
+    /// Models that the user may use.
+    pub models: ModelRule,
+    /// Since when the user is locked out.
+    pub disabled_at: Option<Timestamp>,
+    /// When the user was made.
+    pub created_at: Timestamp,
+}
+
+/// A user to make.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The user's id.
+    pub id: UserId,
+    /// The tenant that the user belongs to.
+    pub tenant: TenantId,
+    /// A name, the only one of its kind in the tenant.
+    pub name: String,
+    /// An address.
+    pub email: Option<String>,
+    /// What the user is.
+    pub role: Role,
+    /// Models that the user may use.
+    pub models: ModelRule,
+}
+
+/// What to change of a user; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct UserEdit {
+    /// The user's name.
+    pub name: Option<String>,
+    /// The user's address.
+    pub email: Option<String>,
+    /// What the user is. Keys lose at once what the new role may not hold.
+    pub role: Option<Role>,
+    /// Models that the user may use.
+    pub models: Option<ModelRule>,
+    /// Whether the user is locked out.
+    pub disabled: Option<bool>,
+}
+
+/// A key, without its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The key's id, the same over all rotations.
+    pub id: KeyId,
+    /// Whose tenant.
+    pub tenant: TenantId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The owner's name.
+    pub user_name: String,
+    /// The owner's role.
+    pub user_role: Role,
+    /// The key's name.
+    pub name: String,
+    /// What may be shown of its newest text.
+    pub public_form: PublicForm,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// Models that it may be used for.
+    pub models: ModelRule,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it got its newest text.
+    pub rotated_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A key to store.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The key's name.
+    pub name: String,
+    /// What it is found by.
+    pub digest: KeyDigest,
+    /// What may be shown of it.
+    pub public_form: PublicForm,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// Models that it may be used for.
+    pub models: ModelRule,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A new text for a key.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// What the key is found by from now on.
+    pub digest: KeyDigest,
+    /// What may be shown of it.
+    pub public_form: PublicForm,
+    /// Until when the old text works beside it.
+    pub old_until: Timestamp,
+}
+
+/// Which ones to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// How far the asker sees.
+    pub reach: Reach,
+    /// Only this tenant's.
+    pub tenant: Option<TenantId>,
+    /// Only this user's.
+    pub user: Option<UserId>,
+    /// Only those with this name.
+    pub name: Option<String>,
+    /// Only those that are neither revoked, expired nor disabled at this time.
+    pub in_force_at: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whatever is in reach.
+    #[must_use]
+    pub fn within(reach: Reach) -> Self {
+        Self { reach, tenant: None, user: None, name: None, in_force_at: None }
+    }
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// What comes after this one: `next` of the page before.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl PageRequest {
+    /// The most that one page holds.
+    pub const MOST: u32 = 1_000;
+
+    /// The first page, as long as may be.
+    #[must_use]
+    pub fn first() -> Self {
+        Self { after: None, limit: Self::MOST }
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The things.
+    pub items: Vec<T>,
+    /// Where the next part starts, when there is more.
+    pub next: Option<String>,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number; later ones are larger.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who, e.g. `user:usr_…` or `operator`.
+    pub actor: String,
+    /// What, e.g. `key.revoke`.
+    pub action: String,
+    /// To what, e.g. `key:key_…`.
+    pub subject: String,
+    /// In which request.
+    pub request_id: Option<String>,
+}
