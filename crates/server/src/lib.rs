@@ -1,3 +1,4 @@
 //! The HTTP application: the order of the steps of a call, concurrency, lifetimes.
 
 pub mod config;
+pub mod listen;
