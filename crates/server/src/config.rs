@@ -8,14 +8,18 @@ mod kind;
 mod meta;
 mod places;
 mod problem;
+mod reference;
 mod settings;
 mod source;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::path::PathBuf;
 
 pub use meta::{Default, Meta, Setting};
 pub use problem::{Problem, Problems};
+pub use reference::reference;
 pub use settings::{
     Bedrock, Budget, Config, Durability, Log, LogFormat, ModelRule, Models, OnDisconnect, SETTINGS, Secret,
     Server, Store, Stream, Unpriced,

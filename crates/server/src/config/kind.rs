@@ -120,7 +120,7 @@ kinds! {
         Written::Integer(_) | Written::List(_) | Written::Table(_) | Written::Other(_) => None,
     };
     /// A level, or levels by module.
-    LogFilter: String = "a level, or levels by module such as `info,stonegate_server=debug`", |written, _| {
+    LogFilter: String = "`error`, `warn`, `info`, `debug` or `trace`, also by module: `info,stonegate_server=debug`", |written, _| {
         let text = text(written)?;
         text.parse::<tracing_subscriber::filter::Targets>().ok()?;
         // `Targets` takes a bare word that is no level for the name of a module: a slip would silence the log.

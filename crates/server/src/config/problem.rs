@@ -49,15 +49,21 @@ impl std::error::Error for Problems {}
 pub(super) fn nearest<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let asked = asked.to_lowercase();
     known
-        .map(|name| {
-            let whole = strsim::normalized_damerau_levenshtein(&asked, &name.to_lowercase());
-            let last = |text: &str| text.rsplit(['.', '_']).next().unwrap_or_default().to_owned();
-            // The right name in the wrong section is nearer than its letters say.
-            let tail = |text: &str| text.split_once('.').map_or(text.to_owned(), |(_, tail)| tail.to_owned());
-            let same_tail = tail(&asked) == tail(name) && !last(name).is_empty();
-            (if same_tail { whole.max(0.9) } else { whole }, name)
-        })
+        .map(|name| (likeness(&asked, &name.to_lowercase()), name))
         .filter(|(likeness, _)| *likeness >= 0.6)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, name)| name)
+}
+
+/// 1 for the same name, 0 for nothing in common.
+fn likeness(asked: &str, name: &str) -> f64 {
+    fn last(name: &str) -> &str {
+        name.split_once('.').map_or(name, |(_, last)| last)
+    }
+    // The right name in the wrong section, or without its unit, is nearer than its letters say.
+    if last(asked) == last(name) || name.starts_with(&format!("{asked}_")) {
+        0.95
+    } else {
+        strsim::normalized_damerau_levenshtein(asked, name)
+    }
 }

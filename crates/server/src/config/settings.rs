@@ -85,9 +85,9 @@ settings! {
 
     /// What is logged, and how.
     log: Log {
-        /// `json`, `text`, or `auto`: text on a terminal, JSON elsewhere.
+        /// How a line is written; `auto` is text on a terminal and JSON elsewhere.
         format = "log.format", Choice<LogFormat> => LogFormat, given("auto");
-        /// Least level that is logged (`error`, `warn`, `info`, `debug`, `trace`), also by module: `info,stonegate_server=debug`.
+        /// Least level that is logged.
         level = "log.level", LogFilter => String, given("info");
     }
 
@@ -203,7 +203,7 @@ macro_rules! words {
             const SHAPE: &'static str = words!(@shape $($word)+);
         }
     };
-    (@shape $first:literal $($word:literal)*) => { concat!("`", $first, "`" $(, ", `", $word, "`")*) };
+    (@shape $first:literal $($word:literal)*) => { concat!("one of `", $first, "`" $(, ", `", $word, "`")*) };
 }
 
 words! {

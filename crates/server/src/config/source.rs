@@ -170,7 +170,7 @@ pub(super) fn parse_file(file: &FileText, problems: &mut Vec<Problem>) -> Vec<(S
             setting: None,
             origin,
             wrong: format!("the file is not TOML: {}", error.message()),
-            fix: "mend the syntax; https://toml.io shows it".to_owned(),
+            fix: "mend the syntax, such as quotes around text; https://toml.io shows it".to_owned(),
         });
     }
     let mut entries = Vec::new();
