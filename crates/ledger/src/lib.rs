@@ -1,1 +1,46 @@
-//! (to be written)
+//! Every fact about money: what a call may cost, who pays, what is left, and what was spent.
+//!
+//! The crate is pure. Time is an argument, nothing here does I/O, and no floating point touches money. A [`Book`]
+//! decides in memory, within what it holds on lease; a [`LedgerStore`] keeps the truth. The two speak in plain values,
+//! [`SyncRequest`] and [`SyncReply`], so that the whole protocol runs in a test without a network.
+//! `docs/ledger.md` tells why it is safe.
+#![cfg_attr(
+    not(test),
+    warn(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
+mod account;
+mod book;
+mod budget;
+mod call;
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod journal;
+mod lease;
+mod memory;
+mod money;
+mod quote;
+mod report;
+mod reservation;
+mod store;
+mod sync;
+mod text;
+mod window;
+
+pub use account::{AccountId, AccountKind, AccountPath};
+pub use book::{Book, BookOptions, Ticket};
+pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode};
+pub use call::{CallId, ReplicaId};
+pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord};
+pub use lease::{Counter, CounterState, LeaseMove, LeaseState};
+pub use memory::MemoryStore;
+pub use money::{Nanodollars, Picodollars};
+pub use quote::Quote;
+pub use report::{
+    BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageBy, UsageFilter, UsageQuery, UsageSum,
+};
+pub use reservation::{Reservation, Seen, Shortfall};
+pub use store::{Adopted, Adoption, Answer, LedgerStore, StoreError, Unrecorded};
+pub use sync::{BudgetChange, SyncReply, SyncRequest};
+pub use text::UnknownText;
+pub use window::{Period, Window, WindowKey};

@@ -1,0 +1,301 @@
+//! The book of one replica: it decides what each call may spend, in memory and within what is on lease.
+//!
+//! A [`Book`] never does I/O. Whoever keeps it carries [`Book::plan_sync`]'s requests to the store and the answers to
+//! [`Book::apply_sync`], one at a time. The same request is planned again until it is answered, so a lost answer costs
+//! nothing but time.
+
+mod calls;
+mod holdings;
+mod line;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+pub(crate) use self::calls::OpenCall;
+use self::{
+    calls::Calls,
+    holdings::{Holdings, Settling},
+};
+use crate::{
+    account::AccountPath,
+    call::ReplicaId,
+    journal::{Draft, Opened, Settlement, Tokens},
+    quote::Quote,
+    reservation::{Reservation, Shortfall},
+    sync::{SyncReply, SyncRequest},
+};
+
+/// Reserves and settles, and says what the store should hear. A clone is another handle on the same book.
+#[derive(Clone)]
+pub struct Book(Arc<Shared>);
+
+/// How a book behaves in time.
+#[derive(Clone)]
+pub struct BookOptions {
+    /// The longest that the store is not asked for news of budgets.
+    pub poll: SignedDuration,
+    /// How long credit stays on lease that no call takes. The less, the less counts as spent after a crash; the more,
+    /// the more seldom a call has to wait for the store.
+    pub linger: SignedDuration,
+    /// How long the store's word that nothing is left is believed.
+    pub recheck: SignedDuration,
+    /// How long a call is under way before the store is told of it.
+    pub open_grace: SignedDuration,
+    /// Is told, on the thread that brought it, when there is something to sync where there was nothing.
+    pub on_work: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Default for BookOptions {
+    fn default() -> Self {
+        Self {
+            poll: SignedDuration::from_millis(250),
+            linger: SignedDuration::from_secs(30),
+            recheck: SignedDuration::from_secs(1),
+            open_grace: SignedDuration::from_millis(20),
+            on_work: None,
+        }
+    }
+}
+
+impl fmt::Debug for BookOptions {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { poll, linger, recheck, open_grace, on_work: _ } = self;
+        out.debug_struct("BookOptions")
+            .field("poll", poll)
+            .field("linger", linger)
+            .field("recheck", recheck)
+            .field("open_grace", open_grace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A settled call's place in the order of settlements. It is durable once [`Book::durable`] has come that far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+struct Shared {
+    replica: ReplicaId,
+    options: BookOptions,
+    state: Mutex<State>,
+    has_work: AtomicBool,
+    durable: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    holdings: Holdings,
+    calls: Calls,
+    is_ready: bool,
+    last_ticket: u64,
+    /// The number of the last request that the store has answered.
+    sequence: u64,
+    in_flight: Option<InFlight>,
+    answered_at: Option<Timestamp>,
+}
+
+struct InFlight {
+    request: Arc<SyncRequest>,
+    up_to: Ticket,
+}
+
+impl Book {
+    /// A book that knows no budget yet, and therefore grants nothing until the first answer.
+    pub fn new(replica: ReplicaId, options: BookOptions) -> Self {
+        let state = Mutex::new(State::default());
+        let (has_work, durable) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self(Arc::new(Shared { replica, options, state, has_work, durable }))
+    }
+
+    /// Who keeps this book.
+    pub fn replica(&self) -> &ReplicaId {
+        &self.0.replica
+    }
+
+    /// Whether budgets were read at least once. Until then nothing is granted: unknown budgets are no credit, not
+    /// endless credit.
+    pub fn is_ready(&self) -> bool {
+        self.state().is_ready
+    }
+
+    /// Holds a quote against every budget on the path, all or none. The output ceiling may come out lower than asked
+    /// for ([`Reservation::output_tokens`]) when that is what the budgets pay for.
+    ///
+    /// # Errors
+    /// The budget that is shortest, and whether a sync may bring more. If it may, await one and try again: what the
+    /// call lacks has been noted, and the next request asks for it.
+    pub fn reserve(
+        &self,
+        path: &AccountPath,
+        quote: Quote,
+        draft: Draft,
+        now: Timestamp,
+    ) -> Result<Reservation, Shortfall> {
+        let mut state = self.state();
+        if !state.is_ready {
+            return Err(Shortfall::not_ready());
+        }
+        let options = &self.0.options;
+        let granted = state.holdings.reserve(path, &draft.model_served, &quote, now, options);
+        let grant = match granted {
+            Ok(grant) => grant,
+            Err(shortfall) => {
+                drop(state);
+                if shortfall.may_improve {
+                    self.announce_work();
+                }
+                return Err(shortfall);
+            }
+        };
+        let tokens = Tokens { input: quote.input_tokens, output: grant.output_tokens, ..Tokens::default() };
+        let call = Arc::new(OpenCall {
+            draft,
+            path: path.clone(),
+            holds: grant.holds,
+            reserved: (quote.upper_bound(grant.output_tokens), tokens),
+            began: now,
+            known: state.holdings.version,
+        });
+        state.calls.open(call.clone());
+        drop(state);
+        Ok(Reservation::new(self.clone(), call, quote, grant.output_tokens))
+    }
+
+    /// Ends a call: frees what it held, charges what it took.
+    pub(crate) fn settle(&self, call: Arc<OpenCall>, settlement: Settlement) -> Ticket {
+        let mut state = self.state();
+        let State { holdings, calls, last_ticket, .. } = &mut *state;
+        let counters = holdings.settle(&Settling {
+            path: &call.path,
+            model: &call.draft.model_served,
+            holds: &call.holds,
+            began: call.began,
+            known: call.known,
+            cost: settlement.cost,
+            tokens: &settlement.tokens,
+        });
+        calls.close(call.draft.call);
+        let OpenCall { draft, path, .. } = Arc::unwrap_or_clone(call);
+        calls.records.push(draft.finish(path, settlement, counters));
+        *last_ticket = last_ticket.saturating_add(1);
+        let ticket = Ticket(*last_ticket);
+        drop(state);
+        self.announce_work();
+        ticket
+    }
+
+    /// The last settlement that is durable, and with it all before.
+    pub fn durable(&self) -> Ticket {
+        Ticket(self.0.durable.load(Ordering::Acquire))
+    }
+
+    /// How many calls are under way.
+    pub fn in_flight(&self) -> usize {
+        self.state().calls.in_flight()
+    }
+
+    /// Whether something waits to be synced: cheap enough to ask at any time. It says nothing of a poll that is due
+    /// or a request that awaits its answer.
+    pub fn has_work(&self) -> bool {
+        self.0.has_work.load(Ordering::Acquire)
+    }
+
+    /// What the store should hear now. `None` when there is nothing to say and no poll is due. While a request awaits
+    /// its answer, it is that same request again.
+    pub fn plan_sync(&self, now: Timestamp) -> Option<Arc<SyncRequest>> {
+        let options = &self.0.options;
+        let mut state = self.state();
+        if let Some(in_flight) = &state.in_flight {
+            return Some(in_flight.request.clone());
+        }
+        let poll_is_due = state.answered_at.is_none_or(|at| {
+            let age = now.duration_since(at);
+            age >= options.poll || age.is_negative()
+        });
+        if !self.0.has_work.swap(false, Ordering::AcqRel) && !poll_is_due {
+            return None;
+        }
+        if poll_is_due {
+            state.holdings.sweep(now);
+        }
+        let mut request = state.collect(self.0.replica.clone(), now, options);
+        if request.is_idle() {
+            if !poll_is_due {
+                return None;
+            }
+        } else {
+            request.sequence = request.sequence.saturating_add(1);
+        }
+        let request = Arc::new(request);
+        state.in_flight = Some(InFlight { request: request.clone(), up_to: Ticket(state.last_ticket) });
+        Some(request)
+    }
+
+    /// Takes the store's answer. An answer to any other request than the one under way is no news and is passed over.
+    pub fn apply_sync(&self, reply: SyncReply, now: Timestamp) {
+        let mut state = self.state();
+        let is_answer = |in_flight: &mut InFlight| in_flight.request.sequence == reply.sequence;
+        let Some(InFlight { request, up_to }) = state.in_flight.take_if(is_answer) else { return };
+        state.holdings.apply(&request.moves, &reply.leases, now);
+        state.holdings.change(reply.budgets, reply.budgets_version);
+        state.sequence = reply.sequence;
+        state.answered_at = Some(now);
+        state.is_ready = true;
+        let is_dirty = state.holdings.is_dirty();
+        drop(state);
+        self.0.durable.fetch_max(up_to.0, Ordering::AcqRel);
+        if is_dirty {
+            self.announce_work();
+        }
+    }
+
+    /// Notes that the store did not answer. The request stays planned; until the next answer, calls get what is on
+    /// lease here, lowered if need be, and are told not to hope for more.
+    pub fn sync_failed(&self, now: Timestamp) {
+        self.state().holdings.give_up_asking(now);
+    }
+
+    fn announce_work(&self) {
+        let was_known = self.0.has_work.swap(true, Ordering::AcqRel);
+        if let (false, Some(on_work)) = (was_known, &self.0.options.on_work) {
+            on_work();
+        }
+    }
+
+    /// A panic elsewhere cannot leave the state half done: nothing in here panics between two changes to it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn collect(&mut self, replica: ReplicaId, now: Timestamp, options: &BookOptions) -> SyncRequest {
+        let told = self.calls.tell(now, options.open_grace);
+        let opened = |call: &Arc<OpenCall>| {
+            let counters = self.holdings.counters(&call.holds);
+            Opened::new(call.draft.clone(), call.path.clone(), call.reserved, counters)
+        };
+        SyncRequest {
+            replica,
+            sequence: self.sequence,
+            at: now,
+            budgets_version: self.holdings.version,
+            opened: told.iter().map(opened).collect(),
+            records: std::mem::take(&mut self.calls.records),
+            closed: std::mem::take(&mut self.calls.closed),
+            moves: self.holdings.plan(now, options),
+        }
+    }
+}
+
+impl fmt::Debug for Book {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Book").field("replica", &self.0.replica).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,335 @@
+//! All budgets that a replica knows, and what it holds on lease for them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    BookOptions,
+    line::{Hold, Line, Provision},
+};
+use crate::{
+    account::{AccountId, AccountPath},
+    budget::{Amount, Budget, BudgetId},
+    journal::{Tokens, charge},
+    lease::{Counter, LeaseMove, LeaseState},
+    money::Nanodollars,
+    quote::Quote,
+    reservation::Shortfall,
+    sync::BudgetChange,
+    window::{Period, WindowKey},
+};
+
+/// Budgets by account, and their lines. Slots are never given to another budget, so an index stays good for ever.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    slots: Vec<Slot>,
+    by_id: HashMap<BudgetId, usize>,
+    by_account: HashMap<AccountId, Vec<usize>>,
+    dirty: Vec<(usize, WindowKey)>,
+    pub(super) version: u64,
+}
+
+/// One budget with its lines: the one of the current window, and older ones until they are settled.
+#[derive(Debug)]
+struct Slot {
+    budget: Arc<Budget>,
+    removed: bool,
+    period: Option<Period>,
+    lines: Vec<Line>,
+}
+
+/// What a call was granted.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) output_tokens: u64,
+    pub(super) holds: Vec<Hold>,
+}
+
+/// The worst of the lines on a path.
+struct Tightest {
+    slot: usize,
+    window: WindowKey,
+    ceiling: Option<u64>,
+}
+
+impl Holdings {
+    /// Reserves on every budget of the path, or on none.
+    pub(super) fn reserve(
+        &mut self,
+        path: &AccountPath,
+        model: &str,
+        quote: &Quote,
+        now: Timestamp,
+        options: &BookOptions,
+    ) -> Result<Grant, Shortfall> {
+        let mut holds = self.applicable(path, model, now);
+        let mut tightest: Option<Tightest> = None;
+        let mut may_improve = false;
+        for hold in &holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if budget.hard_limit().is_none() {
+                continue;
+            }
+            let ceiling = quote.ceiling(budget.limit, line.free());
+            if ceiling == Some(quote.output_tokens) {
+                continue;
+            }
+            may_improve |= line.may_improve(now, options.recheck);
+            if tightest.as_ref().is_none_or(|other| ceiling < other.ceiling) {
+                tightest = Some(Tightest { slot: hold.slot, window: hold.window, ceiling });
+            }
+        }
+        let output_tokens = match tightest {
+            None => quote.output_tokens,
+            Some(tight) if may_improve => {
+                self.want(&holds, quote, now, options);
+                return Err(self.shortfall(&tight, quote, true));
+            }
+            Some(tight) => match tight.ceiling {
+                Some(ceiling) => ceiling,
+                None => return Err(self.shortfall(&tight, quote, false)),
+            },
+        };
+        for hold in &mut holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if budget.hard_limit().is_some() {
+                hold.amount = quote.amount(budget.limit, output_tokens);
+            }
+            line.hold(hold.amount);
+        }
+        Ok(Grant { output_tokens, holds })
+    }
+
+    /// Ends a call: frees what it held and charges what it took, to its own budgets and to those that came into force
+    /// while it was under way (`known` is the version of budgets when it began, at `began`).
+    pub(super) fn settle(&mut self, call: &Settling<'_>) -> Vec<Counter> {
+        let mut counters = Vec::with_capacity(call.holds.len());
+        for hold in call.holds {
+            self.charge(hold, call, true, &mut counters);
+        }
+        if call.known < self.version {
+            for late in self.applicable(call.path, call.model, call.began) {
+                if !call.holds.iter().any(|hold| hold.slot == late.slot) {
+                    self.charge(&late, call, false, &mut counters);
+                }
+            }
+        }
+        counters
+    }
+
+    fn charge(&mut self, hold: &Hold, call: &Settling<'_>, was_held: bool, counters: &mut Vec<Counter>) {
+        let Some((budget, line)) = self.line(hold.slot, hold.window) else { return };
+        let amount = charge(budget.limit, call.cost, call.tokens);
+        if was_held {
+            line.settle(hold.amount, amount);
+        } else {
+            line.charge(amount);
+        }
+        let newly_dirty = amount > 0 && !std::mem::replace(&mut line.dirty, true);
+        counters.push(Counter { budget: budget.id.clone(), window: hold.window });
+        if newly_dirty {
+            self.dirty.push((hold.slot, hold.window));
+        }
+    }
+
+    /// The names of what a call holds on.
+    pub(super) fn counters(&self, holds: &[Hold]) -> Vec<Counter> {
+        let name = |hold: &Hold| {
+            let budget = self.slots.get(hold.slot)?.budget.id.clone();
+            Some(Counter { budget, window: hold.window })
+        };
+        holds.iter().filter_map(name).collect()
+    }
+
+    /// What all lines with something to say have to say.
+    pub(super) fn plan(&mut self, now: Timestamp, options: &BookOptions) -> Vec<LeaseMove> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut moves = Vec::with_capacity(dirty.len());
+        for (slot, window) in dirty {
+            let Some(slot) = self.slots.get_mut(slot) else { continue };
+            let provision = slot.provision(window, now);
+            let Slot { budget, lines, .. } = slot;
+            let Some(line) = lines.iter_mut().find(|line| line.window == window) else { continue };
+            line.dirty = false;
+            let counter = || Counter { budget: budget.id.clone(), window };
+            moves.extend(line.plan(counter, provision, now, options.linger));
+        }
+        moves
+    }
+
+    /// Lists the lines to which the passing of time may have given something to say, and forgets those of the past.
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let current = slot.period.filter(|period| period.contains(now)).map(|period| period.key);
+            slot.lines.retain(|line| Some(line.window) == current || !line.is_finished());
+            for line in slot.lines.iter_mut().filter(|line| line.is_stocked() && !line.dirty) {
+                line.dirty = true;
+                self.dirty.push((index, line.window));
+            }
+        }
+    }
+
+    /// Takes the store's answers to these moves.
+    pub(super) fn apply(&mut self, moves: &[LeaseMove], leases: &[LeaseState], now: Timestamp) {
+        let states: HashMap<&Counter, &LeaseState> =
+            leases.iter().map(|state| (&state.counter, state)).collect();
+        for step in moves {
+            let slot = self.by_id.get(&step.counter.budget).copied();
+            if let Some((_, line)) = slot.and_then(|slot| self.line(slot, step.counter.window)) {
+                line.apply(states.get(&step.counter).copied(), now);
+            }
+        }
+    }
+
+    /// Nothing can be had from the store at present.
+    pub(super) fn give_up_asking(&mut self, now: Timestamp) {
+        for line in self.slots.iter_mut().flat_map(|slot| &mut slot.lines) {
+            line.give_up_asking(now);
+        }
+    }
+
+    /// Takes news of budgets.
+    pub(super) fn change(&mut self, changes: Vec<BudgetChange>, version: u64) {
+        for change in changes {
+            match change {
+                BudgetChange::Defined(budget) => self.define(budget),
+                BudgetChange::Removed(id) => self.remove(&id),
+            }
+        }
+        self.version = self.version.max(version);
+    }
+
+    fn define(&mut self, budget: Budget) {
+        let Some(&index) = self.by_id.get(&budget.id) else {
+            let index = self.slots.len();
+            self.by_id.insert(budget.id.clone(), index);
+            self.by_account.entry(budget.account.clone()).or_default().push(index);
+            self.slots.push(Slot { budget: budget.into(), removed: false, period: None, lines: Vec::new() });
+            return;
+        };
+        let listed = self.by_account.entry(budget.account.clone()).or_default();
+        if !listed.contains(&index) {
+            listed.push(index);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.budget = budget.into();
+            slot.removed = false;
+        }
+        self.recall(index);
+    }
+
+    fn remove(&mut self, id: &BudgetId) {
+        let Some(&index) = self.by_id.get(id) else { return };
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.removed = true;
+            if let Some(listed) = self.by_account.get_mut(&slot.budget.account) {
+                listed.retain(|other| *other != index);
+            }
+        }
+        self.recall(index);
+    }
+
+    fn recall(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        for line in &mut slot.lines {
+            line.recall();
+            if !std::mem::replace(&mut line.dirty, true) {
+                self.dirty.push((index, line.window));
+            }
+        }
+    }
+
+    /// Whether any line has something to say.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The budgets that count a call, with nothing held yet.
+    fn applicable(&mut self, path: &AccountPath, model: &str, at: Timestamp) -> Vec<Hold> {
+        let mut holds = Vec::new();
+        if self.by_account.is_empty() {
+            return holds;
+        }
+        for index in path.accounts().filter_map(|account| self.by_account.get(account)).flatten() {
+            let Some(slot) = self.slots.get_mut(*index) else { continue };
+            if slot.budget.counts(model) {
+                holds.push(Hold { slot: *index, window: slot.window_at(at), amount: 0 });
+            }
+        }
+        holds
+    }
+
+    /// Asks the store for what a call lacks.
+    fn want(&mut self, holds: &[Hold], quote: &Quote, now: Timestamp, options: &BookOptions) {
+        for hold in holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            let amount = quote.amount(budget.limit, quote.output_tokens);
+            if budget.hard_limit().is_none()
+                || line.free() >= amount
+                || !line.may_improve(now, options.recheck)
+            {
+                continue;
+            }
+            line.want(amount);
+            if !std::mem::replace(&mut line.dirty, true) {
+                self.dirty.push((hold.slot, hold.window));
+            }
+        }
+    }
+
+    fn shortfall(&self, tight: &Tightest, quote: &Quote, may_improve: bool) -> Shortfall {
+        let slot = self.slots.get(tight.slot);
+        let budget = slot.map(|slot| slot.budget.clone());
+        let asked: Option<Amount> =
+            budget.as_ref().map(|budget| quote.amount(budget.limit, quote.output_tokens));
+        Shortfall {
+            asked: asked.unwrap_or(0),
+            renews_at: slot.and_then(|slot| slot.period).and_then(|period| period.ends_at),
+            window: Some(tight.window),
+            budget,
+            may_improve,
+        }
+    }
+
+    fn line(&mut self, slot: usize, window: WindowKey) -> Option<(&Budget, &mut Line)> {
+        let Slot { budget, lines, .. } = self.slots.get_mut(slot)?;
+        let line = lines.iter_mut().find(|line| line.window == window)?;
+        Some((&**budget, line))
+    }
+}
+
+/// A call that ends.
+pub(super) struct Settling<'a> {
+    pub(super) path: &'a AccountPath,
+    pub(super) model: &'a str,
+    pub(super) holds: &'a [Hold],
+    /// When it began, and the version of budgets that it began under.
+    pub(super) began: Timestamp,
+    pub(super) known: u64,
+    pub(super) cost: Nanodollars,
+    pub(super) tokens: &'a Tokens,
+}
+
+impl Slot {
+    /// The window around `at`, with a line in it.
+    fn window_at(&mut self, at: Timestamp) -> WindowKey {
+        let period = match self.period {
+            Some(period) if period.contains(at) => period,
+            _ => self.budget.period_at(at),
+        };
+        if self.lines.iter().all(|line| line.window != period.key) {
+            self.lines.push(Line::new(period.key, at));
+        }
+        // A late look at the past must not make the past the current window.
+        if self.period.is_none_or(|current| current.starts_at <= period.starts_at) {
+            self.period = Some(period);
+        }
+        period.key
+    }
+
+    fn provision(&self, window: WindowKey, now: Timestamp) -> Provision {
+        let is_current = self.period.is_some_and(|period| period.key == window && period.contains(now));
+        if is_current && !self.removed { Provision::Stocked } else { Provision::RunDown }
+    }
+}

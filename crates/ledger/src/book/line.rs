@@ -1,0 +1,205 @@
+//! One counter as one replica sees it: what it holds on lease, and what of that is free.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    budget::Amount,
+    lease::{Counter, LeaseMove, LeaseState},
+    window::WindowKey,
+};
+
+/// A replica's part of a counter.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) window: WindowKey,
+    /// What the store says is on lease, as of the last answer.
+    leased: Amount,
+    /// What calls under way have reserved of it, and how many they are.
+    held: Amount,
+    open: u64,
+    /// What settled calls took and the store has not been told of.
+    charged: Amount,
+    /// What a request under way says of charges and returns.
+    charging: Amount,
+    returning: Amount,
+    /// A request about this line is under way.
+    asking: bool,
+    /// What calls lacked that are waiting for the next answer.
+    unmet: Amount,
+    /// What calls took since the last request.
+    taken: Amount,
+    appetite: Appetite,
+    answer: Option<LastAnswer>,
+    /// The limit is another than it was: what is free goes back, so that the store can grant by the new one.
+    recalled: bool,
+    /// Listed among those that have something to say.
+    pub(super) dirty: bool,
+}
+
+/// What the store had left when it last answered.
+#[derive(Clone, Copy, Debug)]
+struct LastAnswer {
+    remaining: Amount,
+    at: Timestamp,
+}
+
+/// How a line is to be provided for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Provision {
+    /// Calls come and find credit.
+    Stocked,
+    /// Its window is over or its budget gone: what is free goes back.
+    RunDown,
+}
+
+impl Line {
+    pub(super) fn new(window: WindowKey, now: Timestamp) -> Self {
+        Self {
+            window,
+            leased: 0,
+            held: 0,
+            open: 0,
+            charged: 0,
+            charging: 0,
+            returning: 0,
+            asking: false,
+            unmet: 0,
+            taken: 0,
+            appetite: Appetite { current: 0, before: 0, turned_at: now },
+            answer: None,
+            recalled: false,
+            dirty: false,
+        }
+    }
+
+    /// What calls may still reserve.
+    pub(super) fn free(&self) -> Amount {
+        [self.held, self.charged, self.charging, self.returning]
+            .into_iter()
+            .fold(self.leased, u64::saturating_sub)
+    }
+
+    /// Whether asking the store may bring more than there is.
+    pub(super) fn may_improve(&self, now: Timestamp, recheck: SignedDuration) -> bool {
+        self.answer.is_none_or(|answer| {
+            answer.remaining > 0 || now < answer.at || now.duration_since(answer.at) >= recheck
+        })
+    }
+
+    /// Notes that a call waits for so much.
+    pub(super) fn want(&mut self, amount: Amount) {
+        self.unmet = self.unmet.saturating_add(amount);
+    }
+
+    pub(super) fn hold(&mut self, amount: Amount) {
+        self.held = self.held.saturating_add(amount);
+        self.taken = self.taken.saturating_add(amount);
+        self.open = self.open.saturating_add(1);
+    }
+
+    /// Ends what [`Line::hold`] began: the call took `charge` of the `held` amount, or beyond it.
+    pub(super) fn settle(&mut self, held: Amount, charge: Amount) {
+        self.held = self.held.saturating_sub(held);
+        self.open = self.open.saturating_sub(1);
+        self.charge(charge);
+    }
+
+    /// Takes an amount without a reservation.
+    pub(super) fn charge(&mut self, amount: Amount) {
+        self.charged = self.charged.saturating_add(amount);
+    }
+
+    pub(super) fn recall(&mut self) {
+        self.recalled = true;
+        self.answer = None;
+    }
+
+    /// What there is to say to the store, if anything.
+    pub(super) fn plan(
+        &mut self,
+        counter: impl FnOnce() -> Counter,
+        provision: Provision,
+        now: Timestamp,
+        linger: SignedDuration,
+    ) -> Option<LeaseMove> {
+        let free = self.free();
+        let unmet = std::mem::take(&mut self.unmet);
+        let demand = std::mem::take(&mut self.taken).saturating_add(unmet);
+        let stock = match provision {
+            Provision::Stocked => self.appetite.feed(demand, now, linger).saturating_mul(2),
+            Provision::RunDown => 0,
+        };
+        let returned = match () {
+            () if std::mem::take(&mut self.recalled) => free,
+            // Twice the stock may lie about, lest small changes go back and forth.
+            () if free > stock.saturating_mul(2) => free.saturating_sub(stock),
+            () => 0,
+        };
+        let kept = free.saturating_sub(returned);
+        let least = unmet.saturating_sub(kept);
+        let most = if kept < stock / 2 { stock.saturating_sub(kept) } else { 0 };
+        if self.charged == 0 && returned == 0 && least == 0 && most == 0 {
+            return None;
+        }
+        self.charging = std::mem::take(&mut self.charged);
+        self.returning = returned;
+        self.asking = true;
+        Some(LeaseMove { counter: counter(), charged: self.charging, returned, least, most })
+    }
+
+    /// Takes the store's answer to the last plan. `None`: it knows nothing of this counter.
+    pub(super) fn apply(&mut self, state: Option<&LeaseState>, now: Timestamp) {
+        self.leased = state.map_or(0, |state| state.leased);
+        self.answer = Some(LastAnswer { remaining: state.map_or(0, |state| state.remaining), at: now });
+        self.charging = 0;
+        self.returning = 0;
+        self.asking = false;
+    }
+
+    /// The store did not answer: for now, what is here is all there is.
+    pub(super) fn give_up_asking(&mut self, now: Timestamp) {
+        self.answer = Some(LastAnswer { remaining: 0, at: now });
+        self.unmet = 0;
+    }
+
+    /// Whether nothing is left that the store or a call would ask about.
+    pub(super) fn is_finished(&self) -> bool {
+        self.leased == 0 && self.open == 0 && self.charged == 0 && !self.asking && !self.dirty
+    }
+
+    /// Whether time alone may give it something to say.
+    pub(super) fn is_stocked(&self) -> bool {
+        self.leased > 0
+    }
+}
+
+/// The largest demand between two requests within the last while: what a stock has to cover.
+#[derive(Debug)]
+struct Appetite {
+    current: Amount,
+    before: Amount,
+    turned_at: Timestamp,
+}
+
+impl Appetite {
+    /// Notes a demand and says the largest of the last `linger`, give or take half.
+    fn feed(&mut self, demand: Amount, now: Timestamp, linger: SignedDuration) -> Amount {
+        let age = now.duration_since(self.turned_at);
+        if age.saturating_mul(2) >= linger || age.is_negative() {
+            self.before = if age >= linger { 0 } else { self.current };
+            self.current = 0;
+            self.turned_at = now;
+        }
+        self.current = self.current.max(demand);
+        self.current.max(self.before)
+    }
+}
+
+/// What one call holds on one line.
+#[derive(Clone, Debug)]
+pub(super) struct Hold {
+    /// The index of the budget.
+    pub(super) slot: usize,
+    pub(super) window: WindowKey,
+    pub(super) amount: Amount,
+}

@@ -1,0 +1,157 @@
+//! A quote held against every budget on the path, and what becomes of it.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    account::AccountId,
+    book::{Book, OpenCall, Ticket},
+    budget::{Amount, Budget, Limit},
+    call::CallId,
+    journal::{Basis, Outcome, Settlement, Tokens},
+    money::Nanodollars,
+    quote::Quote,
+    window::WindowKey,
+};
+
+/// Why a call cannot be paid for. What the caller may read: their own budget, what was asked of it, and when it renews.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// The shortest budget. `None` while budgets have not been read yet.
+    pub budget: Option<Arc<Budget>>,
+    /// Its window.
+    pub window: Option<WindowKey>,
+    /// What the call asked of it, in its unit.
+    pub asked: Amount,
+    /// When it renews, if it ever does.
+    pub renews_at: Option<Timestamp>,
+    /// Whether the next sync may bring more.
+    pub may_improve: bool,
+}
+
+impl Shortfall {
+    pub(crate) fn not_ready() -> Self {
+        Self { budget: None, window: None, asked: 0, renews_at: None, may_improve: true }
+    }
+
+    /// Whose budget it is.
+    pub fn account(&self) -> Option<&AccountId> {
+        self.budget.as_ref().map(|budget| &budget.account)
+    }
+
+    /// What may be spent in one window.
+    pub fn limit(&self) -> Option<Limit> {
+        self.budget.as_ref().map(|budget| budget.limit)
+    }
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(budget) = &self.budget else {
+            return out.write_str("budgets have not been read yet; try again in a moment");
+        };
+        let asked = budget.limit.with_amount(self.asked);
+        let (window, limit, account) = (budget.window, budget.limit, &budget.account);
+        write!(out, "the {window} budget of {limit} on {account} does not cover this call of up to {asked}")?;
+        match self.renews_at {
+            Some(at) => write!(out, "; it renews at {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Shortfall {}
+
+/// What the meter has seen of a call so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// What went in and came out, at an upper estimate where upstream has not reported it.
+    pub tokens: Tokens,
+    /// What that costs.
+    pub cost: Nanodollars,
+}
+
+/// Credit held for one call. It ends by [`Reservation::settle`]; dropped without that, it settles itself by what it
+/// knows: nothing was sent and nothing is charged, or what was seen is charged as an estimate, or at least the input.
+#[must_use = "a reservation that is dropped is settled at once"]
+pub struct Reservation {
+    book: Book,
+    /// There until it is settled.
+    call: Option<Arc<OpenCall>>,
+    id: CallId,
+    quote: Quote,
+    output_tokens: u64,
+    is_sent: bool,
+    seen: Option<Seen>,
+}
+
+impl Reservation {
+    pub(crate) fn new(book: Book, call: Arc<OpenCall>, quote: Quote, output_tokens: u64) -> Self {
+        let id = call.id();
+        Self { book, call: Some(call), id, quote, output_tokens, is_sent: false, seen: None }
+    }
+
+    /// The output ceiling that is paid for: what was asked for, or less.
+    pub fn output_tokens(&self) -> u64 {
+        self.output_tokens
+    }
+
+    /// The call that it is for.
+    pub fn call(&self) -> CallId {
+        self.id
+    }
+
+    /// From here on the call costs something.
+    pub fn mark_sent(&mut self) {
+        self.is_sent = true;
+    }
+
+    /// Takes note of what has been seen so far. Whoever has seen anything has sent something.
+    pub fn observe(&mut self, seen: Seen) {
+        self.is_sent = true;
+        self.seen = Some(seen);
+    }
+
+    /// Ends the call with what it really cost. The record is durable when the book says so of the ticket.
+    pub fn settle(mut self, settlement: Settlement) -> Ticket {
+        match self.call.take() {
+            Some(call) => self.book.settle(call, settlement),
+            // Only `settle` and `drop` take the call, and both end the reservation.
+            None => Ticket::default(),
+        }
+    }
+
+    fn last_known(&self) -> Settlement {
+        if !self.is_sent {
+            return Settlement::new(
+                Outcome::Abandoned,
+                Basis::Estimated,
+                Nanodollars::ZERO,
+                Tokens::default(),
+            );
+        }
+        let input = Tokens { input: self.quote.input_tokens, ..Tokens::default() };
+        let seen = self.seen.unwrap_or(Seen { tokens: input, cost: self.quote.input });
+        Settlement::new(Outcome::ClientGone, Basis::Estimated, seen.cost, seen.tokens)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.book.settle(call, self.last_known());
+        }
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Reservation")
+            .field("call", &self.id)
+            .field("output_tokens", &self.output_tokens)
+            .field("is_sent", &self.is_sent)
+            .field("seen", &self.seen)
+            .finish_non_exhaustive()
+    }
+}

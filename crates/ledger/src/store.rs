@@ -1,0 +1,127 @@
+//! What the ledger asks of a store.
+
+use std::pin::Pin;
+
+use jiff::Timestamp;
+
+use crate::{
+    budget::{Budget, BudgetId, InvalidBudget},
+    call::ReplicaId,
+    report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
+    sync::{SyncReply, SyncRequest},
+};
+
+/// What a store will say, in its own time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why a store did not do as asked. Whatever it was, nothing was done by halves.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or is too busy. The same again may work.
+    #[error("the ledger's store is not available: {0}")]
+    Unavailable(String),
+    /// It holds what it should never hold, or misses what it was told to keep.
+    #[error("the ledger's store is damaged: {0}")]
+    Damaged(String),
+    /// A replica's words are missing in between, as when an older copy of the store was put in place beneath it. The
+    /// replica has to start anew.
+    #[error("replica {replica} sent message {sent} when {expected} was due")]
+    OutOfOrder {
+        /// The replica.
+        replica: ReplicaId,
+        /// The number that came.
+        sent: u64,
+        /// The number that would have come next.
+        expected: u64,
+    },
+    /// The budget cannot be.
+    #[error(transparent)]
+    InvalidBudget(#[from] InvalidBudget),
+    /// A budget of that name counts something else.
+    #[error(
+        "budget {0} exists with another account, window or unit; remove it and define one of another name"
+    )]
+    OtherBudget(BudgetId),
+}
+
+/// Asks the store to close the books of replicas that died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// Now.
+    pub at: Timestamp,
+    /// The replica that asks, which is alive.
+    pub by: ReplicaId,
+    /// Replicas that have not been heard of since are dead. `None`: all others are, as a process knows that has just
+    /// taken the only lock.
+    pub silent_since: Option<Timestamp>,
+    /// What is known of calls that the dead had begun and not told of.
+    pub unrecorded: Unrecorded,
+}
+
+/// What is known of calls that a dead replica may have begun on its lease without telling the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrecorded {
+    /// Nothing: what was left of its leases counts as spent, until it is known not to be.
+    Unknown,
+    /// There are none: what was left of its leases is free again.
+    None,
+}
+
+/// What came of an [`Adoption`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Adopted {
+    /// Replicas that were declared dead.
+    pub replicas: u64,
+    /// Calls that were charged what they had reserved.
+    pub calls: u64,
+    /// Leases, of which something was left and now counts as spent.
+    pub leases: u64,
+}
+
+/// Keeps budgets, counters, leases and the journal. Nothing is decided here: a store loads, has the rules of
+/// [`CounterState`](crate::CounterState) applied, and saves, in one transaction per call.
+pub trait LedgerStore: Send + Sync + 'static {
+    /// Takes what a replica says: appends its records, notes its open calls, moves what was settled from leased to
+    /// spent, takes back what it returns and grants what it asks for. A replica that had been declared dead is alive
+    /// again by it, and gets back what was charged for it on suspicion.
+    ///
+    /// # Errors
+    /// When the store fails, or the request is not the replica's next one.
+    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply>;
+
+    /// Declares replicas dead and charges what they cannot account for any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted>;
+
+    /// Makes a budget, or changes the limit, mode, filter or thresholds of one. What was spent stays spent.
+    ///
+    /// # Errors
+    /// When it cannot be, or would count something else than it did, or the store fails.
+    fn define_budget(&self, budget: Budget) -> Answer<'_, ()>;
+
+    /// Lets a budget hold no one back any longer. Says whether there was one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool>;
+
+    /// Budgets in the order of their ids, and how they stand at that time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>>;
+
+    /// Usage, summed; in the order of the groups' names.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>>;
+
+    /// Single records, the newest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage>;
+}
