@@ -70,7 +70,7 @@ settings! {
         /// Directory for the store and everything else that has to last.
         data_dir = "server.data_dir", File => PathBuf, derived("$XDG_DATA_HOME/stonegate", super::places::data_dir).flag("--data-dir");
         /// How long open answers may go on after the order to stop; new calls get 503 meanwhile.
-        drain = "server.drain_seconds", Seconds => Duration, given("30");
+        drain = "server.drain_seconds", Seconds => Duration, given("25");
         /// PEM file with the certificate chain; with `server.tls_key`, the gateway speaks TLS.
         tls_cert = "server.tls_cert", MaybeFile => Option<PathBuf>, unset();
         /// PEM file with the private key of `server.tls_cert`.
@@ -141,7 +141,7 @@ settings! {
 
     /// How budgets are applied.
     budget: Budget {
-        /// Least `max_tokens` to which a call may be lowered so that it fits a budget; below it the call is refused. 0 always refuses.
+        /// Least `max_tokens` to which a call may be lowered so that it fits a budget; what does not fit even so is refused.
         fit_floor_tokens = "budget.fit_floor_tokens", Tokens => u64, given("256");
         /// A model without a price, for an account with a USD budget: `refuse`, or charge it at the `dearest` known price.
         unpriced = "budget.unpriced", Choice<Unpriced> => Unpriced, given("refuse");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -35,12 +35,12 @@ pub enum TlsError {
     Setup(rustls::Error),
 }
 
-/// The certificate in use, and the files that it comes from.
+/// The certificate in use, and the files that it comes from. Clones share it.
+#[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
     certificate: Arc<Certificate>,
-    files: Files,
-    seen: Mutex<Option<Stamp>>,
+    files: Arc<Files>,
 }
 
 impl fmt::Debug for Tls {
@@ -56,8 +56,13 @@ impl Tls {
     /// [`TlsError`], naming the setting to mend.
     pub fn from_files(cert: &Path, key: &Path) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let files = Files { cert: cert.to_owned(), key: key.to_owned(), provider: Arc::clone(&provider) };
-        let seen = files.stamp();
+        let files = Files {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+            provider: Arc::clone(&provider),
+            seen: Mutex::default(),
+        };
+        *files.seen() = files.stamp();
         let certificate = Arc::new(Certificate(ArcSwap::from_pointee(files.read()?)));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -66,7 +71,7 @@ impl Tls {
             .with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Tls { acceptor, certificate, files, seen: Mutex::new(seen) })
+        Ok(Tls { acceptor, certificate, files: Arc::new(files) })
     }
 
     pub(super) fn acceptor(&self) -> &TlsAcceptor {
@@ -76,11 +81,9 @@ impl Tls {
     /// Takes the files' new contents for new connections; while they cannot be used, the old ones stay.
     pub(super) fn reload_if_changed(&self) {
         let now = self.files.stamp();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if now == *seen {
+        if std::mem::replace(&mut *self.files.seen(), now) == now {
             return;
         }
-        *seen = now;
         match self.files.read() {
             Ok(fresh) => {
                 self.certificate.0.store(Arc::new(fresh));
@@ -101,9 +104,15 @@ struct Files {
     cert: PathBuf,
     key: PathBuf,
     provider: Arc<CryptoProvider>,
+    /// When they were last written, as of the last reading.
+    seen: Mutex<Option<Stamp>>,
 }
 
 impl Files {
+    fn seen(&self) -> MutexGuard<'_, Option<Stamp>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stamp(&self) -> Option<Stamp> {
         let written = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
         Some((written(&self.cert)?, written(&self.key)?))
