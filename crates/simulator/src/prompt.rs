@@ -1,0 +1,111 @@
+//! A body that passed the checks, as the answering half sees it.
+
+use serde_json::Value;
+
+use crate::models::Model;
+
+/// What the model is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prompt<'a> {
+    pub(crate) body: &'a Value,
+    pub(crate) model: &'static Model,
+}
+
+/// How the model is to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thinking {
+    Off,
+    /// Thinks, and the text is shown.
+    Shown,
+    /// Thinks, and only a signature is given.
+    Omitted,
+}
+
+static NOTHING: Vec<Value> = Vec::new();
+
+pub(crate) fn list<'a>(object: &'a Value, member: &str) -> &'a [Value] {
+    object.get(member).and_then(Value::as_array).unwrap_or(&NOTHING)
+}
+
+pub(crate) fn text<'a>(object: &'a Value, member: &str) -> &'a str {
+    object.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The texts of a message or a tool result, whether its content is a string or blocks.
+pub(crate) fn texts(message: &Value) -> Vec<&str> {
+    match message.get("content") {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(blocks)) => blocks
+            .iter()
+            .filter(|block| text(block, "type") == "text")
+            .map(|block| text(block, "text"))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(crate) fn has_block(message: &Value, kind: &str) -> bool {
+    list(message, "content").iter().any(|block| text(block, "type") == kind)
+}
+
+impl<'a> Prompt<'a> {
+    pub(crate) fn messages(&self) -> &'a [Value] {
+        list(self.body, "messages")
+    }
+
+    pub(crate) fn tools(&self) -> &'a [Value] {
+        list(self.body, "tools")
+    }
+
+    pub(crate) fn max_tokens(&self) -> u64 {
+        self.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(1)
+    }
+
+    pub(crate) fn has_beta(&self, beta: &str) -> bool {
+        list(self.body, "anthropic_beta").iter().any(|known| known == beta)
+    }
+
+    /// The messages from the end back to the last one of the assistant, oldest first: what is new in this call.
+    pub(crate) fn last_user_turn(&self) -> Vec<&'a Value> {
+        let mut turn: Vec<&Value> = self
+            .messages()
+            .iter()
+            .rev()
+            .skip_while(|message| text(message, "role") == "assistant")
+            .take_while(|message| text(message, "role") != "assistant")
+            .filter(|message| text(message, "role") == "user")
+            .collect();
+        turn.reverse();
+        turn
+    }
+
+    /// Every text of the last user turn.
+    pub(crate) fn new_texts(&self) -> Vec<&'a str> {
+        self.last_user_turn().into_iter().flat_map(texts).collect()
+    }
+
+    /// What the person wrote last, without the reminders that coding agents put around it.
+    pub(crate) fn question(&self) -> &'a str {
+        let is_words =
+            |text: &&str| !text.trim().is_empty() && !text.trim_start().starts_with("<system-reminder>");
+        self.new_texts().into_iter().rfind(is_words).unwrap_or_default().trim()
+    }
+
+    pub(crate) fn thinking(&self) -> Thinking {
+        let thinking = self.body.get("thinking").unwrap_or(&Value::Null);
+        let omits_by_default = self.model.generation >= crate::models::Generation::FourSeven;
+        match (text(thinking, "type"), text(thinking, "display")) {
+            ("enabled" | "adaptive" | "between_tools", "omitted") => Thinking::Omitted,
+            ("enabled" | "adaptive" | "between_tools", "") if omits_by_default => Thinking::Omitted,
+            ("enabled" | "adaptive" | "between_tools", _) => Thinking::Shown,
+            _ if self.model.thinks_always => Thinking::Omitted,
+            _ => Thinking::Off,
+        }
+    }
+
+    /// The schema that the answer must satisfy.
+    pub(crate) fn schema(&self) -> Option<&'a Value> {
+        let format = self.body.get("output_config")?.get("format")?;
+        format.get("schema").filter(|_| text(format, "type") == "json_schema")
+    }
+}
