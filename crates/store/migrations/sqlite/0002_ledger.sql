@@ -1,0 +1,1 @@
+-- Budgets, leases and the journal.

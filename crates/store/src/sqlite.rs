@@ -1,0 +1,83 @@
+//! The embedded store: one SQLite file in WAL mode, one writer and a few readers per process.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{Durability, OpenError, Options};
+
+mod directory;
+mod migrate;
+mod place;
+
+pub(crate) use directory::SqliteDirectory;
+
+/// How long a write waits for another process's write.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The connections of one process to one file.
+#[derive(Clone)]
+pub(crate) struct Pools {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Pools {
+    /// Begins a transaction that may write. It holds the file's write lock from the start, so that it cannot find at its
+    /// end that what it read has changed.
+    pub(crate) async fn write(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the store from its first read to its end.
+    pub(crate) async fn read(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.readers.begin().await
+    }
+
+    /// Connections for single reads.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Opens the file, makes it where there is none, and brings it to this version's form.
+pub(crate) async fn open(path: &Path, options: &Options) -> Result<Pools, OpenError> {
+    place::prepare(path)?;
+    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let synchronous = match options.durability {
+        Durability::Power => SqliteSynchronous::Full,
+        Durability::Process => SqliteSynchronous::Normal,
+    };
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .busy_timeout(PATIENCE)
+        .foreign_keys(true)
+        .pragma("trusted_schema", "OFF");
+    migrate::bring_up_to_date(path, &connect).await?;
+    let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
+    let read_only = connect.pragma("query_only", "ON");
+    let readers = pool(options.readers.max(1)).connect_with(read_only).await.map_err(failed)?;
+    Ok(Pools { writer, readers })
+}
+
+/// Connections that stay: opening one costs more than keeping it.
+fn pool(most: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(most)
+        .min_connections(1)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}

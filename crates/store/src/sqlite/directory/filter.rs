@@ -1,0 +1,61 @@
+//! What a list is narrowed to, as parameters that are null where they narrow nothing.
+
+use stonegate_identity::{
+    Reach,
+    directory::{Filter, Page, PageRequest},
+};
+
+use super::row::stored_time;
+
+/// The parameters of every list.
+pub(super) struct Narrowed {
+    /// Both tenants that the thing has to belong to: by the asker's reach, and by the asker's wish.
+    pub(super) reach_tenant: Option<String>,
+    pub(super) reach_user: Option<String>,
+    pub(super) tenant: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) in_force_at: Option<i64>,
+    pub(super) after: Option<String>,
+    /// One more than asked for: its presence tells that there is another page.
+    pub(super) limit: i64,
+}
+
+impl Narrowed {
+    /// `None` when nothing can be within reach.
+    pub(super) fn of(filter: &Filter, page: &PageRequest) -> Option<Self> {
+        let (reach_tenant, reach_user) = match &filter.reach {
+            Reach::Everything => (None, None),
+            Reach::Tenant(tenant) => (Some(tenant.to_string()), None),
+            Reach::Own(user) => (None, Some(user.to_string())),
+            // Users are in no teams yet.
+            Reach::Team(..) => return None,
+        };
+        Some(Self {
+            reach_tenant,
+            reach_user,
+            tenant: filter.tenant.as_ref().map(ToString::to_string),
+            user: filter.user.as_ref().map(ToString::to_string),
+            name: filter.name.clone(),
+            in_force_at: filter.in_force_at.map(stored_time),
+            after: page.after.clone(),
+            limit: i64::from(size(page)) + 1,
+        })
+    }
+}
+
+fn size(page: &PageRequest) -> u32 {
+    page.limit.clamp(1, PageRequest::MOST)
+}
+
+/// A page of what was read with one more than asked for.
+pub(super) fn paged<T>(mut items: Vec<T>, page: &PageRequest, cursor: impl Fn(&T) -> String) -> Page<T> {
+    let most = usize::try_from(size(page)).unwrap_or(usize::MAX);
+    let has_more = items.len() > most;
+    items.truncate(most);
+    Page { next: items.last().filter(|_| has_more).map(cursor), items }
+}
+
+pub(super) fn nothing<T>() -> Page<T> {
+    Page { items: Vec::new(), next: None }
+}

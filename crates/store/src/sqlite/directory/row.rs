@@ -1,0 +1,126 @@
+//! Columns to values and back.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::{Row as _, sqlite::SqliteRow};
+use stonegate_identity::{
+    DirectoryError, KeyId, ModelRule, Role, Scopes, TenantId, UserId,
+    directory::{Key, Tenant, User},
+};
+
+use super::error::{unavailable, unreadable};
+
+/// A rule as it is stored; an empty rule is stored as an empty text.
+#[derive(Serialize, Deserialize)]
+struct StoredRule {
+    allow: Vec<String>,
+    deny: Vec<String>,
+}
+
+pub(super) fn stored_rule(rule: &ModelRule) -> String {
+    if rule.is_empty() {
+        return String::new();
+    }
+    serde_json::json!(StoredRule { allow: rule.allow().to_vec(), deny: rule.deny().to_vec() }).to_string()
+}
+
+pub(super) fn rule(text: &str) -> Result<ModelRule, DirectoryError> {
+    if text.is_empty() {
+        return Ok(ModelRule::default());
+    }
+    let stored: StoredRule = serde_json::from_str(text).map_err(|error| unreadable("models", error))?;
+    ModelRule::new(stored.allow, stored.deny).map_err(|error| unreadable("models", error))
+}
+
+/// Microseconds since 1970.
+pub(super) fn stored_time(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// Reads typed columns out of one row.
+pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
+
+impl<'a> Columns<'a> {
+    pub(super) fn value<T>(&self, column: &'static str) -> Result<T, DirectoryError>
+    where
+        T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
+        self.0.try_get(column).map_err(unavailable)
+    }
+
+    pub(super) fn parsed<T: std::str::FromStr<Err: ToString>>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, DirectoryError> {
+        self.value::<&str>(column)?.parse().map_err(|error: T::Err| unreadable(column, error))
+    }
+
+    pub(super) fn rule(&self, column: &'static str) -> Result<ModelRule, DirectoryError> {
+        rule(self.value(column)?)
+    }
+
+    pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, DirectoryError> {
+        Timestamp::from_microsecond(self.value(column)?).map_err(|error| unreadable(column, error))
+    }
+
+    pub(super) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, DirectoryError> {
+        let stored: Option<i64> = self.value(column)?;
+        stored.map(Timestamp::from_microsecond).transpose().map_err(|error| unreadable(column, error))
+    }
+
+    pub(super) fn tenant_id(&self, column: &'static str) -> Result<TenantId, DirectoryError> {
+        TenantId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
+    }
+
+    pub(super) fn user_id(&self, column: &'static str) -> Result<UserId, DirectoryError> {
+        UserId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
+    }
+
+    pub(super) fn key_id(&self, column: &'static str) -> Result<KeyId, DirectoryError> {
+        KeyId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
+    }
+}
+
+pub(super) fn tenant(row: &SqliteRow) -> Result<Tenant, DirectoryError> {
+    let row = Columns(row);
+    Ok(Tenant {
+        id: row.tenant_id("id")?,
+        name: row.value("name")?,
+        models: row.rule("models")?,
+        disabled_at: row.maybe_time("disabled_at")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+pub(super) fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
+    let row = Columns(row);
+    Ok(User {
+        id: row.user_id("id")?,
+        tenant: row.tenant_id("tenant_id")?,
+        name: row.value("name")?,
+        email: row.value("email")?,
+        role: row.parsed::<Role>("role")?,
+        models: row.rule("models")?,
+        disabled_at: row.maybe_time("disabled_at")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+pub(super) fn key(row: &SqliteRow) -> Result<Key, DirectoryError> {
+    let row = Columns(row);
+    Ok(Key {
+        id: row.key_id("id")?,
+        tenant: row.tenant_id("tenant_id")?,
+        user: row.user_id("user_id")?,
+        user_name: row.value("user_name")?,
+        user_role: row.parsed::<Role>("user_role")?,
+        name: row.value("name")?,
+        public_form: stonegate_identity::PublicForm::from_stored(row.value("public_form")?),
+        scopes: row.parsed::<Scopes>("scopes")?,
+        models: row.rule("models")?,
+        expires_at: row.maybe_time("expires_at")?,
+        revoked_at: row.maybe_time("revoked_at")?,
+        rotated_at: row.maybe_time("rotated_at")?,
+        created_at: row.time("created_at")?,
+    })
+}

@@ -1,0 +1,111 @@
+//! Brings a file to the form that this version knows.
+//!
+//! sqlx's own migrator takes no lock on SQLite, and two processes that start together would both apply a step. Here all
+//! steps run in one transaction that holds the write lock from its first statement; whoever comes second finds them done.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions,
+};
+
+use crate::OpenError;
+
+/// The steps, in order. A step that was released never changes; its place in the list is its number.
+const STEPS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_directory.sql"),
+    include_str!("../../migrations/sqlite/0002_ledger.sql"),
+];
+
+/// Marks a file as one of ours (`PRAGMA application_id`): "STON".
+const APPLICATION_ID: i64 = 0x5354_4f4e;
+
+/// Turning WAL on needs the file for oneself for an instant, and SQLite does not wait for that by itself.
+const ATTEMPTS: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+enum Trouble {
+    Newer { found: i64 },
+    Foreign,
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Applies the steps that the file has not seen.
+pub(super) async fn bring_up_to_date(path: &Path, connect: &SqliteConnectOptions) -> Result<(), OpenError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match apply(path, connect, STEPS).await {
+            Ok(()) => return Ok(()),
+            Err(Trouble::Database(error)) if is_busy(&error) && attempt < ATTEMPTS => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(trouble) => return Err(told(trouble, path)),
+        }
+    }
+}
+
+fn told(trouble: Trouble, path: &Path) -> OpenError {
+    let path = path.to_owned();
+    match trouble {
+        Trouble::Newer { found } => OpenError::Newer { path, found, known: form(STEPS) },
+        Trouble::Foreign => OpenError::Foreign { path },
+        Trouble::Database(source) => OpenError::Database { path, source },
+    }
+}
+
+/// The number of the newest step.
+fn form(steps: &[&str]) -> i64 {
+    i64::try_from(steps.len()).unwrap_or(i64::MAX)
+}
+
+async fn apply(path: &Path, connect: &SqliteConnectOptions, steps: &[&'static str]) -> Result<(), Trouble> {
+    // Whose file it is comes before anything that would change it, be it only its journal's mode.
+    let mut look = SqliteConnectOptions::new().filename(path).busy_timeout(PAUSE).connect().await?;
+    let (application, found) = marks(&mut look).await?;
+    let is_empty =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_schema").fetch_one(&mut look).await? == 0;
+    look.close().await?;
+    check(application, found, is_empty, steps)?;
+
+    let mut connection = connect.connect().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let (_, found) = marks(&mut transaction).await?;
+    check(APPLICATION_ID, found, false, steps)?;
+    for (step, number) in steps.iter().zip(1..).filter(|(_, number)| *number > found) {
+        transaction.execute(sqlx::raw_sql(*step)).await?;
+        tracing::info!(step = number, "the store was brought to a newer form");
+    }
+    if found < form(steps) {
+        // A pragma takes no parameters; both numbers are ours.
+        let mark = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", form(steps));
+        transaction.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(mark))).await?;
+    }
+    transaction.commit().await?;
+    Ok(connection.close().await?)
+}
+
+fn check(application: i64, found: i64, is_empty: bool, steps: &[&str]) -> Result<(), Trouble> {
+    if application != APPLICATION_ID && !is_empty {
+        return Err(Trouble::Foreign);
+    }
+    if found > form(steps) { Err(Trouble::Newer { found }) } else { Ok(()) }
+}
+
+async fn marks(connection: &mut SqliteConnection) -> sqlx::Result<(i64, i64)> {
+    let application = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let form = sqlx::query_scalar("PRAGMA user_version").fetch_one(connection).await?;
+    Ok((application, form))
+}
+
+/// Whether another process is at it. The low byte is SQLite's primary code: 5 is BUSY, 6 is LOCKED.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
