@@ -1,0 +1,74 @@
+//! `count_tokens` by Bedrock's CountTokens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::carry::{Learned, Outbound, Target, Unsupported, model_path};
+use crate::failure::Failure;
+
+use super::inbound::Inbound;
+use super::outbound::prepare;
+
+/// The geographies that an inference profile's id may begin with. CountTokens takes the bare model id only.
+const GEOGRAPHIES: [&str; 8] = ["us", "eu", "apac", "jp", "au", "in", "us-gov", "global"];
+
+/// The request to CountTokens for a Messages request.
+///
+/// # Errors
+/// Where the request asks for what the model cannot do.
+pub fn carry_count(
+    inbound: &Inbound,
+    target: &Target<'_>,
+    learned: &Learned,
+) -> Result<Outbound, Unsupported> {
+    let prepared = prepare(inbound, target, learned, None)?;
+    const HEAD: &str = r#"{"input":{"invokeModel":{"body":""#;
+    const TAIL: &str = r#""}}}"#;
+    let mut body = String::with_capacity(HEAD.len() + TAIL.len() + prepared.body.len().div_ceil(3) * 4);
+    body.push_str(HEAD);
+    STANDARD.encode_string(&prepared.body, &mut body);
+    body.push_str(TAIL);
+    Ok(Outbound {
+        path: model_path(bare_id(target.upstream_id), "count-tokens"),
+        headers: vec![
+            ("content-type", "application/json".to_owned()),
+            ("accept", "application/json".to_owned()),
+        ],
+        body: Bytes::from(body),
+        stream: false,
+    })
+}
+
+/// The model id without the geography of an inference profile.
+#[must_use]
+pub fn bare_id(upstream_id: &str) -> &str {
+    match upstream_id.split_once('.') {
+        Some((geography, bare)) if GEOGRAPHIES.contains(&geography) => bare,
+        _ => upstream_id,
+    }
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(rename = "inputTokens")]
+    input_tokens: u64,
+}
+
+/// The count in CountTokens' answer.
+///
+/// # Errors
+/// Where the answer is not what Bedrock promises.
+pub fn read_count(body: &[u8]) -> Result<u64, Failure> {
+    match serde_json::from_slice::<Counted>(body) {
+        Ok(counted) => Ok(counted.input_tokens),
+        Err(error) => Err(Failure::broken_off(format!("CountTokens answered what is no count: {error}"))),
+    }
+}
+
+/// The answer to `POST /v1/messages/count_tokens`.
+#[must_use]
+pub fn render_count(input_tokens: u64) -> Bytes {
+    Bytes::from(format!(r#"{{"input_tokens":{input_tokens}}}"#))
+}

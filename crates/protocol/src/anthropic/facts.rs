@@ -1,0 +1,373 @@
+//! One walk over the body: cache marks, sizes, and the nested members that Bedrock may refuse.
+//!
+//! Only where a mark or medium can stand is looked at: the blocks of `system` and of messages, tool results and documents
+//! inside them, and tools. What a tool was called with, a schema, a text: walked over, never read, so that a
+//! `cache_control` in somebody's source code stays what it is.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::json::{Place, Scanner};
+
+use super::inbound::{CacheLifetime, Malformed, Sizes};
+
+/// How deep blocks may stand inside blocks before they are no longer looked at (a tool result in a message is two).
+const DEEPEST_BLOCK: u32 = 16;
+
+/// What one walk over a body finds out.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) sizes: Sizes,
+    /// Bytes of base64, which are no text.
+    pub(super) opaque_bytes: u64,
+    pub(super) cache_lifetime: CacheLifetime,
+    /// Every `cache_control` but the one at the top level.
+    pub(super) marks: Vec<CacheMark>,
+    /// The `cache_control` at the top level.
+    pub(super) top_mark: Option<CacheMark>,
+    /// Members of messages other than `role` and `content`: index of the message, name, place.
+    pub(super) message_members: Vec<(String, Range<usize>)>,
+    /// The first message with the role `system`.
+    pub(super) system_message: Option<usize>,
+    /// Tools that say their type: index and type.
+    pub(super) typed_tools: Vec<(usize, String)>,
+    pub(super) tool_choice: Option<String>,
+    pub(super) thinking: Option<String>,
+    /// `thinking.budget_tokens` and where it stands.
+    pub(super) thinking_budget: Option<(u64, Range<usize>)>,
+    /// `output_config.effort` and where its value stands.
+    pub(super) effort: Option<(String, Range<usize>)>,
+    /// Whether there is an `output_config.format`.
+    pub(super) has_output_format: bool,
+    /// The types of `context_management.edits` and where each edit stands.
+    pub(super) context_edits: Vec<(String, Range<usize>)>,
+    pub(super) service_tier: Option<String>,
+    /// The end of the prompt, where a mark for all of it would be set.
+    pub(super) last_content: Option<LastContent>,
+}
+
+/// A `cache_control` and those of its members that Bedrock may refuse.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CacheMark {
+    /// The member in its block, key to value.
+    pub(super) member: Range<usize>,
+    /// The value.
+    pub(super) value: Range<usize>,
+    pub(super) scope: Option<Range<usize>>,
+    pub(super) ttl: Option<Range<usize>>,
+    pub(super) is_hour: bool,
+}
+
+/// What the last message ends with.
+#[derive(Clone, Debug)]
+pub(super) enum LastContent {
+    /// A plain string, with quotes.
+    Text(Range<usize>),
+    /// A block.
+    Block { range: Range<usize>, is_cacheable: bool, is_marked: bool },
+}
+
+impl Facts {
+    /// Takes the value of a top-level member and notes what it tells.
+    pub(super) fn member(
+        &mut self,
+        name: &str,
+        scanner: &mut Scanner<'_>,
+    ) -> Result<Range<usize>, Malformed> {
+        let first = scanner.peek();
+        match (name, first) {
+            ("messages", Some(b'[')) => self.messages(scanner),
+            ("messages", _) => Err(Malformed::member("messages", "Input should be a valid list")),
+            ("system", Some(b'[')) => scanner.array(|scanner, _| self.block(scanner, 0).map(drop)),
+            ("tools", Some(b'[')) => {
+                let range = scanner.array(|scanner, index| self.tool(scanner, index))?;
+                self.sizes.tool_bytes = range.len() as u64;
+                Ok(range)
+            }
+            ("cache_control", Some(b'{')) => {
+                let mark = self.mark(scanner)?;
+                let value = mark.value.clone();
+                self.top_mark = Some(mark);
+                Ok(value)
+            }
+            ("thinking", Some(b'{')) => self.thinking(scanner),
+            ("tool_choice", Some(b'{')) => scanner.object(|scanner, key| {
+                let value = scanner.value()?;
+                if scanner.raw(&key) == b"\"type\"" {
+                    self.tool_choice = scanner.text(&value).map(Cow::into_owned);
+                }
+                Ok(())
+            }),
+            ("output_config", Some(b'{')) => self.output_config(scanner),
+            ("context_management", Some(b'{')) => self.context_management(scanner),
+            ("service_tier", Some(b'"')) => {
+                let value = scanner.string()?;
+                self.service_tier = scanner.text(&value).map(Cow::into_owned);
+                Ok(value)
+            }
+            _ => Ok(scanner.value()?),
+        }
+    }
+
+    fn messages(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
+        scanner.array(|scanner, index| {
+            self.sizes.messages += 1;
+            self.last_content = None;
+            if scanner.peek() != Some(b'{') {
+                return Err(Malformed::member(
+                    &format!("messages.{index}"),
+                    "Input should be a valid dictionary",
+                ));
+            }
+            let mut content_seen = false;
+            scanner.object(|scanner, key| {
+                match scanner.raw(&key) {
+                    b"\"role\"" => {
+                        let value = scanner.value()?;
+                        if scanner.raw(&value) == b"\"system\"" {
+                            self.system_message.get_or_insert(index);
+                        }
+                    }
+                    b"\"content\"" => {
+                        once(&mut content_seen, "messages", index, "content")?;
+                        self.last_content = self.content(scanner, 0)?;
+                    }
+                    _ => {
+                        let value = scanner.value()?;
+                        if let Some(name) = scanner.text(&key) {
+                            self.message_members.push((name.into_owned(), key.start..value.end));
+                        }
+                    }
+                }
+                Ok::<(), Malformed>(())
+            })?;
+            Ok(())
+        })
+    }
+
+    /// The content of a message, tool result or document: a string or blocks. Gives what it ends with.
+    fn content(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<Option<LastContent>, Malformed> {
+        match scanner.peek() {
+            Some(b'[') if depth < DEEPEST_BLOCK => {
+                let mut last = None;
+                scanner.array(|scanner, _| {
+                    last = self.block(scanner, depth)?;
+                    Ok::<(), Malformed>(())
+                })?;
+                Ok(last)
+            }
+            Some(b'"') => Ok(Some(LastContent::Text(scanner.string()?))),
+            _ => {
+                scanner.value()?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn block(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<Option<LastContent>, Malformed> {
+        if scanner.peek() != Some(b'{') {
+            scanner.value()?;
+            return Ok(None);
+        }
+        let mut kind: Option<Range<usize>> = None;
+        let mut encoded_bytes = None;
+        let mut is_marked = false;
+        let mut is_empty_text = false;
+        let range = scanner.object(|scanner, key| {
+            match scanner.raw(&key) {
+                b"\"type\"" => {
+                    if kind.is_some() {
+                        return Err(Malformed::member(
+                            "type",
+                            "The member is given twice in one content block",
+                        ));
+                    }
+                    kind = Some(scanner.value()?);
+                }
+                b"\"cache_control\"" if scanner.peek() == Some(b'{') => {
+                    let mut mark = self.mark(scanner)?;
+                    mark.member.start = key.start;
+                    self.marks.push(mark);
+                    is_marked = true;
+                }
+                b"\"source\"" if scanner.peek() == Some(b'{') => {
+                    if encoded_bytes.is_some() {
+                        return Err(Malformed::member(
+                            "source",
+                            "The member is given twice in one content block",
+                        ));
+                    }
+                    encoded_bytes = Some(self.source(scanner, depth)?);
+                }
+                b"\"content\"" => {
+                    self.content(scanner, depth + 1)?;
+                }
+                b"\"text\"" => is_empty_text = scanner.value()?.len() <= 2,
+                _ => {
+                    scanner.value()?;
+                }
+            }
+            Ok(())
+        })?;
+        let kind = kind.map_or(&b""[..], |kind| scanner.raw(&kind));
+        self.medium(kind, encoded_bytes.unwrap_or(0));
+        let is_cacheable =
+            !matches!(kind, b"\"thinking\"" | b"\"redacted_thinking\"" | b"") && !is_empty_text;
+        Ok(Some(LastContent::Block { range, is_cacheable, is_marked }))
+    }
+
+    fn medium(&mut self, kind: &[u8], encoded_bytes: u64) {
+        let decoded_bytes = encoded_bytes / 4 * 3;
+        match kind {
+            b"\"image\"" => {
+                self.sizes.images += 1;
+                self.sizes.image_bytes += decoded_bytes;
+                self.opaque_bytes += encoded_bytes;
+            }
+            b"\"document\"" => {
+                self.sizes.documents += 1;
+                self.sizes.document_bytes += decoded_bytes;
+                self.opaque_bytes += encoded_bytes;
+            }
+            _ => {}
+        }
+    }
+
+    /// The source of an image or document; gives the length of its base64.
+    fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<u64, Malformed> {
+        let (mut is_base64, mut type_seen, mut data_seen, mut bytes) = (false, false, false, 0);
+        scanner.object(|scanner, key| {
+            match scanner.raw(&key) {
+                b"\"type\"" => {
+                    once(&mut type_seen, "source", 0, "type")?;
+                    let value = scanner.value()?;
+                    is_base64 = scanner.raw(&value) == b"\"base64\"";
+                }
+                b"\"data\"" => {
+                    once(&mut data_seen, "source", 0, "data")?;
+                    bytes = scanner.value()?.len().saturating_sub(2) as u64;
+                }
+                b"\"content\"" => {
+                    self.content(scanner, depth + 1)?;
+                }
+                _ => {
+                    scanner.value()?;
+                }
+            }
+            Ok::<(), Malformed>(())
+        })?;
+        Ok(if is_base64 { bytes } else { 0 })
+    }
+
+    fn tool(&mut self, scanner: &mut Scanner<'_>, index: usize) -> Result<(), Malformed> {
+        self.sizes.tools += 1;
+        if scanner.peek() != Some(b'{') {
+            scanner.value()?;
+            return Ok(());
+        }
+        scanner.object(|scanner, key| {
+            match scanner.raw(&key) {
+                b"\"type\"" => {
+                    let value = scanner.value()?;
+                    if let Some(kind) = scanner.text(&value) {
+                        self.typed_tools.push((index, kind.into_owned()));
+                    }
+                }
+                b"\"cache_control\"" if scanner.peek() == Some(b'{') => {
+                    let mut mark = self.mark(scanner)?;
+                    mark.member.start = key.start;
+                    self.marks.push(mark);
+                }
+                _ => {
+                    scanner.value()?;
+                }
+            }
+            Ok::<(), Malformed>(())
+        })?;
+        Ok(())
+    }
+
+    fn mark(&mut self, scanner: &mut Scanner<'_>) -> Result<CacheMark, Malformed> {
+        let mut mark = CacheMark::default();
+        mark.value = scanner.object(|scanner, key| {
+            let value = scanner.value()?;
+            let place = Place { key, value };
+            match scanner.raw(&place.key) {
+                b"\"scope\"" => mark.scope = Some(place.member()),
+                b"\"ttl\"" => {
+                    mark.is_hour = scanner.text(&place.value).as_deref() == Some("1h");
+                    mark.ttl = Some(place.member());
+                }
+                _ => {}
+            }
+            Ok::<(), Malformed>(())
+        })?;
+        mark.member = mark.value.clone();
+        let lifetime = if mark.is_hour { CacheLifetime::Hour } else { CacheLifetime::FiveMinutes };
+        self.cache_lifetime = self.cache_lifetime.max(lifetime);
+        Ok(mark)
+    }
+
+    fn thinking(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
+        scanner.object(|scanner, key| {
+            let value = scanner.value()?;
+            match scanner.raw(&key) {
+                b"\"type\"" => self.thinking = scanner.text(&value).map(Cow::into_owned),
+                b"\"budget_tokens\"" => {
+                    self.thinking_budget =
+                        serde_json::from_slice(scanner.raw(&value)).ok().map(|budget| (budget, value));
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn output_config(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
+        scanner.object(|scanner, key| {
+            let value = scanner.value()?;
+            match scanner.raw(&key) {
+                b"\"effort\"" => {
+                    self.effort = scanner.text(&value).map(|effort| (effort.into_owned(), value));
+                }
+                b"\"format\"" => self.has_output_format = scanner.raw(&value) != b"null",
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn context_management(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
+        scanner.object(|scanner, key| {
+            if scanner.raw(&key) != b"\"edits\"" || scanner.peek() != Some(b'[') {
+                scanner.value()?;
+                return Ok(());
+            }
+            scanner.array(|scanner, _| {
+                if scanner.peek() != Some(b'{') {
+                    scanner.value()?;
+                    return Ok(());
+                }
+                let mut kind = None;
+                let range = scanner.object(|scanner, key| {
+                    let value = scanner.value()?;
+                    if scanner.raw(&key) == b"\"type\"" {
+                        kind = scanner.text(&value).map(Cow::into_owned);
+                    }
+                    Ok::<(), Malformed>(())
+                })?;
+                self.context_edits.push((kind.unwrap_or_default(), range));
+                Ok::<(), Malformed>(())
+            })?;
+            Ok(())
+        })
+    }
+}
+
+/// What decides how a part is counted may be said only once: a second saying could make text look like an image.
+fn once(seen: &mut bool, place: &str, index: usize, name: &str) -> Result<(), Malformed> {
+    if std::mem::replace(seen, true) {
+        return Err(Malformed::member(&format!("{place}.{index}.{name}"), "The member is given twice"));
+    }
+    Ok(())
+}

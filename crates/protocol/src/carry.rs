@@ -1,0 +1,221 @@
+//! From one dialect to another: chooses pass-through or translation, and gives what goes upstream together with what
+//! brings the answer back.
+//!
+//! Each dialect has one half for being served and one for being called, so that there are N + M pieces, not N × M.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::anthropic::{self, meter::Meter};
+use crate::capabilities::Capabilities;
+use crate::failure::RejectedPart;
+use crate::problem::{Capability, Problem, ProblemKind};
+use crate::relay::Relay;
+
+/// All that is not unreserved; the slashes and colons of an ARN stand in one path segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Where a call goes: a model behind an endpoint, and what it accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The model id, inference profile id or ARN that Bedrock is called with.
+    pub upstream_id: &'a str,
+    /// What the model accepts.
+    pub capabilities: &'a Capabilities,
+    /// Whether the client asked for the long context window by the model's name (`…[1m]`).
+    pub long_context: bool,
+}
+
+/// What an upstream refused before although the table did not say so. Kept per endpoint and model by the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Values of `anthropic-beta` to leave out.
+    pub betas: BTreeSet<String>,
+    /// Members to leave out, as dotted paths.
+    pub members: BTreeSet<String>,
+    /// Whether every beta that the table does not know is to be left out: the upstream refused one and did not say which.
+    pub unknown_betas: bool,
+}
+
+impl Learned {
+    /// Notes a refused part; false where it was known already, so that trying again would change nothing.
+    pub fn note(&mut self, part: RejectedPart) -> bool {
+        match part {
+            RejectedPart::Beta(name) => self.betas.insert(name),
+            RejectedPart::Betas => !std::mem::replace(&mut self.unknown_betas, true),
+            RejectedPart::Member(path) => self.members.insert(path),
+        }
+    }
+}
+
+/// What goes upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbound {
+    /// The path, percent-encoded once.
+    pub path: String,
+    /// Headers besides those of transport and signature; names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// Whether the answer comes as a stream.
+    pub stream: bool,
+}
+
+/// A part of the request that did not go upstream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dropped {
+    /// A value of `anthropic-beta`.
+    Beta(String),
+    /// A member, as a dotted path.
+    Member(String),
+    /// A member that was lowered to what the model takes.
+    Lowered {
+        /// The member, as a dotted path.
+        member: String,
+        /// What went upstream in its place.
+        to: String,
+    },
+}
+
+/// For the `x-stonegate-dropped` header: printable ASCII without commas.
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name, to) = match self {
+            Dropped::Beta(name) => ("beta:", name, ""),
+            Dropped::Member(path) => ("", path, ""),
+            Dropped::Lowered { member, to } => ("", member, to.as_str()),
+        };
+        f.write_str(kind)?;
+        for letter in name.chars().take(200) {
+            let fits = letter.is_ascii_graphic() && letter != ',';
+            fmt::Write::write_char(f, if fits { letter } else { '?' })?;
+        }
+        if to.is_empty() { Ok(()) } else { write!(f, "={to}") }
+    }
+}
+
+/// A request that the target cannot serve, although it may be right: named, never dropped in silence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unsupported {
+    /// What the caller reads; begins with the member's name.
+    pub message: String,
+    /// The member, as a dotted path.
+    pub member: String,
+    /// A machine-readable code.
+    pub error_code: Option<String>,
+    /// By which Claude Code heals its own request.
+    pub capability: Option<Capability>,
+}
+
+impl From<&Unsupported> for Problem {
+    fn from(unsupported: &Unsupported) -> Problem {
+        Problem {
+            error_code: unsupported.error_code.clone(),
+            capability: unsupported.capability.clone(),
+            ..Problem::new(ProblemKind::InvalidRequest, unsupported.message.clone())
+        }
+    }
+}
+
+/// A request on its way up, and what brings its answer down.
+#[derive(Debug)]
+pub struct Carried {
+    /// What goes upstream.
+    pub outbound: Outbound,
+    /// What turns the answer into the client's dialect.
+    pub relay: Relay,
+    /// What was left out on the way.
+    pub dropped: Vec<Dropped>,
+}
+
+/// Carries a Messages request to InvokeModel.
+///
+/// `output_ceiling` is the most output tokens that the call may produce; it replaces `max_tokens` where it is lower.
+///
+/// # Errors
+/// Where the request asks for what the target cannot do.
+pub fn carry(
+    inbound: &anthropic::Inbound,
+    target: &Target<'_>,
+    learned: &Learned,
+    output_ceiling: u64,
+) -> Result<Carried, Unsupported> {
+    let ceiling = output_ceiling.min(inbound.max_tokens());
+    let prepared = anthropic::prepare(inbound, target, learned, Some(ceiling))?;
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    let meter = Meter::new(ceiling, inbound.cache_lifetime());
+    let (action, relay) = if inbound.is_stream() {
+        headers.push(("accept", "application/vnd.amazon.eventstream".to_owned()));
+        headers.push(("x-amzn-bedrock-accept", "application/json".to_owned()));
+        ("invoke-with-response-stream", Relay::messages_stream(meter))
+    } else {
+        headers.push(("accept", "application/json".to_owned()));
+        ("invoke", Relay::messages_whole(meter))
+    };
+    if let Some(tier) = prepared.service_tier {
+        headers.push(("x-amzn-bedrock-service-tier", tier.to_owned()));
+    }
+    let outbound = Outbound {
+        path: model_path(target.upstream_id, action),
+        headers,
+        body: Bytes::from(prepared.body),
+        stream: inbound.is_stream(),
+    };
+    Ok(Carried { outbound, relay, dropped: prepared.dropped })
+}
+
+/// `/model/{id}/{action}`, the id percent-encoded once.
+pub(crate) fn model_path(upstream_id: &str, action: &str) -> String {
+    format!("/model/{}/{action}", utf8_percent_encode(upstream_id, SEGMENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_one_segment_of_the_path() {
+        for (id, path) in [
+            ("us.anthropic.claude-opus-5-5", "/model/us.anthropic.claude-opus-5-5/invoke"),
+            (
+                "anthropic.claude-haiku-4-5-20251001-v1:0",
+                "/model/anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke",
+            ),
+            (
+                "arn:aws:bedrock:us-east-1:1:application-inference-profile/a b",
+                "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fa%20b/invoke",
+            ),
+        ] {
+            assert_eq!(model_path(id, "invoke"), path);
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_fits_in_a_header() {
+        for (dropped, shown) in [
+            (Dropped::Beta("fast-mode-2026-02-01".to_owned()), "beta:fast-mode-2026-02-01"),
+            (Dropped::Member("a\r\nb: c, d\u{e9}".to_owned()), "a??b:?c??d?"),
+            (
+                Dropped::Lowered { member: "output_config.effort".to_owned(), to: "high".to_owned() },
+                "output_config.effort=high",
+            ),
+        ] {
+            assert_eq!(dropped.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_not_learned_twice() {
+        let mut learned = Learned::default();
+        for part in
+            [RejectedPart::Beta("x".to_owned()), RejectedPart::Betas, RejectedPart::Member("y".to_owned())]
+        {
+            assert!(learned.note(part.clone()));
+            assert!(!learned.note(part));
+        }
+    }
+}

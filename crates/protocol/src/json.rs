@@ -1,0 +1,384 @@
+//! A shallow reader of JSON: walks over a text once and tells where things stand, without building anything.
+//!
+//! The structure is checked (brackets, commas, colons, literals, numbers); what stands inside a string is left to whoever
+//! reads that string. So a body of 200 KB costs little more than finding the ends of its strings.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// Where and why a text is no JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotJson {
+    pub(crate) at: usize,
+    pub(crate) why: &'static str,
+}
+
+/// Where a member of an object stands: its key (with quotes) and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) key: Range<usize>,
+    pub(crate) value: Range<usize>,
+}
+
+impl Place {
+    /// The whole member, from the key's first quote to the value's end.
+    pub(crate) fn member(&self) -> Range<usize> {
+        self.key.start..self.value.end
+    }
+}
+
+pub(crate) struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The closing brackets that are still to come inside the value that is being skipped.
+    open: Vec<u8>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Scanner<'a> {
+        Scanner { bytes, at: 0, open: Vec::new() }
+    }
+
+    /// Starts at an offset; every range given is still one of the whole text.
+    pub(crate) fn starting_at(bytes: &'a [u8], at: usize) -> Scanner<'a> {
+        Scanner { bytes, at, open: Vec::new() }
+    }
+
+    /// The bytes of a range that this scanner gave.
+    pub(crate) fn raw(&self, range: &Range<usize>) -> &'a [u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    /// The string that stands in a range that this scanner gave.
+    pub(crate) fn text(&self, range: &Range<usize>) -> Option<Cow<'a, str>> {
+        text(self.raw(range))
+    }
+
+    /// The first byte of the next value or bracket, without taking it.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        while let Some(byte) = self.bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(*byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Only white space may follow.
+    pub(crate) fn end(&mut self) -> Result<(), NotJson> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.wrong("something follows the end of the JSON text")),
+        }
+    }
+
+    /// Walks over an object; `each` gets every key and must take its value from the scanner.
+    pub(crate) fn object<E: From<NotJson>>(
+        &mut self,
+        mut each: impl FnMut(&mut Scanner<'a>, Range<usize>) -> Result<(), E>,
+    ) -> Result<Range<usize>, E> {
+        self.take(b'{', "an object was expected")?;
+        let start = self.at - 1;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(start..self.at);
+        }
+        loop {
+            let key = self.key()?;
+            each(self, key)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(start..self.at);
+                }
+                _ => return Err(self.wrong("`,` or `}` was expected").into()),
+            }
+        }
+    }
+
+    /// Walks over an array; `each` gets every index and must take the element from the scanner.
+    pub(crate) fn array<E: From<NotJson>>(
+        &mut self,
+        mut each: impl FnMut(&mut Scanner<'a>, usize) -> Result<(), E>,
+    ) -> Result<Range<usize>, E> {
+        self.take(b'[', "an array was expected")?;
+        let start = self.at - 1;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(start..self.at);
+        }
+        for index in 0.. {
+            each(self, index)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    break;
+                }
+                _ => return Err(self.wrong("`,` or `]` was expected").into()),
+            }
+        }
+        Ok(start..self.at)
+    }
+
+    /// Walks over the next value, whatever it is.
+    pub(crate) fn value(&mut self) -> Result<Range<usize>, NotJson> {
+        let first = self.peek();
+        let start = self.at;
+        // By far the most values are strings; they need none of what follows.
+        if first == Some(b'"') {
+            return self.string();
+        }
+        self.open.clear();
+        loop {
+            if self.opening()? {
+                continue;
+            }
+            loop {
+                let Some(closing) = self.open.last().copied() else {
+                    return Ok(start..self.at);
+                };
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if closing == b'}' {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    Some(byte) if byte == closing => {
+                        self.at += 1;
+                        self.open.pop();
+                    }
+                    _ => return Err(self.wrong("`,` or a closing bracket was expected")),
+                }
+            }
+        }
+    }
+
+    /// Takes a whole scalar or an empty bracket pair (false), or the bracket that opens a filled one (true).
+    fn opening(&mut self) -> Result<bool, NotJson> {
+        match self.peek() {
+            Some(b'"') => {
+                self.string()?;
+            }
+            Some(b'{') => {
+                self.at += 1;
+                if self.peek() != Some(b'}') {
+                    self.open.push(b'}');
+                    self.key()?;
+                    return Ok(true);
+                }
+                self.at += 1;
+            }
+            Some(b'[') => {
+                self.at += 1;
+                if self.peek() != Some(b']') {
+                    self.open.push(b']');
+                    return Ok(true);
+                }
+                self.at += 1;
+            }
+            Some(b't') => self.literal(b"true")?,
+            Some(b'f') => self.literal(b"false")?,
+            Some(b'n') => self.literal(b"null")?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) => return Err(self.wrong("a value was expected")),
+            None => return Err(self.wrong("the text ends too early")),
+        }
+        Ok(false)
+    }
+
+    /// Takes a string; the range includes its quotes.
+    pub(crate) fn string(&mut self) -> Result<Range<usize>, NotJson> {
+        self.take(b'"', "a string was expected")?;
+        let start = self.at - 1;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let Some(found) = end_or_escape(rest) else {
+                self.at = self.bytes.len();
+                return Err(self.wrong("a string has no end"));
+            };
+            self.at += found + 1;
+            if rest.get(found) == Some(&b'"') {
+                return Ok(start..self.at);
+            }
+            self.at += 1;
+        }
+    }
+
+    fn key(&mut self) -> Result<Range<usize>, NotJson> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a member's name was expected"));
+        }
+        let key = self.string()?;
+        self.take(b':', "`:` was expected")?;
+        Ok(key)
+    }
+
+    fn take(&mut self, wanted: u8, why: &'static str) -> Result<(), NotJson> {
+        match self.peek() {
+            Some(byte) if byte == wanted => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.wrong(why)),
+            None => Err(self.wrong("the text ends too early")),
+        }
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> Result<(), NotJson> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(literal) {
+            return Err(self.wrong("a value was expected"));
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), NotJson> {
+        if self.here() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.here() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.here() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.here(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.here(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), NotJson> {
+        let start = self.at;
+        while matches!(self.here(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.wrong("a digit was expected")) } else { Ok(()) }
+    }
+
+    fn here(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn wrong(&self, why: &'static str) -> NotJson {
+        NotJson { at: self.at, why }
+    }
+}
+
+/// The first quote or backslash. Most strings of a request are short, and for those the call is dearer than the search.
+#[inline]
+fn end_or_escape(rest: &[u8]) -> Option<usize> {
+    const SHORT: usize = 16;
+    let near = rest.get(..SHORT).unwrap_or(rest);
+    if let Some(found) = near.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        return Some(found);
+    }
+    let far = rest.get(SHORT..)?;
+    memchr2(b'"', b'\\', far).map(|found| found + SHORT)
+}
+
+/// What a JSON string (with its quotes) says; none if it is no valid one.
+pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    serde_json::from_slice::<String>(raw).ok().map(Cow::Owned)
+}
+
+/// The text as a JSON string, with quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn whole(bytes: &[u8]) -> Result<Range<usize>, NotJson> {
+        let mut scanner = Scanner::new(bytes);
+        let range = scanner.value()?;
+        scanner.end()?;
+        Ok(range)
+    }
+
+    #[test]
+    fn what_is_json_is_told_from_what_is_not() {
+        for good in [
+            "{}",
+            "[]",
+            " [ 1 , -0.5e+3 , true,false,null , \"\" ] ",
+            r#"{"a":{"b":[{}]},"c":"\"\\"}"#,
+            "0",
+            "\"x\"",
+            r#"{"a":"a string that is longer than sixteen bytes \" and goes on"}"#,
+        ] {
+            assert!(whole(good.as_bytes()).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "[1 2]",
+            "01",
+            "1.",
+            "-",
+            "tru",
+            "\"x",
+            "\"x\\",
+            "{}{}",
+            "{\"a\":1,}",
+            "[}",
+            "{]",
+            "nul",
+            "+1",
+            ",",
+            "[1}",
+            "{\"a\":1]",
+        ] {
+            assert!(whole(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_does_not_overflow_the_stack() {
+        let deep = format!("{}{}", "[".repeat(300_000), "]".repeat(300_000));
+        assert!(whole(deep.as_bytes()).is_ok());
+        assert!(whole("[".repeat(300_000).as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _result = whole(&bytes);
+        }
+
+        #[test]
+        fn json_like_bytes_are_judged_as_serde_json_judges_them(
+            text in r#"[\[\]{},:"a1 0.e+tn\-]{0,16}"#
+        ) {
+            let ours = whole(text.as_bytes()).is_ok();
+            let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
+            prop_assert_eq!(ours, theirs);
+        }
+    }
+}
