@@ -1,1 +1,23 @@
-//! (to be written)
+//! What the admin API looks like on the wire: types and their OpenAPI schema, no behaviour.
+//!
+//! Times are RFC 3339 in UTC. Money is a decimal text in US dollars (`"12.50"`) where a person writes or reads it, and a
+//! whole number of nano-dollars beside it where programs count. Unknown members of a request are refused; unknown
+//! members of an answer are to be ignored, since newer servers add some.
+
+mod budget;
+mod key;
+mod page;
+mod problem;
+mod tenant;
+mod usage;
+mod user;
+mod whoami;
+
+pub use budget::{Budget, BudgetCreate, BudgetMode, BudgetWindow};
+pub use key::{Key, KeyCreate, KeyCreated, KeyRotate, KeyStatus, ModelRule};
+pub use page::Page;
+pub use problem::{Problem, ProblemBody, ProblemType};
+pub use tenant::{Tenant, TenantCreate, TenantUpdate};
+pub use usage::{Usage, UsageBy, UsageRow, UsageTokens};
+pub use user::{Bootstrap, Role, User, UserCreate, UserUpdate};
+pub use whoami::Whoami;

@@ -1,0 +1,54 @@
+//! Tenants.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::key::ModelRule;
+
+/// A tenant to make.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantCreate {
+    /// A short name for it, for good: letters, digits, `-`, `_`, `.`.
+    #[schema(example = "acme", min_length = 1, max_length = 64)]
+    pub id: String,
+    /// Its name for people; the id when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Which models its users may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRule>,
+}
+
+/// What to change of a tenant; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantUpdate {
+    /// Its name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Which models its users may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRule>,
+    /// Whether its users are locked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tenant {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Which models its users may use.
+    pub models: ModelRule,
+    /// Since when its users are locked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub disabled_at: Option<String>,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}

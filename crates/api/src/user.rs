@@ -1,0 +1,107 @@
+//! Users, and how the first of them comes to be.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::key::ModelRule;
+
+/// What a person is in the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Uses models; sees and manages what is their own.
+    #[default]
+    User,
+    /// Also looks after the users of their team or tenant.
+    TeamLead,
+    /// Looks after the whole installation.
+    Admin,
+}
+
+/// A user to make.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserCreate {
+    /// A name, the only one of its kind in the tenant.
+    #[schema(example = "ann", min_length = 1, max_length = 100)]
+    pub name: String,
+    /// The tenant's id; the caller's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// An address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// What the person is; `user` when absent.
+    #[serde(default)]
+    pub role: Role,
+    /// Which models the user may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRule>,
+}
+
+/// What to change of a user; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserUpdate {
+    /// The user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// An address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// What the person is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Which models the user may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRule>,
+    /// Whether the user is locked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    /// The user's id.
+    pub id: String,
+    /// The user's name.
+    pub name: String,
+    /// The tenant's id.
+    pub tenant: String,
+    /// An address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// What the person is.
+    pub role: Role,
+    /// Which models the user may use.
+    pub models: ModelRule,
+    /// Since when the user is locked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub disabled_at: Option<String>,
+    /// When the user was made.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}
+
+/// The first administrator, made with the token that the server printed at its first start.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bootstrap {
+    /// The token.
+    #[schema(example = "stone-bootstrap-…")]
+    pub token: String,
+    /// The administrator's name; `admin` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// An address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl std::fmt::Debug for Bootstrap {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Bootstrap").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,30 @@
+//! Who the caller is.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::user::Role;
+
+/// Who the caller is, and with what key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Whoami {
+    /// The tenant's id.
+    pub tenant: String,
+    /// The team's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// The user's id.
+    pub user: String,
+    /// The user's name.
+    pub user_name: String,
+    /// What the person is.
+    pub role: Role,
+    /// The key's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The key's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
+    /// What the key may be used for.
+    pub scopes: Vec<String>,
+}
