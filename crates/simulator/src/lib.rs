@@ -21,6 +21,7 @@ mod body;
 mod cache;
 mod chance;
 mod check;
+pub mod command;
 mod control;
 mod directive;
 mod frames;
