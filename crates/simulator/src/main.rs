@@ -23,7 +23,10 @@ async fn main() -> ExitCode {
     match run(Program::parse().arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = &*error as &(dyn std::error::Error + 'static), "the simulator did not start");
+            tracing::error!(
+                error = &*error as &(dyn std::error::Error + 'static),
+                "the simulator did not start"
+            );
             ExitCode::FAILURE
         }
     }
