@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("stonegate-simulator", &[]),
     ("stonegate-routing", &["stonegate-protocol"]),
     ("stonegate-catalog", &["stonegate-protocol", "stonegate-ledger"]),
-    ("stonegate-bedrock", &["stonegate-routing", "stonegate-protocol"]),
+    ("stonegate-bedrock", &["stonegate-protocol"]),
     ("stonegate-store", &["stonegate-ledger", "stonegate-identity", "stonegate-catalog"]),
     (
         "stonegate-server",

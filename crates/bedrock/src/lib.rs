@@ -1,1 +1,14 @@
-//! (to be written)
+//! How Amazon Bedrock is reached: addresses, credentials, signatures, one HTTP client.
+//!
+//! Nothing here knows a dialect: an [`Outbound`](stonegate_protocol::Outbound) goes out as it is, and what comes
+//! back is bytes or a [`Failure`](stonegate_protocol::Failure).
+
+mod client;
+mod credentials;
+mod endpoint;
+mod sign;
+
+pub use client::{Client, Deadlines, Reply};
+pub use credentials::{Access, CredentialCache, NoCredentials};
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
+pub use sign::{NotSigned, Scope, sign_request};

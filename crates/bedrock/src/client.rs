@@ -1,0 +1,205 @@
+//! The HTTP client: one pool of connections for all calls.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HOST, HeaderMap};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use stonegate_protocol::{Failure, FailureClass, Outbound, failure};
+
+use crate::credentials::Access;
+use crate::endpoint::Endpoint;
+use crate::sign::{Scope, sign_request};
+
+/// How much of an error's body is read; Bedrock's are a few hundred bytes.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// The largest read buffer of a connection. Bedrock's frames are small, and at a thousand open streams these buffers
+/// are most of the gateway's memory.
+const READ_BUFFER: usize = 16 * 1024;
+/// Bedrock closes idle connections after a minute or so; ours go first.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// How long each part of a call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// From the start of the attempt to the answer's headers.
+    pub first_byte: Duration,
+}
+
+/// What Bedrock answered with a 2xx status.
+#[derive(Debug)]
+pub struct Reply {
+    /// `x-amzn-requestid`, for support cases.
+    pub request_id: Option<String>,
+    /// The bytes to come.
+    pub body: Incoming,
+}
+
+/// The pool of connections to every endpoint.
+#[derive(Clone)]
+pub struct Client {
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that trusts the machine's certificate authorities and gives up connecting after `connect_timeout`.
+    ///
+    /// # Errors
+    /// When the machine's certificate store cannot be read.
+    pub fn new(connect_timeout: Duration) -> std::io::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect_timeout));
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.enforce_http(false);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(std::io::Error::other)?
+            .with_native_roots()?
+            .with_no_client_auth();
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .http1_max_buf_size(READ_BUFFER)
+            .set_host(false)
+            .build(connector);
+        Ok(Client { http })
+    }
+
+    /// Sends one call and gives what Bedrock answers; no retry happens here.
+    ///
+    /// # Errors
+    /// [`Failure`] for an answer that is not a success, no answer in time, no connection, and no credentials.
+    pub async fn send(
+        &self,
+        endpoint: &Endpoint,
+        outbound: &Outbound,
+        deadlines: Deadlines,
+        now: SystemTime,
+    ) -> Result<Reply, Failure> {
+        let request = self.request(endpoint, outbound, now).await?;
+        let response = tokio::time::timeout(deadlines.first_byte, self.http.request(request))
+            .await
+            .map_err(|_elapsed| {
+                Failure::local(FailureClass::TimedOut, "Timeout", "no answer within the first-byte timeout")
+            })?
+            .map_err(|error| no_answer(&error))?;
+        if response.status().is_success() {
+            return Ok(Reply {
+                request_id: text(&response, "x-amzn-requestid"),
+                body: response.into_body(),
+            });
+        }
+        let failure = refused(response).await;
+        if let Access::Signed(cache) = &endpoint.access
+            && failure.class == FailureClass::Credentials
+        {
+            cache.invalidate();
+        }
+        Err(failure)
+    }
+
+    /// Whether credentials for the endpoint can be had now.
+    ///
+    /// # Errors
+    /// [`NoCredentials`](crate::NoCredentials) when the chain has none.
+    pub async fn check_access(
+        &self,
+        endpoint: &Endpoint,
+        now: SystemTime,
+    ) -> Result<(), crate::NoCredentials> {
+        match &endpoint.access {
+            Access::Bearer(_) => Ok(()),
+            Access::Signed(cache) => cache.credentials(now).await.map(drop),
+        }
+    }
+
+    async fn request(
+        &self,
+        endpoint: &Endpoint,
+        outbound: &Outbound,
+        now: SystemTime,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let fault = |reason: &dyn std::fmt::Display| {
+            Failure::local(FailureClass::Unreachable, "BadRequestLine", reason.to_string())
+        };
+        let unsigned = |reason: &dyn std::fmt::Display| {
+            Failure::local(FailureClass::Credentials, "NoCredentials", reason.to_string())
+        };
+        let uri = format!("{}{}", endpoint.base, outbound.path);
+        let mut headers = HeaderMap::with_capacity(12);
+        headers.insert(HOST, HeaderValue::from_str(&endpoint.authority).map_err(|error| fault(&error))?);
+        for (name, value) in &outbound.headers {
+            headers.insert(*name, HeaderValue::from_str(value).map_err(|error| fault(&error))?);
+        }
+        match &endpoint.access {
+            Access::Bearer(token) => {
+                let mut value =
+                    HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| unsigned(&error))?;
+                value.set_sensitive(true);
+                headers.insert(AUTHORIZATION, value);
+            }
+            Access::Signed(cache) => {
+                let credentials = cache.credentials(now).await.map_err(|error| unsigned(&error))?;
+                let scope = Scope { service: "bedrock", region: &endpoint.region };
+                sign_request("POST", &uri, &mut headers, &outbound.body, &credentials, scope, now)
+                    .map_err(|error| unsigned(&error))?;
+            }
+        }
+        let mut request = Request::new(Full::new(outbound.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.parse().map_err(|error: http::uri::InvalidUri| fault(&error))?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+fn text<B>(response: &Response<B>, name: &str) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+async fn refused(response: Response<Incoming>) -> Failure {
+    let status: StatusCode = response.status();
+    let error_type = text(&response, "x-amzn-errortype");
+    let retry_after = text(&response, "retry-after");
+    let body = match Limited::new(response.into_body(), ERROR_BODY_LIMIT).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => Bytes::from(error.to_string()),
+    };
+    failure::from_bedrock(status.as_u16(), error_type.as_deref(), retry_after.as_deref(), &body)
+}
+
+/// A request that never got an answer: refused connections can be tried again at once, broken ones may have been
+/// billed.
+fn no_answer(error: &legacy::Error) -> Failure {
+    let mut detail = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        detail = format!("{detail}: {inner}");
+        cause = inner.source();
+    }
+    if error.is_connect() {
+        Failure::local(FailureClass::Unreachable, "Unreachable", detail)
+    } else {
+        Failure::broken_off(detail)
+    }
+}

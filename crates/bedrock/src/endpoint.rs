@@ -1,0 +1,188 @@
+//! One upstream: a region's `bedrock-runtime` and the identity to call it with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_smithy_http_client::tls;
+use aws_types::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+use http::Uri;
+
+use crate::credentials::{Access, CredentialCache};
+
+/// What an operator may say about an endpoint; what is left out comes from AWS's standard variables and files.
+#[derive(Clone, Default)]
+pub struct EndpointSettings {
+    /// AWS region, for example `eu-west-1`.
+    pub region: Option<String>,
+    /// Base URL in place of AWS's own, for example a VPC endpoint or a simulator.
+    pub endpoint_url: Option<String>,
+    /// A Bedrock API key in place of signed requests.
+    pub bearer_token: Option<String>,
+    /// Profile of the shared AWS configuration files.
+    pub profile: Option<String>,
+}
+
+/// An endpoint's address or identity could not be made out; the text names the setting and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Neither the settings nor AWS's chain name a region.
+    #[error("no AWS region: set `bedrock.region`, AWS_REGION, or `region` in the AWS profile")]
+    NoRegion,
+    /// AWS's configuration switches credentials off.
+    #[error(
+        "no source of AWS credentials: set `bedrock.bearer_token`, or give the environment or a profile some"
+    )]
+    NoChain,
+    /// The base URL is not one.
+    #[error("`bedrock.endpoint_url` is {url:?}: {reason}; give scheme and host, such as https://host:443")]
+    BadUrl {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// One upstream that calls can be sent to.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Name in records and logs: the region.
+    pub name: Arc<str>,
+    /// AWS region; also the region that requests are signed for.
+    pub region: Arc<str>,
+    /// Scheme and authority; paths are appended.
+    pub base: Arc<str>,
+    /// The `host` header.
+    pub authority: Arc<str>,
+    /// How requests are authenticated.
+    pub access: Access,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("name", &self.name).field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// Makes an endpoint from the settings, and from AWS's standard chain for all that they leave out: region,
+    /// service-specific and general endpoint URL, FIPS and dual-stack hosts, credentials.
+    ///
+    /// # Errors
+    /// [`EndpointError`], naming the setting to mend.
+    pub async fn from_settings(settings: &EndpointSettings) -> Result<Self, EndpointError> {
+        let sdk = load_chain(settings).await;
+        let region = sdk.region().ok_or(EndpointError::NoRegion)?.as_ref().to_owned();
+        let base = match settings.endpoint_url.clone().or_else(|| chain_url(&sdk)) {
+            Some(url) => parse_base(&url)?,
+            None => aws_base(&region, sdk.use_fips() == Some(true), sdk.use_dual_stack() == Some(true)),
+        };
+        let access = match &settings.bearer_token {
+            Some(token) => Access::Bearer(token.as_str().into()),
+            None => {
+                let chain = sdk.credentials_provider().ok_or(EndpointError::NoChain)?;
+                Access::Signed(Arc::new(CredentialCache::new(chain)))
+            }
+        };
+        let authority = base.split_once("://").map_or(base.as_str(), |(_, authority)| authority);
+        Ok(Endpoint {
+            name: region.as_str().into(),
+            region: region.as_str().into(),
+            authority: authority.into(),
+            base: base.as_str().into(),
+            access,
+        })
+    }
+}
+
+async fn load_chain(settings: &EndpointSettings) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
+/// The service's own variable or profile entry comes before the general one, as in AWS's SDKs.
+fn chain_url(sdk: &SdkConfig) -> Option<String> {
+    let own = ServiceConfigKey::builder()
+        .service_id("Bedrock Runtime")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()
+        .and_then(|key| sdk.service_config()?.load_config(key));
+    own.or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+fn parse_base(url: &str) -> Result<String, EndpointError> {
+    let bad = |reason: &str| EndpointError::BadUrl { url: url.to_owned(), reason: reason.to_owned() };
+    let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
+    match parsed.scheme_str() {
+        Some("http" | "https") => {}
+        Some(_) => return Err(bad("only http and https can be spoken")),
+        None => return Err(bad("it has no scheme")),
+    }
+    if parsed.authority().is_none_or(|authority| authority.host().is_empty()) {
+        return Err(bad("it has no host"));
+    }
+    if parsed.query().is_some() {
+        return Err(bad("it has a query"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// AWS's host for `bedrock-runtime` in a region, by partition (botocore's `endpoints.json`).
+fn aws_base(region: &str, fips: bool, dual_stack: bool) -> String {
+    let suffixes = [
+        ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+        ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+        ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+        ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+        ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+        ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    ];
+    let (plain, dual) = suffixes
+        .iter()
+        .find(|(prefix, _, _)| region.starts_with(prefix))
+        .map_or(("amazonaws.com", "api.aws"), |(_, plain, dual)| (plain, dual));
+    let service = if fips { "bedrock-runtime-fips" } else { "bedrock-runtime" };
+    let suffix = if dual_stack { dual } else { plain };
+    format!("https://{service}.{region}.{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_follows_region_and_variant() {
+        for (region, fips, dual, host) in [
+            ("eu-west-1", false, false, "https://bedrock-runtime.eu-west-1.amazonaws.com"),
+            ("us-east-1", true, false, "https://bedrock-runtime-fips.us-east-1.amazonaws.com"),
+            ("us-east-1", false, true, "https://bedrock-runtime.us-east-1.api.aws"),
+            ("us-gov-west-1", true, true, "https://bedrock-runtime-fips.us-gov-west-1.api.aws"),
+            ("eusc-de-east-1", false, false, "https://bedrock-runtime.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(aws_base(region, fips, dual), host);
+        }
+    }
+
+    #[test]
+    fn a_base_url_is_checked() {
+        assert_eq!(parse_base("http://127.0.0.1:9/").expect("fine"), "http://127.0.0.1:9");
+        assert_eq!(parse_base("https://vpce.example/prefix/").expect("fine"), "https://vpce.example/prefix");
+        for bad in ["127.0.0.1:9", "ftp://host", "https://", "http://host/?a=b", "not a url"] {
+            let error = parse_base(bad).expect_err(bad).to_string();
+            assert!(error.contains("bedrock.endpoint_url"), "{error}");
+        }
+    }
+}
