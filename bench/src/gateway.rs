@@ -1,0 +1,113 @@
+//! Stonegate as an operator runs it: a data directory with keys and budgets, its own command line, its journal.
+
+use std::{
+    fs::{self, File},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::Process;
+
+/// How long Stonegate may take to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Every account on the path has a budget that a run cannot use up, so that all of them are reckoned with.
+const BUDGET_USD: &str = "1000000000";
+
+/// A Stonegate installation of this run's own.
+pub(crate) struct Gateway {
+    binary: PathBuf,
+    directory: TempDir,
+    /// The key that the load generator shows.
+    pub(crate) key: String,
+}
+
+impl Gateway {
+    /// Makes a data directory with one key, and a budget on each account of its path.
+    pub(crate) fn install(binary: &Path) -> Result<Self> {
+        ensure!(
+            binary.is_file(),
+            "{} is not there: build Stonegate first (`make bench` does)",
+            binary.display()
+        );
+        let directory = TempDir::with_prefix("stonegate-bench-")?;
+        let mut gateway = Self { binary: binary.to_owned(), directory, key: String::new() };
+        let created = gateway.ask(&["keys", "create", "--name", "bench"])?;
+        gateway.key = text(&created, "key")?;
+        let id = text(&created, "id")?;
+        for account in [text(&created, "tenant")?, text(&created, "user")?, format!("key:{id}")] {
+            gateway.ask(&["budgets", "set", &account, "--usd", BUDGET_USD, "--window", "monthly"])?;
+        }
+        Ok(gateway)
+    }
+
+    /// Starts it on `core`, with `upstream` for Bedrock, and waits until it listens.
+    pub(crate) fn start(&self, core: usize, upstream: SocketAddr) -> Result<(Process, SocketAddr)> {
+        let address = free_address()?;
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let mut command = self.command(&["serve", "--listen", &address.to_string()]);
+        command
+            .env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", format!("http://{upstream}"))
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+            .stderr(log);
+        let process = Process::start(core, &mut command)?;
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if began.elapsed() > PATIENCE {
+                bail!("Stonegate does not listen; its log ends:\n{}", self.log_end());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok((process, address))
+    }
+
+    /// How many calls its usage counts.
+    pub(crate) fn recorded_calls(&self) -> Result<u64> {
+        let usage = self.ask(&["usage"])?;
+        usage["total"]["calls"].as_u64().with_context(|| format!("no total.calls in {usage}"))
+    }
+
+    /// The last lines of its log, for when something went wrong.
+    pub(crate) fn log_end(&self) -> String {
+        let log = fs::read_to_string(self.log()).unwrap_or_else(|error| format!("(no log: {error})"));
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("stderr.log")
+    }
+
+    /// A command on the installation's data, with nothing of this process's own environment that may change it.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.env_clear().env("HOME", self.directory.path()).args(arguments);
+        command.arg("--data-dir").arg(self.directory.path().join("data")).arg("--json");
+        command
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.command(arguments).output()?;
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "stonegate {} failed: {stderr}{stdout}", arguments.join(" "));
+        serde_json::from_str(&stdout)
+            .with_context(|| format!("stonegate {} gave {stdout}", arguments.join(" ")))
+    }
+}
+
+fn text(value: &Value, member: &str) -> Result<String> {
+    Ok(value[member].as_str().with_context(|| format!("no {member} in {value}"))?.to_owned())
+}
+
+/// An address that nobody listens on; the next moment somebody may, which then stops the run.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
