@@ -34,7 +34,8 @@ pub struct Capabilities {
     pub betas: BTreeMap<String, BetaRule>,
     /// What becomes of a beta that the table does not know. Forwarded by default: refused ones are learned.
     pub unknown_betas: UnknownBetas,
-    /// The beta that a long context window has to be asked for with; none where the window is native.
+    /// The beta that a long context window has to be asked for with; none, or empty in a catalog's TOML, where the
+    /// window is native.
     pub long_context_beta: Option<String>,
     /// What becomes of a member of the body, by dotted path: `thread`, `messages.*.output_config` (`*` is every
     /// element of an array). A member that is not listed is carried.

@@ -137,7 +137,7 @@ impl<'a> Way<'a> {
 
     fn choose_betas(&mut self, long_context: bool) {
         let capabilities = self.capabilities;
-        let long = capabilities.long_context_beta.as_deref().filter(|_| long_context);
+        let long = capabilities.long_context_beta.as_deref().filter(|beta| long_context && !beta.is_empty());
         let asked = self.inbound.betas.iter().map(String::as_str);
         for beta in asked.chain(long) {
             let forwards_unknown =

@@ -1,0 +1,90 @@
+//! Every fixture of a request, and what becomes of it: the upstream's path, headers and body, or the refusal.
+//!
+//! A fixture is `{"about", "body"}` and, where they matter, `version`, `betas`, `capabilities` (a catalog's TOML),
+//! `learned`, `ceiling` and `long_context`. The body's bytes are used as they stand in the file.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use stonegate_protocol::{Capabilities, Learned, Problem, RejectedPart, Target, anthropic, carry};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    #[expect(dead_code, reason = "it is there for the reader of the file")]
+    about: String,
+    version: Option<String>,
+    #[serde(default)]
+    betas: Vec<String>,
+    #[serde(default)]
+    capabilities: String,
+    #[serde(default)]
+    learned: Vec<String>,
+    ceiling: Option<u64>,
+    #[serde(default)]
+    long_context: bool,
+    body: Box<RawValue>,
+}
+
+#[test]
+fn every_request_is_carried_adapted_or_refused_by_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fixtures/anthropic");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let fixture: Fixture = serde_json::from_str(&fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        insta::with_settings!({ snapshot_path => "golden/snapshots", prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("anthropic__{name}"), outcome(&fixture));
+        });
+    }
+}
+
+fn outcome(fixture: &Fixture) -> String {
+    let capabilities: Capabilities = toml::from_str(&fixture.capabilities).unwrap();
+    let target = Target {
+        upstream_id: "us.anthropic.claude-opus-5-5",
+        capabilities: &capabilities,
+        long_context: fixture.long_context,
+    };
+    let mut learned = Learned::default();
+    for part in &fixture.learned {
+        learned.note(match part.split_once(':') {
+            Some(("beta", name)) => RejectedPart::Beta(name.to_owned()),
+            Some(("betas", _)) => RejectedPart::Betas,
+            _ => RejectedPart::Member(part.clone()),
+        });
+    }
+    let betas: Vec<&str> = fixture.betas.iter().map(String::as_str).collect();
+    let body = Bytes::copy_from_slice(fixture.body.get().as_bytes());
+    let inbound = match anthropic::parse(fixture.version.as_deref(), &betas, body) {
+        Ok(inbound) => inbound,
+        Err(malformed) => return refusal(&Problem::from(&malformed)),
+    };
+    let carried = match carry(&inbound, &target, &learned, fixture.ceiling.unwrap_or(u64::MAX)) {
+        Ok(carried) => carried,
+        Err(unsupported) => return refusal(&Problem::from(&unsupported)),
+    };
+    let mut text = format!("POST {}\n", carried.outbound.path);
+    for (name, value) in &carried.outbound.headers {
+        writeln!(text, "{name}: {value}").unwrap();
+    }
+    for dropped in &carried.dropped {
+        writeln!(text, "(dropped) {dropped}").unwrap();
+    }
+    let body = str::from_utf8(&carried.outbound.body).unwrap();
+    serde_json::from_str::<serde_json::Value>(body).expect("what goes upstream is JSON");
+    write!(text, "\n{body}").unwrap();
+    text
+}
+
+fn refusal(problem: &Problem) -> String {
+    let reply = anthropic::error::render(problem, "req_0");
+    format!("{} {}", reply.status, str::from_utf8(&reply.body).unwrap())
+}
