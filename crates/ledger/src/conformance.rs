@@ -1,1 +1,39 @@
-//! The contract of a store, as tests.
+//! The contract of a [`LedgerStore`] as tests. A store's own test file is one line: run them all against me.
+//!
+//! ```ignore
+//! stonegate_ledger::conformance::all(async || open_an_empty_store().await).await;
+//! ```
+#![expect(clippy::missing_panics_doc, reason = "these are tests")]
+
+mod adoption;
+mod budgets;
+mod desk;
+mod queries;
+mod syncing;
+
+pub use desk::Fixture;
+
+/// Runs every test, each on a store of its own from `open`.
+pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
+    syncing::a_settled_call_is_recorded_and_charged(open().await).await;
+    syncing::the_same_request_twice_counts_once(open().await).await;
+    syncing::a_gap_in_what_a_replica_says_is_noticed(open().await).await;
+    syncing::an_idle_request_changes_nothing_but_brings_news(open().await).await;
+    syncing::a_waiting_call_gets_the_last_of_a_budget_and_no_one_more(open().await).await;
+    syncing::what_costs_more_than_was_leased_is_charged_and_counted(open().await).await;
+    syncing::a_large_batch_is_taken_whole(open().await).await;
+    budgets::a_budget_reads_as_it_was_defined(open().await).await;
+    budgets::changing_a_limit_keeps_what_was_spent(open().await).await;
+    budgets::a_budget_does_not_become_another(open().await).await;
+    budgets::a_removed_budget_holds_no_one_back_and_remembers(open().await).await;
+    budgets::a_new_window_starts_with_nothing_spent(open().await).await;
+    adoption::a_dead_replica_is_charged_what_its_calls_had_reserved(open().await).await;
+    adoption::what_a_dead_replica_may_have_spent_counts_as_spent(open().await).await;
+    adoption::what_is_known_to_be_unused_is_free_again(open().await).await;
+    adoption::a_replica_that_returns_gets_everything_back(open().await).await;
+    adoption::only_the_silent_are_dead(open().await).await;
+    queries::usage_is_summed_by_every_group(open().await).await;
+    queries::usage_can_be_filtered(open().await).await;
+    queries::the_journal_is_read_page_by_page(open().await).await;
+    queries::a_record_reads_as_it_was_written(open().await).await;
+}

@@ -15,6 +15,7 @@ mod budget;
 mod call;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod estate;
 mod journal;
 mod lease;
 mod memory;
@@ -31,6 +32,7 @@ pub use account::{AccountId, AccountKind, AccountPath};
 pub use book::{Book, BookOptions, Ticket};
 pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode};
 pub use call::{CallId, ReplicaId};
+pub use estate::{Estate, Units};
 pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord};
 pub use lease::{Counter, CounterState, LeaseMove, LeaseState};
 pub use memory::MemoryStore;

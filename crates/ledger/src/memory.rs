@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use crate::{
     budget::{Amount, Budget, BudgetId},
     call::{CallId, ReplicaId},
+    estate::{Estate, Units},
     journal::{Basis, Opened, UsageRecord},
-    lease::{Counter, CounterState},
+    lease::{Counter, CounterState, LeaseState},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
     store::{Adopted, Adoption, Answer, LedgerStore, StoreError, Unrecorded},
     sync::{BudgetChange, SyncReply, SyncRequest},
@@ -56,32 +57,23 @@ impl MemoryStore {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Runs a transaction: all of it, or nothing.
-    fn transact<T>(&self, run: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut state = self.state();
-        let mut next = state.clone();
-        let answer = run(&mut next)?;
-        *state = next;
-        Ok(answer)
-    }
 }
 
 impl LedgerStore for MemoryStore {
     fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
-        now(self.transact(|state| state.sync(request)))
+        now(self.state().sync(request))
     }
 
     fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted> {
-        now(self.transact(|state| Ok(state.adopt(&adoption))))
+        now(Ok(self.state().adopt(&adoption)))
     }
 
     fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
-        now(self.transact(|state| state.define(budget)))
+        now(self.state().define(budget))
     }
 
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
-        now(self.transact(|state| Ok(state.remove(&id))))
+        now(Ok(self.state().remove(&id)))
     }
 
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
@@ -104,24 +96,21 @@ fn now<'a, T: Send + 'a>(answer: Result<T, StoreError>) -> Answer<'a, T> {
 
 impl State {
     fn sync(&mut self, request: &SyncRequest) -> Result<SyncReply, StoreError> {
+        let sequence = self.replicas.get(&request.replica).map_or(0, |replica| replica.sequence);
+        let is_new = request.is_next_after(sequence)?;
         let mut replica = self.replicas.remove(&request.replica).unwrap_or_else(|| Replica::new(request.at));
         if let Some(written_off) = replica.written_off.take() {
             self.revive(&mut replica, written_off);
         }
         replica.heard_at = replica.heard_at.max(request.at);
-        let expected = replica.sequence.saturating_add(1);
-        if request.sequence > expected || (request.is_idle() && request.sequence >= expected) {
-            let (replica, sent) = (request.replica.clone(), request.sequence);
-            return Err(StoreError::OutOfOrder { replica, sent, expected });
-        }
-        if request.sequence == expected {
+        if is_new {
             self.take(&mut replica, request);
-            replica.sequence = expected;
+            replica.sequence = request.sequence;
         }
         let leases = request.moves.iter().map(|step| {
             let limit = self.limit(&step.counter.budget);
             let counter = self.counters.get(&step.counter).copied().unwrap_or_default();
-            crate::LeaseState {
+            LeaseState {
                 counter: step.counter.clone(),
                 leased: replica.leases.get(&step.counter).copied().unwrap_or(0),
                 remaining: counter.remaining(limit),
@@ -176,53 +165,43 @@ impl State {
     }
 
     fn close_books(&mut self, replica: &mut Replica, unrecorded: Unrecorded, adopted: &mut Adopted) {
+        let lost: Vec<_> = replica.opened.values().map(|opened| opened.if_lost.clone()).collect();
+        let mut estate = self.estate(std::mem::take(&mut replica.leases), BTreeMap::new());
+        estate.close(&lost, &self.units(), unrecorded);
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         adopted.replicas = adopted.replicas.saturating_add(1);
-        for opened in replica.opened.values() {
-            let record = &opened.if_lost;
-            for counter in &record.counters {
-                let Some(known) = self.budgets.get(&counter.budget) else { continue };
-                let lease = replica.leases.entry(counter.clone()).or_default();
-                let amount = record.amount(known.budget.limit);
-                self.counters.entry(counter.clone()).or_default().charge(lease, amount);
-            }
-            self.journal.insert(record.call, record.clone());
-            adopted.calls = adopted.calls.saturating_add(1);
-        }
-        let mut written_off = BTreeMap::new();
-        for (counter, mut lease) in std::mem::take(&mut replica.leases) {
-            let state = self.counters.entry(counter.clone()).or_default();
-            let rest = lease;
-            match unrecorded {
-                Unrecorded::None => state.release(&mut lease, rest),
-                Unrecorded::Unknown if rest > 0 => {
-                    state.charge(&mut lease, rest);
-                    written_off.insert(counter, rest);
-                    adopted.leases = adopted.leases.saturating_add(1);
-                }
-                Unrecorded::Unknown => {}
-            }
-        }
-        replica.written_off = Some(written_off);
+        adopted.calls = adopted.calls.saturating_add(count(lost.len()));
+        adopted.leases = adopted.leases.saturating_add(count(estate.written_off.len()));
+        self.journal.extend(lost.into_iter().map(|record| (record.call, record)));
+        self.counters = estate.counters;
+        replica.written_off = Some(estate.written_off);
     }
 
     /// Takes back what was charged for a replica that was thought dead.
     fn revive(&mut self, replica: &mut Replica, written_off: BTreeMap<Counter, Amount>) {
-        for (counter, amount) in written_off {
-            let lease = replica.leases.entry(counter.clone()).or_default();
-            self.counters.entry(counter).or_default().uncharge(lease, amount);
+        let is_unresolved =
+            |call: &CallId| self.journal.get(call).is_some_and(|record| record.basis == Basis::Unresolved);
+        let opened = replica.opened.values().map(|opened| opened.if_lost.clone());
+        let open: Vec<_> = opened.filter(|record| is_unresolved(&record.call)).collect();
+        for record in &open {
+            self.journal.remove(&record.call);
         }
-        for (call, opened) in &replica.opened {
-            if self.journal.get(call).is_none_or(|record| record.basis != Basis::Unresolved) {
-                continue;
-            }
-            self.journal.remove(call);
-            for counter in &opened.if_lost.counters {
-                let Some(known) = self.budgets.get(&counter.budget) else { continue };
-                let amount = opened.if_lost.amount(known.budget.limit);
-                let lease = replica.leases.entry(counter.clone()).or_default();
-                self.counters.entry(counter.clone()).or_default().uncharge(lease, amount);
-            }
-        }
+        let mut estate = self.estate(std::mem::take(&mut replica.leases), written_off);
+        estate.reopen(&open, &self.units());
+        self.counters = estate.counters;
+        replica.leases = estate.leases;
+    }
+
+    fn estate(
+        &mut self,
+        leases: BTreeMap<Counter, Amount>,
+        written_off: BTreeMap<Counter, Amount>,
+    ) -> Estate {
+        Estate { counters: std::mem::take(&mut self.counters), leases, written_off }
+    }
+
+    fn units(&self) -> Units {
+        self.budgets.iter().map(|(id, known)| (id.clone(), known.budget.limit)).collect()
     }
 
     fn limit(&self, id: &BudgetId) -> Option<Amount> {

@@ -64,7 +64,7 @@ pub enum UsageBy {
     Key,
     /// Each model that answered.
     Model,
-    /// Each day in UTC.
+    /// Each day in UTC on which calls came in.
     Day,
 }
 
@@ -80,7 +80,7 @@ impl UsageBy {
             Self::User => record.path.user().clone(),
             Self::Key => named(record.path.key()),
             Self::Model => record.model_served.clone(),
-            Self::Day => record.call.time().strftime("%F").to_string().into(),
+            Self::Day => record.started_at.strftime("%F").to_string().into(),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     call::{CallId, ReplicaId},
     journal::{Opened, UsageRecord},
     lease::{LeaseMove, LeaseState},
+    store::StoreError,
 };
 
 /// Everything that a replica has to say since its last word. The store takes it in one transaction.
@@ -35,6 +36,24 @@ impl SyncRequest {
     /// Whether it only asks for news and shows that the replica is alive.
     pub fn is_idle(&self) -> bool {
         self.opened.is_empty() && self.records.is_empty() && self.closed.is_empty() && self.moves.is_empty()
+    }
+
+    /// Whether this says something new to a store that has taken all of the replica's words up to number `last`. If not,
+    /// it is answered and not counted.
+    ///
+    /// # Errors
+    /// When words are missing in between.
+    pub fn is_next_after(&self, last: u64) -> Result<bool, StoreError> {
+        let expected = last.saturating_add(1);
+        let due = if self.is_idle() { last } else { expected };
+        if self.sequence > due {
+            return Err(StoreError::OutOfOrder {
+                replica: self.replica.clone(),
+                sent: self.sequence,
+                expected: due,
+            });
+        }
+        Ok(self.sequence == expected)
     }
 }
 

@@ -1,0 +1,95 @@
+//! Budgets: defined, changed and removed without forgetting what was spent.
+
+use jiff::SignedDuration;
+
+use super::desk::{Desk, Fixture, settled};
+use crate::{Budget, BudgetFilter, BudgetId, Limit, Mode, Nanodollars, StoreError, Window};
+
+pub(super) async fn a_budget_reads_as_it_was_defined(store: impl Fixture) {
+    let desk = Desk::new(store);
+    let account = |text: &str| text.parse().expect("it is an account");
+    let plain = Budget::block("b1", account("tenant:acme"), Window::Weekly, Limit::Usd(Nanodollars::new(7)));
+    let rich = Budget {
+        mode: Mode::Throttle { requests_per_minute: 3 },
+        model_filter: Some("claude-*".to_owned()),
+        thresholds: vec![50, 80],
+        ..Budget::block("b2", account("key:k1"), Window::Total, Limit::Tokens(1_000_000))
+    };
+    desk.define(rich.clone()).await;
+    desk.define(plain.clone()).await;
+
+    let list = async |filter| {
+        let states = desk.store().list_budgets(filter, desk.now).await.expect("it lists");
+        states.into_iter().map(|state| (state.budget, state.window.to_string())).collect::<Vec<_>>()
+    };
+    let (first, second) = ((plain, "2026-W47".to_owned()), (rich, "total".to_owned()));
+    assert_eq!(list(BudgetFilter::default()).await, [first, second.clone()]);
+    assert_eq!(list(BudgetFilter { account: Some(account("key:k1")) }).await, [second]);
+    assert_eq!(list(BudgetFilter { account: Some(account("key:k2")) }).await, []);
+}
+
+pub(super) async fn changing_a_limit_keeps_what_was_spent(store: impl Fixture) {
+    let desk = Desk::new(store).with_budget(100).await;
+    let book = desk.book("r1").await;
+    desk.reserve(&book, 1, 80).await.expect("it fits").settle(settled(80));
+    desk.sync(&book).await;
+    desk.reserve(&book, 2, 50).await.expect_err("it does not");
+
+    let mut desk = desk.with_budget(200).await;
+    desk.pass(SignedDuration::from_millis(250));
+    desk.sync(&book).await;
+    drop(desk.reserve(&book, 3, 50).await.expect("now it does"));
+
+    let mut desk = desk.with_budget(90).await;
+    desk.pass(SignedDuration::from_millis(250));
+    desk.sync(&book).await;
+    desk.reserve(&book, 4, 11).await.expect_err("the limit was lowered");
+    drop(desk.reserve(&book, 5, 10).await.expect("so much is left"));
+    desk.sync(&book).await;
+    let (spent, leased, ..) = desk.b1_counts().await;
+    assert!(spent == 80 && spent + leased <= 90, "{spent} + {leased}");
+}
+
+pub(super) async fn a_budget_does_not_become_another(store: impl Fixture) {
+    let desk = Desk::new(store).with_budget(100).await;
+    let account = "tenant:acme".parse().expect("it is an account");
+    let other = Budget::block("b1", account, Window::Monthly, Limit::Tokens(100));
+    let refused = desk.store().define_budget(other).await;
+    assert!(matches!(&refused, Err(StoreError::OtherBudget(id)) if id.as_str() == "b1"), "{refused:?}");
+    let nameless = Budget { id: BudgetId::new(""), ..desk.b1().await.budget };
+    let refused = desk.store().define_budget(nameless).await;
+    assert!(matches!(refused, Err(StoreError::InvalidBudget(_))), "{refused:?}");
+}
+
+pub(super) async fn a_removed_budget_holds_no_one_back_and_remembers(store: impl Fixture) {
+    let mut desk = Desk::new(store).with_budget(100).await;
+    let book = desk.book("r1").await;
+    let reservation = desk.reserve(&book, 1, 100).await.expect("it fits");
+
+    assert!(desk.store().remove_budget(BudgetId::new("b1")).await.expect("it is removed"));
+    assert!(!desk.store().remove_budget(BudgetId::new("b1")).await.expect("only once"));
+    desk.pass(SignedDuration::from_millis(250));
+    desk.sync(&book).await;
+    drop(desk.reserve(&book, 2, 1_000).await.expect("nothing holds it back"));
+    reservation.settle(settled(40));
+    desk.sync(&book).await;
+
+    let desk = desk.with_budget(100).await;
+    assert_eq!(desk.b1_counts().await, (40, 0, 0, 0), "a budget of the same name is the same budget");
+}
+
+pub(super) async fn a_new_window_starts_with_nothing_spent(store: impl Fixture) {
+    let mut desk = Desk::new(store).with_budget(100).await;
+    let book = desk.book("r1").await;
+    let late = desk.reserve(&book, 1, 100).await.expect("it fits");
+    desk.reserve(&book, 2, 100).await.expect_err("the window is full");
+
+    desk.pass(SignedDuration::from_hours(24 * 10));
+    drop(desk.reserve(&book, 3, 100).await.expect("the next window is empty"));
+    late.settle(settled(70));
+    desk.sync(&book).await;
+
+    assert_eq!(desk.b1_counts().await.0, 0, "a call belongs to the window that it was reserved in");
+    desk.pass(SignedDuration::from_hours(24 * -10));
+    assert_eq!(desk.b1_counts().await, (70, 0, 0, 0), "and what the old window had left was given back");
+}

@@ -1,0 +1,66 @@
+//! What a dead replica leaves behind, and what it finds again should it turn out to be alive.
+//!
+//! Declaring a replica dead only relabels money: all that was on lease to it is either accounted for by a call, counts
+//! as spent on suspicion, or is free again. Nothing is lost by it, so nothing is lost when it was wrong: relabelling it
+//! back is all that a replica's return takes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    budget::{Amount, BudgetId, Limit},
+    journal::UsageRecord,
+    lease::{Counter, CounterState},
+    store::Unrecorded,
+};
+
+/// A replica's leases and the counters that they are part of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Estate {
+    /// How the counters stand; those that are missing stand at nothing.
+    pub counters: BTreeMap<Counter, CounterState>,
+    /// What the replica holds on lease.
+    pub leases: BTreeMap<Counter, Amount>,
+    /// What of its leases counts as spent though no call is known to have taken it.
+    pub written_off: BTreeMap<Counter, Amount>,
+}
+
+/// The unit that each budget counts in.
+pub type Units = HashMap<BudgetId, Limit>;
+
+impl Estate {
+    /// Charges the calls that the replica had open, and what else it may have spent.
+    pub fn close(&mut self, lost: &[UsageRecord], units: &Units, unrecorded: Unrecorded) {
+        for (counter, amount) in charges(lost, units) {
+            let lease = self.leases.entry(counter.clone()).or_default();
+            self.counters.entry(counter).or_default().charge(lease, amount);
+        }
+        for (counter, mut lease) in std::mem::take(&mut self.leases) {
+            let state = self.counters.entry(counter.clone()).or_default();
+            let rest = lease;
+            match unrecorded {
+                Unrecorded::None => state.release(&mut lease, rest),
+                Unrecorded::Unknown if rest == 0 => {}
+                Unrecorded::Unknown => {
+                    state.charge(&mut lease, rest);
+                    self.written_off.insert(counter, rest);
+                }
+            }
+        }
+    }
+
+    /// Undoes [`Estate::close`]: the calls are open again, and what was written off is on lease again.
+    pub fn reopen(&mut self, open: &[UsageRecord], units: &Units) {
+        let written_off = std::mem::take(&mut self.written_off);
+        for (counter, amount) in charges(open, units).chain(written_off) {
+            let lease = self.leases.entry(counter.clone()).or_default();
+            self.counters.entry(counter).or_default().uncharge(lease, amount);
+        }
+    }
+}
+
+fn charges<'a>(records: &'a [UsageRecord], units: &'a Units) -> impl Iterator<Item = (Counter, Amount)> + 'a {
+    records.iter().flat_map(|record| {
+        let amount = |counter: &Counter| Some((counter.clone(), record.amount(*units.get(&counter.budget)?)));
+        record.counters.iter().filter_map(amount)
+    })
+}
