@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use stonegate_identity::Directory;
+use stonegate_ledger::LedgerStore;
 
 mod error;
 mod sqlite;
@@ -16,6 +17,8 @@ pub use error::OpenError;
 pub struct Store {
     /// Tenants, users and keys.
     pub directory: Arc<dyn Directory>,
+    /// Budgets, leases and the journal of usage.
+    pub ledger: Arc<dyn LedgerStore>,
     pools: sqlite::Pools,
 }
 
@@ -57,7 +60,11 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
         return Err(OpenError::Address { url: shown(url) });
     }
     let pools = sqlite::open(path.as_ref(), options).await?;
-    Ok(Store { directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())), pools })
+    Ok(Store {
+        directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
+        ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
+        pools,
+    })
 }
 
 /// An address without what may be a password in it.

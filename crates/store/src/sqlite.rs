@@ -10,10 +10,12 @@ use sqlx::{
 use crate::{Durability, OpenError, Options};
 
 mod directory;
+mod ledger;
 mod migrate;
 mod place;
 
 pub(crate) use directory::SqliteDirectory;
+pub(crate) use ledger::SqliteLedger;
 
 /// How long a write waits for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);

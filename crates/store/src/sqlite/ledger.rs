@@ -1,0 +1,61 @@
+//! [`LedgerStore`] on SQLite.
+//!
+//! Lists travel as one JSON parameter, read by `json_each`, so that a batch of any size is one prepared statement. What
+//! is to be done with the numbers is decided by `stonegate_ledger`; here they are loaded and saved.
+
+use jiff::Timestamp;
+use stonegate_ledger::{
+    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
+    LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum,
+};
+
+use super::Pools;
+
+mod adopt;
+mod budgets;
+mod convert;
+mod journal;
+mod leases;
+mod record;
+mod sync;
+
+/// Budgets, leases and the journal in one SQLite file.
+pub(crate) struct SqliteLedger {
+    pools: Pools,
+}
+
+impl SqliteLedger {
+    pub(crate) fn new(pools: Pools) -> Self {
+        Self { pools }
+    }
+}
+
+impl LedgerStore for SqliteLedger {
+    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
+        Box::pin(sync::sync(&self.pools, request))
+    }
+
+    fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted> {
+        Box::pin(adopt::adopt(&self.pools, adoption))
+    }
+
+    fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
+        Box::pin(budgets::define(&self.pools, budget))
+    }
+
+    fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
+        Box::pin(budgets::remove(&self.pools, id))
+    }
+
+    fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
+        Box::pin(budgets::list(&self.pools, filter, at))
+    }
+
+    fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
+        Box::pin(journal::usage(&self.pools, query))
+    }
+
+    fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        Box::pin(journal::page(&self.pools, query))
+    }
+}

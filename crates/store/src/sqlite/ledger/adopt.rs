@@ -1,0 +1,145 @@
+//! Closing the books of the dead, and opening them again for those that were not.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
+use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError, UsageRecord};
+
+use super::{
+    super::Pools,
+    budgets,
+    convert::{Columns, json, kept_time, unavailable},
+    journal, leases,
+    record::{self, array_columns},
+};
+
+/// Declares replicas dead and charges what they cannot account for any more.
+pub(super) async fn adopt(pools: &Pools, adoption: Adoption) -> Result<Adopted, StoreError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let dead: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM replicas WHERE NOT is_dead AND id <> ?1 AND (?2 IS NULL OR heard_at < ?2)",
+    )
+    .bind(adoption.by.as_str())
+    .bind(adoption.silent_since.map(kept_time))
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
+    let mut adopted = Adopted::default();
+    for replica in &dead {
+        close_books(&mut transaction, replica, &adoption, &mut adopted).await?;
+    }
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(adopted)
+}
+
+async fn close_books(
+    transaction: &mut Transaction<'static, Sqlite>,
+    replica: &str,
+    adoption: &Adoption,
+    adopted: &mut Adopted,
+) -> Result<(), StoreError> {
+    let lost = opened(transaction, replica).await?;
+    let mut estate = load(transaction, replica, &lost).await?;
+    let units = budgets::units(transaction, counters(&lost)).await?;
+    estate.close(&lost, &units, adoption.unrecorded);
+    journal::append(transaction, &lost).await?;
+    leases::write_off(transaction, replica, &estate.written_off).await?;
+    leases::save_counters(transaction, standing(&estate)).await?;
+    sqlx::query("UPDATE replicas SET is_dead = 1 WHERE id = ?1")
+        .bind(replica)
+        .execute(&mut **transaction)
+        .await
+        .map_err(unavailable)?;
+    let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+    adopted.replicas += 1;
+    adopted.calls += count(lost.len());
+    adopted.leases += count(estate.written_off.len());
+    Ok(())
+}
+
+/// Takes back what was charged for a replica that was thought dead.
+pub(super) async fn revive(
+    transaction: &mut Transaction<'static, Sqlite>,
+    replica: &ReplicaId,
+) -> Result<(), StoreError> {
+    let replica = replica.as_str();
+    // Calls that a person has corrected meanwhile are settled.
+    let calls: Vec<String> = sqlx::query_scalar(
+        "DELETE FROM journal
+          WHERE call IN (SELECT call FROM opened_calls WHERE replica = ?1) AND basis = 'unresolved'
+         RETURNING call",
+    )
+    .bind(replica)
+    .fetch_all(&mut **transaction)
+    .await
+    .map_err(unavailable)?;
+    let mut open = opened(transaction, replica).await?;
+    open.retain(|record| calls.contains(&record.call.to_string()));
+    let mut estate = load(transaction, replica, &open).await?;
+    let units = budgets::units(transaction, counters(&open)).await?;
+    estate.reopen(&open, &units);
+    let held = estate.leases.iter().map(|(counter, lease)| (counter, *lease));
+    leases::save_leases(transaction, replica, held).await?;
+    leases::save_counters(transaction, standing(&estate)).await
+}
+
+/// The calls that a replica has open, as they would be recorded.
+async fn opened(connection: &mut SqliteConnection, replica: &str) -> Result<Vec<UsageRecord>, StoreError> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        array_columns!("record"),
+        " FROM opened_calls WHERE replica = ?1 ORDER BY call"
+    ))
+    .bind(replica)
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(record::parse).collect()
+}
+
+/// What a replica holds, and the counters of that and of those calls.
+async fn load(
+    connection: &mut SqliteConnection,
+    replica: &str,
+    calls: &[UsageRecord],
+) -> Result<Estate, StoreError> {
+    let rows = sqlx::query(
+        "WITH concerned (budget, \"window\") AS (
+             SELECT budget, \"window\" FROM leases WHERE replica = ?1
+             UNION SELECT value->>0, value->>1 FROM json_each(?2)
+         )
+         SELECT budget || '@' || \"window\", coalesce(spent, 0), coalesce(counters.leased, 0),
+                coalesce(uncovered, 0), coalesce(leases.leased, 0), coalesce(written_off, 0)
+           FROM concerned
+           LEFT JOIN counters USING (budget, \"window\")
+           LEFT JOIN (SELECT * FROM leases WHERE replica = ?1) AS leases USING (budget, \"window\")",
+    )
+    .bind(replica)
+    .bind(json(&leases::names(counters(calls)))?)
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)?;
+    let mut estate = Estate::default();
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let counter: Counter = columns.parsed()?;
+        estate.counters.insert(counter.clone(), leases::counter_state(&mut columns)?);
+        keep(&mut estate.leases, &counter, columns.count()?);
+        keep(&mut estate.written_off, &counter, columns.count()?);
+    }
+    Ok(estate)
+}
+
+fn keep(amounts: &mut BTreeMap<Counter, u64>, counter: &Counter, amount: u64) {
+    if amount > 0 {
+        amounts.insert(counter.clone(), amount);
+    }
+}
+
+fn counters(records: &[UsageRecord]) -> impl Iterator<Item = &Counter> {
+    records.iter().flat_map(|record| &record.counters)
+}
+
+fn standing(estate: &Estate) -> impl Iterator<Item = (&Counter, stonegate_ledger::CounterState)> {
+    estate.counters.iter().map(|(counter, state)| (counter, *state))
+}

@@ -1,0 +1,195 @@
+//! Budgets: defined by people, read by replicas and by people.
+
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use stonegate_ledger::{
+    Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, Limit, Mode, Nanodollars, StoreError,
+};
+
+use super::{
+    super::Pools,
+    convert::{Columns, json, kept, unavailable},
+    leases,
+};
+
+/// The columns that [`parse`] reads, as a part of a statement.
+macro_rules! budget_columns {
+    () => {
+        "id, account, \"window\", unit, limit_amount, mode, requests_per_minute, model_filter, thresholds, removed"
+    };
+}
+
+pub(super) async fn define(pools: &Pools, budget: Budget) -> Result<(), StoreError> {
+    budget.validate()?;
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let known = sqlx::query(concat!("SELECT ", budget_columns!(), " FROM budgets WHERE id = ?1"))
+        .bind(budget.id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    if let Some(row) = known
+        && !budget.counts_as(&parse(&row)?.0)
+    {
+        return Err(StoreError::OtherBudget(budget.id));
+    }
+    let unit = match budget.limit {
+        Limit::Usd(_) => "usd",
+        Limit::Tokens(_) => "tokens",
+    };
+    let (mode, rate) = match budget.mode {
+        Mode::Block => ("block", None),
+        Mode::Throttle { requests_per_minute } => ("throttle", Some(requests_per_minute)),
+        Mode::Notify => ("notify", None),
+    };
+    sqlx::query(concat!(
+        "INSERT OR REPLACE INTO budgets (",
+        budget_columns!(),
+        ", version) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, coalesce(max(version), 0) + 1 FROM budgets"
+    ))
+    .bind(budget.id.as_str())
+    .bind(budget.account.to_string())
+    .bind(budget.window.as_str())
+    .bind(unit)
+    .bind(kept(budget.limit.amount()))
+    .bind(mode)
+    .bind(rate)
+    .bind(&budget.model_filter)
+    .bind(json(&budget.thresholds)?)
+    .execute(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
+    transaction.commit().await.map_err(unavailable)
+}
+
+pub(super) async fn remove(pools: &Pools, id: BudgetId) -> Result<bool, StoreError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let done = sqlx::query(
+        "UPDATE budgets SET removed = 1, version = (SELECT max(version) + 1 FROM budgets)
+          WHERE id = ?1 AND NOT removed",
+    )
+    .bind(id.as_str())
+    .execute(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// What was changed since that version, the latest change of each budget.
+pub(super) async fn changes_since(
+    connection: &mut SqliteConnection,
+    version: u64,
+) -> Result<Vec<BudgetChange>, StoreError> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        budget_columns!(),
+        " FROM budgets WHERE version > ?1 ORDER BY version"
+    ))
+    .bind(kept(version))
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)?;
+    let change = |row| match parse(row)? {
+        (budget, false) => Ok(BudgetChange::Defined(budget)),
+        (budget, true) => Ok(BudgetChange::Removed(budget.id)),
+    };
+    rows.iter().map(change).collect()
+}
+
+pub(super) async fn list(
+    pools: &Pools,
+    filter: BudgetFilter,
+    at: Timestamp,
+) -> Result<Vec<BudgetState>, StoreError> {
+    let mut transaction = pools.read().await.map_err(unavailable)?;
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        budget_columns!(),
+        " FROM budgets WHERE NOT removed AND (?1 IS NULL OR account = ?1) ORDER BY id"
+    ))
+    .bind(filter.account.map(|account| account.to_string()))
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
+    let mut states = Vec::with_capacity(rows.len());
+    for row in &rows {
+        states.push(stand(&mut transaction, parse(row)?.0, at).await?);
+    }
+    Ok(states)
+}
+
+async fn stand(
+    connection: &mut SqliteConnection,
+    budget: Budget,
+    at: Timestamp,
+) -> Result<BudgetState, StoreError> {
+    let period = budget.period_at(at);
+    let row = sqlx::query(
+        "SELECT coalesce(spent, 0), coalesce(leased, 0), coalesce(uncovered, 0),
+                coalesce((SELECT sum(written_off) FROM leases WHERE budget = ?1 AND \"window\" = ?2), 0)
+           FROM (SELECT 1) LEFT JOIN counters ON budget = ?1 AND \"window\" = ?2",
+    )
+    .bind(budget.id.as_str())
+    .bind(period.key.to_string())
+    .fetch_one(connection)
+    .await
+    .map_err(unavailable)?;
+    let mut columns = Columns::of(&row);
+    Ok(BudgetState {
+        budget,
+        window: period.key,
+        renews_at: period.ends_at,
+        counter: leases::counter_state(&mut columns)?,
+        unresolved: columns.count()?,
+    })
+}
+
+/// The unit that each of these counters' budgets counts in.
+pub(super) async fn units<'a>(
+    connection: &mut SqliteConnection,
+    counters: impl Iterator<Item = &'a Counter>,
+) -> Result<stonegate_ledger::Units, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT budgets.id, unit, limit_amount FROM json_each(?1) JOIN budgets ON budgets.id = value->>0",
+    )
+    .bind(json(&leases::names(counters))?)
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)?;
+    let unit = |row| {
+        let mut columns = Columns::of(row);
+        Ok((BudgetId::new(columns.name()?), limit(columns.text()?, columns.count()?)?))
+    };
+    rows.iter().map(unit).collect()
+}
+
+/// Reads a budget, and whether it was removed.
+fn parse(row: &SqliteRow) -> Result<(Budget, bool), StoreError> {
+    let mut columns = Columns::of(row);
+    let (id, account, window) = (columns.name()?, columns.parsed()?, columns.parsed()?);
+    let limit = limit(columns.text()?, columns.count()?)?;
+    let (mode, rate) = (columns.text()?, columns.count_or_none()?);
+    let mode = match (mode, rate) {
+        ("block", None) => Mode::Block,
+        ("notify", None) => Mode::Notify,
+        ("throttle", Some(rate)) => {
+            Mode::Throttle { requests_per_minute: u32::try_from(rate).unwrap_or(u32::MAX) }
+        }
+        (mode, rate) => {
+            return Err(StoreError::Damaged(format!("budget {id} has mode {mode} and rate {rate:?}")));
+        }
+    };
+    let model_filter = columns.text_or_none()?.map(str::to_owned);
+    let thresholds = serde_json::from_str(columns.text()?)
+        .map_err(|error| StoreError::Damaged(format!("budget {id} has thresholds that are none: {error}")))?;
+    let budget = Budget { id: BudgetId::new(id), account, window, limit, mode, model_filter, thresholds };
+    Ok((budget, columns.flag()?))
+}
+
+fn limit(unit: &str, amount: u64) -> Result<Limit, StoreError> {
+    match unit {
+        "usd" => Ok(Limit::Usd(Nanodollars::new(amount))),
+        "tokens" => Ok(Limit::Tokens(amount)),
+        unit => Err(StoreError::Damaged(format!("a budget counts in {unit}"))),
+    }
+}
