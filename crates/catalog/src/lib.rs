@@ -1,1 +1,24 @@
-//! (to be written)
+//! The models: what they are called, what they can do, where Bedrock offers them, and what they cost.
+//!
+//! Pure. The built-in data (`data/models.toml`, generated, and `data/amendments.toml`, kept by hand) is laid under what
+//! the operator writes; all three have the same form. `docs/models.md` tells how names resolve and how to override.
+
+mod assemble;
+mod catalog;
+mod document;
+mod error;
+mod estimate;
+mod model;
+mod name;
+mod place;
+mod price;
+mod rules;
+mod unknown;
+
+pub use catalog::{Catalog, Resolved};
+pub use error::CatalogError;
+pub use estimate::estimate_tokens;
+pub use model::{Dialect, Effort, Feature, LongContext, Mantle, Model, Offer, Thinking, Use};
+pub use place::{Geography, Place, Preference, Reach, Via};
+pub use price::{Asked, Price, Rates, Tier, Unit};
+pub use unknown::{UnknownModel, Why};

@@ -1,0 +1,231 @@
+//! One model: what it is called, what it can do, and through which doors it is reached.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use stonegate_protocol::Capabilities;
+
+use crate::place::{Geography, Via};
+use crate::price::Price;
+
+/// One model of Bedrock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The catalog's own id, as policies and listings have it: `claude-sonnet-5-5`.
+    pub id: Arc<str>,
+    /// Bedrock's id: `anthropic.claude-sonnet-5-5`. CountTokens wants this one.
+    pub bedrock_id: Arc<str>,
+    /// For people: `Claude Sonnet 5.5`.
+    pub display_name: Arc<str>,
+    /// Whose model it is, as in Bedrock's id: `anthropic`, `meta`.
+    pub family: Arc<str>,
+    /// What it is for.
+    pub purpose: Use,
+    /// The wire protocols that Bedrock speaks with it.
+    pub dialects: BTreeSet<Dialect>,
+    /// Tokens of prompt and answer together, without asking for more.
+    pub context_window: u64,
+    /// A longer window that has to be asked for.
+    pub long_context: Option<LongContext>,
+    /// The most tokens of an answer.
+    pub max_output_tokens: u64,
+    /// What it can do.
+    pub features: BTreeSet<Feature>,
+    /// How it thinks.
+    pub thinking: BTreeSet<Thinking>,
+    /// The highest effort that can be asked for.
+    pub effort: Option<Effort>,
+    /// A prompt shorter than this is never cached.
+    pub minimum_cacheable_tokens: Option<u64>,
+    /// Components of an embedding.
+    pub dimensions: Option<u64>,
+    /// What Bedrock accepts in an Anthropic body.
+    pub capabilities: Arc<Capabilities>,
+    /// Whether Bedrock's CountTokens is worth asking; where it refuses all the same, estimate.
+    pub counts_tokens: bool,
+    /// When it came out, where known.
+    pub created: Option<jiff::Timestamp>,
+    /// When it goes, where known: `2027-04-08`.
+    pub retires: Option<Arc<str>>,
+    /// How the `bedrock-mantle` endpoint serves it.
+    pub mantle: Option<Mantle>,
+    /// The doors that lead to it.
+    pub offers: Vec<Offer>,
+}
+
+impl Model {
+    /// The longest prompt and answer together, long context asked for or not.
+    #[must_use]
+    pub fn longest_context(&self) -> u64 {
+        self.long_context.as_ref().map_or(self.context_window, |long| long.window.max(self.context_window))
+    }
+
+    /// Whether a window of a million tokens can be had.
+    #[must_use]
+    pub fn has_long_context(&self) -> bool {
+        self.longest_context() >= 1_000_000
+    }
+
+    /// The offer at that door for a call to that region.
+    #[must_use]
+    pub fn offer(&self, via: Via, region: &str) -> Option<&Offer> {
+        let mut anywhere = None;
+        for offer in self.offers.iter().filter(|offer| offer.via == via) {
+            match offer.region.as_deref() {
+                Some(only) if only == region => return Some(offer),
+                Some(_) => {}
+                None => anywhere = Some(offer),
+            }
+        }
+        // Commercial prices do not hold in GovCloud: what is not listed for it is not offered there.
+        anywhere.filter(|offer| !region.starts_with("us-gov-") || offer.via == Via::Profile(Geography::UsGov))
+    }
+
+    /// The offer of the `bedrock-mantle` endpoint, where that is the only way to the model.
+    pub(crate) fn only_mantle(&self, region: &str) -> Option<&Offer> {
+        let only = self.offers.iter().all(|offer| offer.via == Via::Mantle);
+        if only { self.offer(Via::Mantle, region) } else { None }
+    }
+}
+
+/// One door to a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// Which door.
+    pub via: Via,
+    /// The only region that it is open from, at this price; none for all the others.
+    pub region: Option<Arc<str>>,
+    /// What Bedrock is called with.
+    pub upstream_id: Arc<str>,
+    /// What it costs in the standard tier; none where nobody knows.
+    pub price: Option<Arc<Price>>,
+}
+
+/// A longer context window that has to be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongContext {
+    /// Tokens of prompt and answer together.
+    pub window: u64,
+    /// The value of `anthropic-beta` that asks for it.
+    pub beta: String,
+}
+
+/// How the `bedrock-mantle` endpoint serves a model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mantle {
+    /// The model's id there.
+    pub id: String,
+    /// The path before `/chat/completions` and `/responses`.
+    pub path: String,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Use {
+    /// Conversation.
+    #[default]
+    Chat,
+    /// Vectors of texts and images.
+    Embedding,
+    /// Order of relevance.
+    Rerank,
+    /// Images out of nothing but words.
+    Image,
+    /// Images out of images.
+    ImageEdit,
+    /// Speech, both ways.
+    Realtime,
+}
+
+/// A wire protocol that Bedrock speaks with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// Anthropic Messages, as the body of InvokeModel.
+    Anthropic,
+    /// OpenAI Chat Completions.
+    OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
+    /// Bedrock's Converse.
+    Converse,
+    /// InvokeModel with a body of the model's own.
+    BedrockNative,
+}
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// Calls tools.
+    Tools,
+    /// Can be made to call a tool.
+    ForcedToolChoice,
+    /// Finds deferred tools by itself.
+    ToolSearch,
+    /// Uses a computer.
+    ComputerUse,
+    /// Reads images.
+    Images,
+    /// Reads PDFs and other documents.
+    Documents,
+    /// Watches video.
+    Video,
+    /// Listens.
+    Audio,
+    /// Answers in the shape of a schema.
+    StructuredOutput,
+    /// Caches prompts.
+    PromptCache,
+    /// Caches prompts for an hour.
+    #[serde(rename = "prompt_cache_1h")]
+    PromptCache1h,
+    /// Goes on from the beginning of an answer.
+    AssistantPrefill,
+    /// Takes `temperature`, `top_p` and `top_k`.
+    Sampling,
+    /// Takes a system message between others.
+    MidConversationSystem,
+}
+
+/// How a model thinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// Within a budget of tokens.
+    Budget,
+    /// As long as it seems worth it.
+    Adaptive,
+    /// Without being asked, and whatever one asks.
+    AlwaysOn,
+    /// By an effort that one asks for.
+    Effort,
+}
+
+/// How hard a model may be asked to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// `high`
+    High,
+    /// `xhigh`
+    Xhigh,
+    /// `max`
+    Max,
+}
+
+impl Effort {
+    /// The level's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Effort::High => "high",
+            Effort::Xhigh => "xhigh",
+            Effort::Max => "max",
+        }
+    }
+}

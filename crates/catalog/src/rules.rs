@@ -1,0 +1,64 @@
+//! What Bedrock accepts in an Anthropic body, told by what a model can do.
+
+use stonegate_protocol::Capabilities;
+use toml::{Table, Value};
+
+use crate::document::{ModelEntry, lay_over};
+use crate::error::CatalogError;
+use crate::model::{Effort, Feature, Thinking};
+
+/// The capabilities that follow from the features, with the entry's own `capabilities` laid over them.
+pub(crate) fn capabilities(id: &str, entry: &ModelEntry) -> Result<Capabilities, CatalogError> {
+    let mut table = derived(entry);
+    lay_over(&mut table, entry.capabilities.clone());
+    let mut capabilities: Capabilities =
+        Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+            CatalogError::new(format!("models.{id}.capabilities"), error.message().trim_end())
+        })?;
+    // TOML has no null: where the long window is native, or there is none, there is no beta to ask for it with.
+    capabilities.long_context_beta = entry.long_context.as_ref().map(|long| long.beta.clone());
+    Ok(capabilities)
+}
+
+fn derived(entry: &ModelEntry) -> Table {
+    let has = |feature| Value::Boolean(entry.features.contains(&feature));
+    let cache_1h = if entry.features.contains(&Feature::PromptCache1h) { "carry" } else { "strip" };
+    let refused_thinking: Vec<Value> =
+        refused_thinking(entry).map(|kind| Value::String(kind.to_owned())).collect();
+    [
+        ("cache", has(Feature::PromptCache)),
+        ("cache_1h", Value::String(cache_1h.to_owned())),
+        ("sampling", has(Feature::Sampling)),
+        ("effort", effort(entry.effort)),
+        ("refused_thinking", Value::Array(refused_thinking)),
+        ("structured_outputs", has(Feature::StructuredOutput)),
+        ("system_messages", has(Feature::MidConversationSystem)),
+        ("forced_tool_choice", has(Feature::ForcedToolChoice)),
+        ("images", has(Feature::Images)),
+        ("documents", has(Feature::Documents)),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
+
+fn effort(ceiling: Option<Effort>) -> Value {
+    match ceiling {
+        None => Value::String("unsupported".to_owned()),
+        Some(Effort::Max) => Value::String("any".to_owned()),
+        Some(level @ (Effort::High | Effort::Xhigh)) => {
+            Value::Table(Table::from_iter([("up_to".to_owned(), Value::String(level.as_str().to_owned()))]))
+        }
+    }
+}
+
+fn refused_thinking(entry: &ModelEntry) -> impl Iterator<Item = &'static str> {
+    let can = |kind| entry.thinking.contains(&kind);
+    [
+        ("enabled", !can(Thinking::Budget)),
+        ("adaptive", !can(Thinking::Adaptive)),
+        ("disabled", can(Thinking::AlwaysOn)),
+    ]
+    .into_iter()
+    .filter_map(|(kind, refused)| refused.then_some(kind))
+}
