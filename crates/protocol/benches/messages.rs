@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p stonegate-protocol`
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without may stop it")]
+
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use divan::Bencher;

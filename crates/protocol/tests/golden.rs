@@ -3,6 +3,8 @@
 //! A fixture is `{"about", "body"}` and, where they matter, `version`, `betas`, `capabilities` (a catalog's TOML),
 //! `learned`, `ceiling` and `long_context`. The body's bytes are used as they stand in the file.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot go on without may stop it")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

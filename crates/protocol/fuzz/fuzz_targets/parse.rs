@@ -1,0 +1,23 @@
+//! Whatever the body: no panic, and what goes upstream holds the ceiling.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use stonegate_protocol::anthropic::{self, count};
+use stonegate_protocol::{Capabilities, Learned, Target, carry};
+
+fuzz_target!(|data: &[u8]| {
+    let capabilities = Capabilities::default();
+    let target = Target { upstream_id: "us.m", capabilities: &capabilities, long_context: true };
+    if let Ok(inbound) = anthropic::parse(Some("2023-06-01"), &["a,b"], Bytes::copy_from_slice(data)) {
+        if let Ok(carried) = carry(&inbound, &target, &Learned::default(), 100) {
+            assert!(
+                anthropic::parse_count(None, &[], carried.outbound.body.clone()).is_err(),
+                "the model is gone"
+            );
+        }
+    }
+    if let Ok(inbound) = anthropic::parse_count(None, &[], Bytes::copy_from_slice(data)) {
+        let _outbound = count::carry_count(&inbound, &target, &Learned::default());
+    }
+});
