@@ -1,0 +1,1 @@
+"""What the tests stand on: the programs they start, and the clients they drive."""
