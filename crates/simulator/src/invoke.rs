@@ -117,10 +117,20 @@ fn behaviour(state: &State, call: Arrived<'_>, prompt: Prompt<'_>, form: Form) -
         return scripted;
     }
     let Some(directed) = directive::find(prompt) else { return Behaviour::default() };
+    if let Some(missing) = unknown_tool(&directed, prompt) {
+        return Behaviour::text(&format!("I have no tool named {missing}."));
+    }
     match directed.times.filter(|_| directed.is_faulty()) {
         Some(times) if !state.fails_again(conversation(prompt), times) => directed.without_faults(),
         _ => directed,
     }
+}
+
+/// A model cannot call what it was not given.
+fn unknown_tool(directed: &Behaviour, prompt: Prompt<'_>) -> Option<String> {
+    let calls = &directed.answer.as_ref()?.tools;
+    let is_known = |name: &str| prompt.tools().iter().any(|tool| text(tool, "name") == name);
+    calls.iter().find(|call| !is_known(&call.name)).map(|call| call.name.clone())
 }
 
 /// Tells conversations apart: by what was said, and by whom where the client says so.

@@ -1,0 +1,10 @@
+//! The simulator over real sockets, called as foreigners would call it.
+
+mod arbitrary;
+mod caller;
+mod directives;
+mod faults;
+mod rules;
+mod signing;
+mod streams;
+mod usage;
