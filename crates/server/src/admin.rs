@@ -1,0 +1,59 @@
+//! The admin API: `/admin/v1`. The folder tree is the URL tree.
+//!
+//! Every handler authenticates by taking a [`Visit`], and asks `identity::authorize` before it touches anything; the
+//! table of routes and roles in the tests holds each of them to it.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use jiff::Timestamp;
+use stonegate_ledger::LedgerStore;
+use utoipa::OpenApi as _;
+
+use crate::directory::DirectoryCache;
+
+mod body;
+mod openapi;
+mod problem;
+mod v1;
+mod visit;
+pub(crate) mod wire;
+
+pub use problem::Problem;
+pub(crate) use visit::Visit;
+
+/// The longest body of an administrative request.
+const BODY_MOST: usize = 256 * 1024;
+
+/// What the admin API's handlers see.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Who holds which key; and, behind it, the directory.
+    pub keys: Arc<DirectoryCache>,
+    /// Budgets and usage.
+    pub ledger: Arc<dyn LedgerStore>,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// The whole admin API, with its full paths.
+pub fn router(state: AdminState) -> Router {
+    let routes = v1::routes()
+        .fallback(visit::no_such_route)
+        .method_not_allowed_fallback(visit::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_MOST))
+        .layer(middleware::from_fn_with_state(state.clone(), visit::accompany))
+        .with_state(state);
+    Router::new().nest("/admin/v1", routes)
+}
+
+/// The admin API's OpenAPI document.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    openapi::Document::openapi().to_pretty_json()
+}
+
+#[cfg(test)]
+mod tests;

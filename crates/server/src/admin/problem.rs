@@ -1,0 +1,156 @@
+//! What goes wrong in the admin API, and how it is said.
+
+use std::error::Error;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use stonegate_api::{ProblemBody, ProblemType};
+use stonegate_identity::{Denied, DirectoryError};
+use stonegate_ledger::{CallId, StoreError};
+
+/// Why an administrative request was not carried out.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: ProblemType,
+    field: Option<String>,
+    message: String,
+}
+
+/// Shown instead of what failed inside, which is for the log.
+const AWAY: &str = "the store does not answer; try again in a moment";
+
+impl Problem {
+    fn new(kind: ProblemType, message: impl Into<String>) -> Self {
+        Self { kind, field: None, message: message.into() }
+    }
+
+    /// The request is wrong, in this member or parameter.
+    pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..Self::new(ProblemType::InvalidRequest, message) }
+    }
+
+    /// The request cannot be read at all.
+    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
+        Self::new(ProblemType::InvalidRequest, message)
+    }
+
+    pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(ProblemType::Authentication, message)
+    }
+
+    pub(crate) fn forbidden(field: &str, message: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(ProblemType::Permission, message) }
+    }
+
+    /// There is no such thing; also what is said of things that the caller may not see.
+    pub(crate) fn not_found(kind: &str, id: impl std::fmt::Display) -> Self {
+        Self::new(ProblemType::NotFound, format!("there is no {kind} `{id}`"))
+    }
+
+    pub(super) fn no_such_route(path: &str) -> Self {
+        Self::new(ProblemType::NotFound, format!("there is nothing at `{path}`"))
+    }
+
+    pub(super) fn no_such_method(method: &http::Method, path: &str) -> Self {
+        Self::new(ProblemType::MethodNotAllowed, format!("`{path}` does not take {method}"))
+    }
+
+    pub(super) fn too_large(most: usize) -> Self {
+        Self::new(ProblemType::TooLarge, format!("the body is longer than {most} bytes"))
+    }
+
+    /// A refusal about one thing: whoever may not see it learns no more than that there is none.
+    pub(crate) fn denied(denied: &Denied, kind: &str, id: impl std::fmt::Display) -> Self {
+        match denied {
+            Denied::NotYours => Self::not_found(kind, id),
+            Denied::MissingScope(_) | Denied::Role(_) | Denied::Model { .. } => denied.clone().into(),
+        }
+    }
+
+    pub(super) fn render(self, call: CallId) -> Response {
+        let body = ProblemBody {
+            r#type: self.kind,
+            message: self.message,
+            field: self.field,
+            request_id: call.to_string(),
+        };
+        (status(self.kind), Json(stonegate_api::Problem { error: body })).into_response()
+    }
+}
+
+fn status(kind: ProblemType) -> StatusCode {
+    match kind {
+        ProblemType::InvalidRequest => StatusCode::BAD_REQUEST,
+        ProblemType::Authentication => StatusCode::UNAUTHORIZED,
+        ProblemType::Permission => StatusCode::FORBIDDEN,
+        ProblemType::NotFound => StatusCode::NOT_FOUND,
+        ProblemType::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ProblemType::Conflict => StatusCode::CONFLICT,
+        ProblemType::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemType::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ProblemType::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.field {
+            Some(field) => write!(out, "{field}: {}", self.message),
+            None => out.write_str(&self.message),
+        }
+    }
+}
+
+impl Error for Problem {}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let kind = match denied {
+            Denied::NotYours => ProblemType::NotFound,
+            Denied::MissingScope(_) | Denied::Role(_) | Denied::Model { .. } => ProblemType::Permission,
+        };
+        Self::new(kind, denied.to_string())
+    }
+}
+
+impl From<DirectoryError> for Problem {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::NotFound { kind, name } => Self::not_found(kind, name),
+            DirectoryError::Conflict { field, message } => {
+                Self { field: Some(field.to_owned()), ..Self::new(ProblemType::Conflict, message) }
+            }
+            DirectoryError::Unavailable(source) => {
+                tracing::error!(error = &*source as &dyn Error, "the directory does not answer");
+                Self::new(ProblemType::Unavailable, AWAY)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::InvalidBudget(invalid) => Self::new(ProblemType::InvalidRequest, invalid.to_string()),
+            StoreError::OtherBudget(_) => {
+                Self { field: Some("id".to_owned()), ..Self::new(ProblemType::Conflict, error.to_string()) }
+            }
+            StoreError::Unavailable(_) | StoreError::Damaged(_) | StoreError::OutOfOrder { .. } => {
+                tracing::error!(error = &error as &dyn Error, "the ledger's store does not answer");
+                Self::new(ProblemType::Unavailable, AWAY)
+            }
+        }
+    }
+}
+
+/// A problem travels as an extension of an empty response to [`super::visit::accompany`], which knows the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = status(self.kind).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,34 @@
+//! `/admin/v1`: every route, on one page.
+
+use axum::{
+    Router,
+    routing::{delete, get, post},
+};
+
+use super::AdminState;
+
+pub(super) mod bootstrap;
+pub(super) mod budgets;
+pub(super) mod keys;
+pub(super) mod list;
+pub(super) mod tenants;
+pub(super) mod usage;
+pub(super) mod users;
+pub(super) mod whoami;
+
+pub(super) fn routes() -> Router<AdminState> {
+    Router::new()
+        .route("/bootstrap", post(bootstrap::bootstrap))
+        .route("/whoami", get(whoami::whoami))
+        .route("/keys", get(keys::list::list).post(keys::create::create))
+        .route("/keys/{id}", get(keys::show::show))
+        .route("/keys/{id}/revoke", post(keys::revoke::revoke))
+        .route("/keys/{id}/rotate", post(keys::rotate::rotate))
+        .route("/users", get(users::list::list).post(users::create::create))
+        .route("/users/{id}", get(users::show::show).patch(users::update::update))
+        .route("/tenants", get(tenants::list::list).post(tenants::create::create))
+        .route("/tenants/{id}", get(tenants::show::show).patch(tenants::update::update))
+        .route("/budgets", get(budgets::list::list).post(budgets::create::create))
+        .route("/budgets/{id}", delete(budgets::remove::remove))
+        .route("/usage", get(usage::usage))
+}

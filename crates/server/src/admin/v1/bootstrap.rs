@@ -1,0 +1,63 @@
+//! `POST /admin/v1/bootstrap`
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use stonegate_api::{Bootstrap, KeyCreate, KeyCreated, Problem as ProblemReply, Role, UserCreate};
+use stonegate_identity::{
+    BootstrapToken, DirectoryError, Scope, TenantId,
+    directory::{Act, Actor, User},
+};
+
+use crate::admin::{AdminState, Problem, body::Body, visit::Arrival, wire};
+
+/// The name of the first administrator when nobody gives one.
+const ADMIN: &str = "admin";
+
+/// Makes the first administrator and their key, with the token that the server printed at its first start. Works once.
+#[utoipa::path(
+    post, path = "/admin/v1/bootstrap", tag = "bootstrap", security(()),
+    request_body = Bootstrap,
+    responses(
+        (status = 201, body = KeyCreated), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
+    ),
+)]
+pub(crate) async fn bootstrap(
+    State(state): State<AdminState>,
+    arrival: Arrival,
+    Body(wanted): Body<Bootstrap>,
+) -> Result<(StatusCode, Json<KeyCreated>), Problem> {
+    let token = BootstrapToken::parse(wanted.token.trim())
+        .map_err(|bad| Problem::invalid("token", bad.to_string()))?;
+    let user = UserCreate {
+        name: wanted.name.unwrap_or_else(|| ADMIN.to_owned()),
+        email: wanted.email,
+        role: Role::Admin,
+        ..UserCreate::default()
+    };
+    let admin = wire::users::new(&user, TenantId::default_tenant(), arrival.now)?;
+    let owner = User {
+        id: admin.id.clone(),
+        tenant: admin.tenant.clone(),
+        name: admin.name.clone(),
+        email: None,
+        role: admin.role,
+        models: admin.models.clone(),
+        disabled_at: None,
+        created_at: arrival.now,
+    };
+    let key = KeyCreate {
+        name: ADMIN.to_owned(),
+        scopes: Some(Scope::ALL.iter().map(ToString::to_string).collect()),
+        ..KeyCreate::default()
+    };
+    let (key, text) = wire::keys::minted(&key, &owner, arrival.now)?;
+    let act = Act { by: Actor::Bootstrap, at: arrival.now, request_id: Some(arrival.call.to_string()) };
+    let directory = state.keys.directory();
+    let key = directory.redeem_bootstrap(token.digest(), admin, key, &act).await.map_err(|error| match error {
+        DirectoryError::NotFound { kind: "bootstrap token", .. } => Problem::unauthenticated(
+            "this token is unknown, used or too old; a server without an administrator prints a new one when it starts",
+        ),
+        other => other.into(),
+    })?;
+    Ok((StatusCode::CREATED, Json(wire::keys::created(&key, &text, arrival.now))))
+}

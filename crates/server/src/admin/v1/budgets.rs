@@ -1,0 +1,46 @@
+//! `/admin/v1/budgets`
+
+use stonegate_identity::{Action, KeyId, Owner, Resource, TenantId, UserId};
+use stonegate_ledger::{AccountId, AccountKind};
+
+use crate::admin::{AdminState, Problem, Visit};
+
+pub(crate) mod create;
+pub(crate) mod list;
+pub(crate) mod remove;
+
+/// Whether the account exists and the caller may do this to its budgets.
+async fn allow(
+    state: &AdminState,
+    visit: &Visit,
+    action: Action,
+    account: &AccountId,
+) -> Result<(), Problem> {
+    let directory = state.keys.directory();
+    let missing = || Problem::not_found("account", account);
+    let told = |result: Result<_, _>| match result {
+        Ok(_permit) => Ok(()),
+        Err(denied) => Err(Problem::denied(&denied, "account", account)),
+    };
+    match account.kind {
+        AccountKind::Tenant => {
+            let id = TenantId::parse(&account.id).map_err(|_no_id| missing())?;
+            directory.find_tenant(&id).await?.ok_or_else(missing)?;
+            told(visit.authorize(action, &Resource::Tenant(&id)))
+        }
+        AccountKind::User => {
+            let id = UserId::parse(&account.id).map_err(|_no_id| missing())?;
+            let user = directory.find_user(&id).await?.ok_or_else(missing)?;
+            let owner = Owner { tenant: &user.tenant, team: None, user: &user.id, role: user.role };
+            told(visit.authorize(action, &Resource::User(owner)))
+        }
+        AccountKind::Key => {
+            let id = KeyId::parse(&account.id).map_err(|_no_id| missing())?;
+            let key = directory.find_key(&id).await?.ok_or_else(missing)?;
+            let owner = Owner { tenant: &key.tenant, team: None, user: &key.user, role: key.user_role };
+            told(visit.authorize(action, &Resource::User(owner)))
+        }
+        // There are no teams yet.
+        AccountKind::Team => Err(missing()),
+    }
+}

@@ -1,0 +1,36 @@
+//! `DELETE /admin/v1/budgets/{id}`
+
+use axum::extract::{Path, State};
+use http::StatusCode;
+use stonegate_api::Problem as ProblemReply;
+use stonegate_identity::Action;
+use stonegate_ledger::BudgetFilter;
+
+use super::allow;
+use crate::admin::{AdminState, Problem, Visit};
+
+/// Removes a budget: it holds no one back any longer.
+#[utoipa::path(
+    delete, path = "/admin/v1/budgets/{id}", tag = "budgets",
+    params(("id" = String, Path, description = "The budget's id")),
+    responses(
+        (status = 204), (status = 401, body = ProblemReply), (status = 403, body = ProblemReply),
+        (status = 404, body = ProblemReply),
+    ),
+)]
+pub(crate) async fn remove(
+    State(state): State<AdminState>,
+    visit: Visit,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    visit.reach(Action::ManageBudgets)?;
+    let missing = || Problem::not_found("budget", &id);
+    let all = state.ledger.list_budgets(BudgetFilter::default(), visit.now).await?;
+    let found = all.into_iter().find(|state| state.budget.id.as_str() == id).ok_or_else(missing)?;
+    allow(&state, &visit, Action::ManageBudgets, &found.budget.account).await?;
+    if state.ledger.remove_budget(found.budget.id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(missing())
+    }
+}

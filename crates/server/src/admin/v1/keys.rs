@@ -1,0 +1,25 @@
+//! `/admin/v1/keys`
+
+use stonegate_identity::{Action, KeyId, Owner, Resource, directory::Key};
+
+use crate::admin::{AdminState, Problem, Visit};
+
+pub(crate) mod create;
+pub(crate) mod limits;
+pub(crate) mod list;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod show;
+
+/// The key of that id, if the caller may do this to it.
+async fn authorized(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<Key, Problem> {
+    visit.reach(action)?;
+    let missing = || Problem::not_found("key", id);
+    let parsed = KeyId::parse(id).map_err(|_no_id| missing())?;
+    let key = state.keys.directory().find_key(&parsed).await?.ok_or_else(missing)?;
+    let owner = Owner { tenant: &key.tenant, team: None, user: &key.user, role: key.user_role };
+    let _permit = visit
+        .authorize(action, &Resource::User(owner))
+        .map_err(|denied| Problem::denied(&denied, "key", id))?;
+    Ok(key)
+}

@@ -1,0 +1,29 @@
+//! `/admin/v1/users`
+
+use stonegate_identity::{Action, Owner, Resource, Role, UserId, directory::User};
+
+use crate::admin::{AdminState, Problem, Visit};
+
+pub(crate) mod create;
+pub(crate) mod list;
+pub(crate) mod show;
+pub(crate) mod update;
+
+/// The user of that id, if the caller may do this to them.
+async fn authorized(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<User, Problem> {
+    visit.reach(action)?;
+    let missing = || Problem::not_found("user", id);
+    let parsed = UserId::parse(id).map_err(|_no_id| missing())?;
+    let user = state.keys.directory().find_user(&parsed).await?.ok_or_else(missing)?;
+    allow(visit, action, &user, user.role)?;
+    Ok(user)
+}
+
+/// Whether the caller may do this to a user of that role.
+fn allow(visit: &Visit, action: Action, user: &User, role: Role) -> Result<(), Problem> {
+    let owner = Owner { tenant: &user.tenant, team: None, user: &user.id, role };
+    match visit.authorize(action, &Resource::User(owner)) {
+        Ok(_permit) => Ok(()),
+        Err(denied) => Err(Problem::denied(&denied, "user", &user.id)),
+    }
+}

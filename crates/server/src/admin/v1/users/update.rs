@@ -1,0 +1,37 @@
+//! `PATCH /admin/v1/users/{id}`
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use stonegate_api::{Problem as ProblemReply, User, UserUpdate};
+use stonegate_identity::Action;
+
+use super::{allow, authorized};
+use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
+
+/// Changes a user. A disabled user's keys stop at once, and work again when the user is enabled.
+#[utoipa::path(
+    patch, path = "/admin/v1/users/{id}", tag = "users",
+    params(("id" = String, Path, description = "The user's id")),
+    request_body = UserUpdate,
+    responses(
+        (status = 200, body = User), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
+        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply), (status = 409, body = ProblemReply),
+    ),
+)]
+pub(crate) async fn update(
+    State(state): State<AdminState>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Body(wanted): Body<UserUpdate>,
+) -> Result<Json<User>, Problem> {
+    let user = authorized(&state, &visit, Action::ManageUsers, &id).await?;
+    let edit = wire::users::edit(&wanted)?;
+    if let Some(role) = edit.role {
+        allow(&visit, Action::ManageUsers, &user, role)?;
+    }
+    let user = state.keys.directory().update_user(&user.id, edit, &visit.act()).await?;
+    state.keys.refresh(visit.now).await?;
+    Ok(Json(wire::users::shown(&user)))
+}

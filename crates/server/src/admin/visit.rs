@@ -1,0 +1,110 @@
+//! Who is at the door: the caller of an administrative request, its id and its time.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, OriginalUri, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{Method, request::Parts};
+use jiff::Timestamp;
+use stonegate_identity::{
+    Action, Caller, Denied, KeyText, Permit, Reach, Resource, authorize,
+    directory::{Act, Actor},
+    reach,
+};
+use stonegate_ledger::CallId;
+
+use super::{AdminState, Problem};
+use crate::{call::authenticate::shown_key, clock, error};
+
+/// An authenticated administrative request.
+pub(crate) struct Visit {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) call: CallId,
+    pub(crate) now: Timestamp,
+}
+
+/// Any administrative request, authenticated or not.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) call: CallId,
+    pub(super) now: Timestamp,
+}
+
+/// Gives each request its id and time, and writes them on the answer.
+pub(super) async fn accompany(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
+    let now = (state.now)();
+    let call = request.extensions().get().copied().unwrap_or_else(|| clock::call_id(now));
+    request.extensions_mut().insert(Arrival { call, now });
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.render(call);
+    }
+    error::identify(&mut response, call);
+    // Answers hold keys and who spent what: nothing in between may keep them.
+    response.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}
+
+pub(super) async fn no_such_route(OriginalUri(uri): OriginalUri) -> Problem {
+    std::future::ready(Problem::no_such_route(uri.path())).await
+}
+
+pub(super) async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
+    std::future::ready(Problem::no_such_method(&method, uri.path())).await
+}
+
+impl FromRequestParts<AdminState> for Arrival {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        let found = parts.extensions.get().copied();
+        std::future::ready(Ok(found.unwrap_or_else(|| {
+            let now = (state.now)();
+            Self { call: clock::call_id(now), now }
+        })))
+        .await
+    }
+}
+
+impl FromRequestParts<AdminState> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        let Arrival { call, now } = Arrival::from_request_parts(parts, state).await?;
+        let nobody = || {
+            Problem::unauthenticated(
+                "send a valid Stonegate key (sk-stone-…) in the header Authorization: Bearer or x-api-key",
+            )
+        };
+        let text = shown_key(&parts.headers).ok_or_else(nobody)?;
+        let key = KeyText::parse(text).map_err(|_not_a_key| nobody())?;
+        let grant = state.keys.grant(&key.digest()).await?.ok_or_else(nobody)?;
+        let caller = grant.admit(now).map_err(|refusal| Problem::unauthenticated(refusal.to_string()))?;
+        Ok(Self { caller: Arc::clone(caller), call, now })
+    }
+}
+
+impl Visit {
+    /// Asks whether the caller may do this to that.
+    pub(crate) fn authorize(&self, action: Action, resource: &Resource<'_>) -> Result<Permit, Denied> {
+        authorize(&self.caller, action, resource)
+    }
+
+    /// How far the caller gets with this. Asked before anything is looked up, so that a caller without the right learns
+    /// nothing of what there is.
+    pub(crate) fn reach(&self, action: Action) -> Result<Reach, Problem> {
+        Ok(reach(&self.caller, action)?)
+    }
+
+    /// What the audit log is told.
+    pub(crate) fn act(&self) -> Act {
+        Act {
+            by: Actor::User(self.caller.user.clone()),
+            at: self.now,
+            request_id: Some(self.call.to_string()),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Between the wire's types and the domain's: checks of what comes in, forms of what goes out. Shared by the admin API
+//! and the operator's commands.
+
+use jiff::Timestamp;
+use stonegate_identity::{ModelRule, Role};
+
+use super::Problem;
+
+pub(crate) mod budgets;
+pub(crate) mod keys;
+pub(crate) mod tenants;
+pub(crate) mod usage;
+pub(crate) mod users;
+
+/// The longest name of a user, key or tenant.
+const NAME_MOST: usize = 100;
+
+/// A name for people: something visible, on one line, not endless.
+fn name(field: &'static str, text: &str) -> Result<String, Problem> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.chars().count() > NAME_MOST || trimmed.chars().any(char::is_control) {
+        return Err(Problem::invalid(
+            field,
+            format!("a name has 1 to {NAME_MOST} characters and no line break"),
+        ));
+    }
+    Ok(trimmed.to_owned())
+}
+
+fn rule(rule: Option<&stonegate_api::ModelRule>) -> Result<ModelRule, Problem> {
+    let Some(rule) = rule else { return Ok(ModelRule::default()) };
+    ModelRule::new(rule.allow.clone(), rule.deny.clone())
+        .map_err(|bad| Problem::invalid("models", bad.to_string()))
+}
+
+fn shown_rule(rule: &ModelRule) -> stonegate_api::ModelRule {
+    stonegate_api::ModelRule { allow: rule.allow().to_vec(), deny: rule.deny().to_vec() }
+}
+
+/// A time as the wire writes it.
+pub(crate) fn time(field: &'static str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|_error: jiff::Error| {
+        Problem::invalid(field, format!("`{text}` is no time: write it as 2026-11-21T00:00:00Z"))
+    })
+}
+
+fn shown_time(time: Timestamp) -> String {
+    time.to_string()
+}
+
+fn shown_role(role: Role) -> stonegate_api::Role {
+    match role {
+        Role::User => stonegate_api::Role::User,
+        Role::TeamLead => stonegate_api::Role::TeamLead,
+        Role::Admin => stonegate_api::Role::Admin,
+    }
+}
+
+fn role(role: stonegate_api::Role) -> Role {
+    match role {
+        stonegate_api::Role::User => Role::User,
+        stonegate_api::Role::TeamLead => Role::TeamLead,
+        stonegate_api::Role::Admin => Role::Admin,
+    }
+}

@@ -1,0 +1,209 @@
+//! Who holds which key, in memory, over the [`Directory`] that keeps it.
+//!
+//! A request costs a hash and one look into a map. What changes comes by asking the directory a few times a second, so
+//! that a revocation is felt within one second; a key that is not in the map may have been made a moment ago by another
+//! process and is looked up, with a bound on how often and a memory of those that do not exist.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use stonegate_identity::{
+    Directory, DirectoryError, KeyDigest, KeyGrant,
+    directory::{Changes, Snapshot},
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// How often the directory is asked for changes: well below the second that a revocation may take.
+const POLL: Duration = Duration::from_millis(250);
+/// Locks over the map, so that a change does not hold up every core.
+const SHARDS: usize = 16;
+/// How many keys that do not exist are remembered.
+const UNKNOWN_MOST: usize = 16_384;
+/// How many keys are looked up at a time: whoever floods us with made-up keys shall not keep the store busy.
+const LOOKUPS_MOST: usize = 2;
+/// How long a request waits for its turn to be looked up.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(2);
+const TOO_MANY_LOOKUPS: &str = "too many unknown keys are being looked up";
+
+type Shard = RwLock<HashMap<KeyDigest, KeyGrant, BuildHasherDefault<DigestHasher>>>;
+
+/// The directory's grants in memory.
+pub struct DirectoryCache {
+    directory: Arc<dyn Directory>,
+    shards: [Shard; SHARDS],
+    version: AtomicU64,
+    unknown: Mutex<HashSet<KeyDigest, BuildHasherDefault<DigestHasher>>>,
+    lookups: Semaphore,
+    /// One reader of changes at a time: an older answer must not overtake a newer one.
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+impl DirectoryCache {
+    /// Loads every grant.
+    ///
+    /// # Errors
+    /// When the directory does not answer.
+    pub async fn load(directory: Arc<dyn Directory>, now: Timestamp) -> Result<Self, DirectoryError> {
+        let cache = Self {
+            shards: Default::default(),
+            version: AtomicU64::new(0),
+            unknown: Mutex::default(),
+            lookups: Semaphore::new(LOOKUPS_MOST),
+            refreshing: tokio::sync::Mutex::new(()),
+            directory,
+        };
+        let all = cache.directory.all_grants(now).await?;
+        cache.take(all);
+        Ok(cache)
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<dyn Directory> {
+        &self.directory
+    }
+
+    /// The grant of one key. Asks the directory only when the key is not known here.
+    ///
+    /// # Errors
+    /// When the directory was asked and does not answer.
+    pub async fn grant(&self, digest: &KeyDigest) -> Result<Option<KeyGrant>, DirectoryError> {
+        match self.known(digest) {
+            Some(grant) => Ok(Some(grant)),
+            None if self.is_unknown(digest) => Ok(None),
+            None => Box::pin(self.look_up(*digest)).await,
+        }
+    }
+
+    fn known(&self, digest: &KeyDigest) -> Option<KeyGrant> {
+        self.shard(digest).read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    async fn look_up(&self, digest: KeyDigest) -> Result<Option<KeyGrant>, DirectoryError> {
+        let turn = tokio::time::timeout(LOOKUP_PATIENCE, self.lookups.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(DirectoryError::Unavailable(TOO_MANY_LOOKUPS.into())) };
+        let version = self.version.load(Ordering::Acquire);
+        match self.directory.grant_by_digest(digest).await? {
+            Some(grant) => Ok(Some(self.take_one(digest, grant))),
+            None => {
+                self.remember_unknown(digest, version);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes what a lookup brought. If the feed was faster, what it brought is at least as new and stays: a revocation is
+    /// never overwritten.
+    fn take_one(&self, digest: KeyDigest, grant: KeyGrant) -> KeyGrant {
+        let mut shard = self.shard(&digest).write().unwrap_or_else(PoisonError::into_inner);
+        shard.entry(digest).or_insert(grant).clone()
+    }
+
+    fn is_unknown(&self, digest: &KeyDigest) -> bool {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    /// Remembers that there is no such key, unless something has changed since it was asked for.
+    fn remember_unknown(&self, digest: KeyDigest, version: u64) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.len() >= UNKNOWN_MOST {
+            unknown.clear();
+        }
+        if self.version.load(Ordering::Acquire) == version {
+            unknown.insert(digest);
+        }
+    }
+
+    /// Takes in what has changed.
+    ///
+    /// # Errors
+    /// When the directory does not answer; what is known stays in force.
+    pub async fn refresh(&self, now: Timestamp) -> Result<(), DirectoryError> {
+        let _turn = self.refreshing.lock().await;
+        match self.directory.changes_since(self.version.load(Ordering::Acquire)).await? {
+            Changes::None => {}
+            Changes::Grants(changed) => self.take(changed),
+            Changes::StartOver => {
+                tracing::warn!("the directory is older than what was read of it: reading all of it again");
+                let all = self.directory.all_grants(now).await?;
+                for shard in &self.shards {
+                    shard.write().unwrap_or_else(PoisonError::into_inner).clear();
+                }
+                self.take(all);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, snapshot: Snapshot) {
+        for (digest, grant) in snapshot.grants {
+            self.shard(&digest).write().unwrap_or_else(PoisonError::into_inner).insert(digest, grant);
+        }
+        self.version.store(snapshot.version, Ordering::Release);
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Takes in changes until it is stopped.
+    pub async fn follow(&self, now: impl Fn() -> Timestamp, stop: CancellationToken) {
+        let mut is_away = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+            }
+            match self.refresh(now()).await {
+                Ok(()) if is_away => {
+                    is_away = false;
+                    tracing::info!("the directory answers again");
+                }
+                Ok(()) => {}
+                Err(error) if !is_away => {
+                    is_away = true;
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the directory does not answer: revoked keys go on working until it does"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn shard(&self, digest: &KeyDigest) -> &Shard {
+        // Not the byte that the map's own hash starts with.
+        &self.shards[usize::from(digest.as_bytes()[31]) % SHARDS]
+    }
+}
+
+/// Digests are as good as random; hashing them once more would only cost time.
+#[derive(Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+#[cfg(test)]
+#[path = "directory/tests.rs"]
+mod tests;
