@@ -223,8 +223,9 @@ impl Log {
         self.kept().entries.iter().cloned().collect()
     }
 
-    pub(crate) fn to_json(&self) -> serde_json::Value {
-        self.kept().entries.iter().map(Entry::to_json).collect()
+    /// The entries with a higher number than `after`.
+    pub(crate) fn to_json(&self, after: u64) -> serde_json::Value {
+        self.kept().entries.iter().filter(|entry| entry.number > after).map(Entry::to_json).collect()
     }
 
     pub(crate) fn clear(&self) {

@@ -28,7 +28,7 @@ pub(crate) async fn answer(
             state.scripts.clear();
             (StatusCode::OK, json!({ "waiting": 0 }))
         }
-        (&Method::GET, "/_sim/log") => (StatusCode::OK, state.log.to_json()),
+        (&Method::GET, "/_sim/log") => (StatusCode::OK, state.log.to_json(after(parts.uri.query()))),
         (&Method::DELETE, "/_sim/log") => {
             state.log.clear();
             (StatusCode::OK, json!([]))
@@ -43,6 +43,12 @@ pub(crate) async fn answer(
     let json_type = header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json_type);
     Ok(response)
+}
+
+/// `?after=N` leaves out the first N requests.
+fn after(query: Option<&str>) -> u64 {
+    let after = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("after="));
+    after.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn queue(state: &State, body: &[u8]) -> (StatusCode, Value) {

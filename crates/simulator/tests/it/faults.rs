@@ -63,6 +63,8 @@ async fn scripts_come_in_over_http_and_the_log_goes_out() {
     let log = get(&running, "/_sim/log").await.json();
     assert_eq!(log.as_array().map(Vec::len), Some(4));
     assert_eq!(log[1]["outcome"]["finished"]["events"], events.len());
+    let rest = get(&running, "/_sim/log?after=3").await.json();
+    assert_eq!(rest.as_array().map(Vec::len), Some(1));
     let refused = post(&running, "/_sim/script", &json!({"answr": 1})).await;
     assert_eq!(refused.status, 400);
 }
