@@ -230,3 +230,54 @@ where
     defaults.extend(BTreeMap::<String, V>::deserialize(deserializer)?);
     Ok(defaults)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalog_writes_down_only_where_its_model_differs() {
+        let read: Capabilities = toml::from_str(
+            r#"
+            versions = ["bedrock-2023-05-31", "2026-10-21"]
+            sampling = false
+            effort = { up_to = "xhigh" }
+            refused_thinking = ["enabled"]
+            cache_1h = "strip"
+            [betas]
+            "some-beta-2026-01-01" = "drop"
+            "effort-2025-11-24" = { rename = "effort-2026-01-01" }
+            [members]
+            thread = "carry"
+            "tools.*.eager_input_streaming" = "strip"
+            safeguards = { refuse = { reason = "is not supported", capability = "x" } }
+            "a.b" = { strip_unless_beta = "c" }
+            [tools]
+            "web_search_" = "carry"
+            [context_edits]
+            "clear_thinking_20251015" = "strip"
+            "#,
+        )
+        .unwrap();
+        let default = Capabilities::default();
+        assert_eq!(read.versions.len(), 2);
+        assert_eq!((read.sampling, read.effort), (false, EffortRule::UpTo(Effort::Xhigh)));
+        assert_eq!(read.betas["some-beta-2026-01-01"], BetaRule::Drop);
+        assert_eq!(read.betas["effort-2025-11-24"], BetaRule::Rename("effort-2026-01-01".to_owned()));
+        assert_eq!(read.betas["oauth-2025-04-20"], BetaRule::Drop, "the default table stays");
+        assert_eq!(read.betas.len(), default.betas.len() + 1);
+        assert_eq!(
+            (&read.members["thread"], &read.members["tags"]),
+            (&MemberRule::Carry, &MemberRule::Strip)
+        );
+        assert_eq!(read.tools["web_search_"], ToolRule::Carry);
+        assert_eq!(read.context_edits["clear_thinking_20251015"], EditRule::Strip);
+        assert_eq!((read.images, read.unknown_betas), (default.images, default.unknown_betas));
+    }
+
+    #[test]
+    fn an_empty_entry_is_the_default_and_a_misspelt_one_is_an_error() {
+        assert_eq!(toml::from_str::<Capabilities>("").unwrap(), Capabilities::default());
+        assert!(toml::from_str::<Capabilities>("smapling = false").is_err());
+    }
+}

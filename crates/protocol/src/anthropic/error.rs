@@ -57,7 +57,7 @@ pub fn render(problem: &Problem, request_id: &str) -> ErrorReply {
 }
 
 /// Renders a problem as the `error` event that ends a stream.
-pub(crate) fn event(problem: &Problem, out: &mut impl Extend<u8>) {
+pub fn event(problem: &Problem, out: &mut impl Extend<u8>) {
     out.extend(*b"event: error\ndata: ");
     out.extend(body(problem, None));
     out.extend(*b"\n\n");

@@ -16,7 +16,8 @@ pub enum RejectedPart {
     Member(String),
 }
 
-/// Without these a call is another call: their refusal goes to the client.
+/// Without these a call is another call: their refusal goes to the client. What is refused inside `output_config` or
+/// `safeguards` is for the client to know as well.
 const ESSENTIAL: &[&str] = &[
     "anthropic_beta",
     "anthropic_version",
@@ -24,16 +25,49 @@ const ESSENTIAL: &[&str] = &[
     "messages",
     "metadata",
     "model",
+    "output_config",
+    "output_config.effort",
+    "output_config.format",
+    "safeguards",
     "stop_sequences",
     "stream",
     "system",
     "temperature",
     "thinking",
+    "thinking.budget_tokens",
+    "thinking.type",
     "tool_choice",
     "tools",
     "top_k",
     "top_p",
 ];
+
+/// Members of messages, blocks and tools that hold what they are about.
+const SUBSTANCE: &[&str] = &[
+    "content",
+    "data",
+    "file_id",
+    "id",
+    "input",
+    "input_schema",
+    "is_error",
+    "media_type",
+    "name",
+    "role",
+    "signature",
+    "source",
+    "text",
+    "thinking",
+    "tool_use_id",
+    "type",
+    "url",
+];
+
+fn may_be_left_out(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let is_nested = path.contains('.');
+    is_path(path) && last != "*" && !ESSENTIAL.contains(&path) && !(is_nested && SUBSTANCE.contains(&last))
+}
 
 pub(super) fn part(text: &str) -> Option<RejectedPart> {
     let text = own_words(text);
@@ -42,8 +76,7 @@ pub(super) fn part(text: &str) -> Option<RejectedPart> {
     }
     let path = unpermitted_member(text)?;
     let path = plain_path(&path);
-    let known = !path.contains('.') && ESSENTIAL.contains(&path.as_str());
-    (!known && is_path(&path)).then_some(RejectedPart::Member(path))
+    may_be_left_out(&path).then_some(RejectedPart::Member(path))
 }
 
 /// Anthropic's words without what Bedrock puts before them.
@@ -221,10 +254,7 @@ mod tests {
                 member("messages.*.content.*.cache_control.scope"),
             ),
             ("thinking.adaptive.display: Extra inputs are not permitted", member("thinking.display")),
-            (
-                "The model returned the following errors: safeguards: Extra inputs are not permitted",
-                member("safeguards"),
-            ),
+            ("The model returned the following errors: tags: Extra inputs are not permitted", member("tags")),
             (
                 "Malformed input request: #: extraneous key [speed] is not permitted, please reformat",
                 member("speed"),
