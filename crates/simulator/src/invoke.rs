@@ -177,9 +177,11 @@ fn stream(
 }
 
 async fn whole(call: Arrived<'_>, answer: &Answer, behaviour: &Behaviour, watch: Watch) -> Answered {
-    if let Some(silence) = behaviour.silence {
-        tokio::time::sleep(Duration::from_millis(silence.ms)).await;
+    if behaviour.endless {
+        // It is never ready; the guard notes when the caller gives up.
+        std::future::pending::<()>().await;
     }
+    tokio::time::sleep(time_to_write(answer, behaviour)).await;
     if let Some(failure) = &behaviour.exception {
         let message = failure.message.clone().unwrap_or_else(|| usual_message(&failure.kind).to_owned());
         let mut kind = failure.kind.clone();
@@ -216,6 +218,15 @@ async fn whole(call: Arrived<'_>, answer: &Answer, behaviour: &Behaviour, watch:
         }
         None => body::whole(bytes, watch),
     }))
+}
+
+/// How long a script lets the model write, when the answer comes in one piece.
+fn time_to_write(answer: &Answer, behaviour: &Behaviour) -> Duration {
+    let silence = behaviour.silence.map_or(0, |silence| silence.ms);
+    let events = behaviour
+        .event_delay_ms
+        .map_or(0, |pace| pace.saturating_mul(render::block_events(answer).len() as u64));
+    Duration::from_millis(silence.saturating_add(events))
 }
 
 /// `CountTokens`.

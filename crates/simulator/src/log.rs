@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 /// How many requests are remembered, and how many bytes of bodies; the oldest go first.
 const ENTRIES_KEPT: usize = 20_000;
-const BODY_BYTES_KEPT: usize = 512 << 20;
+const BODY_BYTES_KEPT: usize = 256 << 20;
 
 /// One request that arrived.
 #[derive(Clone, Debug)]

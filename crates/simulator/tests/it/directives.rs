@@ -101,6 +101,10 @@ async fn streams_are_dropped_spoiled_and_slowed() {
     assert_eq!(slow.deltas("text_delta", "text").split(' ').count(), 12);
     assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
     let begun = Instant::now();
+    let whole = invoke(&running, NEW, &asking("[sim: slow 10ms x 12]")).await;
+    assert_eq!(whole.status, 200);
+    assert!(begun.elapsed() >= Duration::from_millis(120), "{:?}", begun.elapsed());
+    let begun = Instant::now();
     let silent = stream(&running, NEW, &asking("[sim: silence 100ms after 2; delay 50ms; text a b c]")).await;
     assert_eq!(silent.deltas("text_delta", "text"), "a b c");
     assert!(begun.elapsed() >= Duration::from_millis(150));
