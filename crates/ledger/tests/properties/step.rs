@@ -1,0 +1,66 @@
+//! What may happen in a history.
+
+use std::ops::Range;
+
+use proptest::prelude::*;
+
+/// One thing that happens. Numbers that name something are taken modulo how many there are.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A call asks for credit: `quote` nano-dollars, to be lowered to `least`.
+    Reserve { replica: usize, quote: u64, least: u64 },
+    /// A call ends, having cost so many per cent of what it had reserved.
+    Settle { replica: usize, nth: usize, percent: u64 },
+    /// A call is dropped, perhaps after something was sent.
+    Drop { replica: usize, nth: usize, sent: bool },
+    /// A request goes out, is answered, and the answer arrives.
+    Sync { replica: usize },
+    /// A request never arrives.
+    LoseRequest { replica: usize },
+    /// A request is taken, but its answer never arrives.
+    LoseAnswer { replica: usize },
+    /// A request arrives twice, and so does the answer.
+    Double { replica: usize },
+    /// An old request arrives once more.
+    Echo { replica: usize, nth: usize },
+    /// A replica dies; another process takes its place in the load balancer.
+    Crash { replica: usize },
+    /// A replica declares dead whoever has been silent for a while.
+    Adopt { by: usize },
+    /// The limit of a budget is raised.
+    Raise { budget: usize, by: u64 },
+    /// A budget is defined where there was none.
+    Define { limit: u64 },
+    /// Time passes.
+    Seconds { seconds: i64 },
+    /// Much time passes, and perhaps a day ends.
+    Hours { hours: i64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let replica = 0..4_usize;
+    let nth = 0..8_usize;
+    prop_oneof![
+        12 => (replica.clone(), 1..40_u64, 0..40_u64)
+            .prop_map(|(replica, quote, least)| Step::Reserve { replica, quote, least: least.min(quote) }),
+        8 => (replica.clone(), nth.clone(), 0..=100_u64)
+            .prop_map(|(replica, nth, percent)| Step::Settle { replica, nth, percent }),
+        2 => (replica.clone(), nth.clone(), any::<bool>())
+            .prop_map(|(replica, nth, sent)| Step::Drop { replica, nth, sent }),
+        12 => replica.clone().prop_map(|replica| Step::Sync { replica }),
+        2 => replica.clone().prop_map(|replica| Step::LoseRequest { replica }),
+        2 => replica.clone().prop_map(|replica| Step::LoseAnswer { replica }),
+        2 => replica.clone().prop_map(|replica| Step::Double { replica }),
+        1 => (replica.clone(), nth).prop_map(|(replica, nth)| Step::Echo { replica, nth }),
+        1 => replica.clone().prop_map(|replica| Step::Crash { replica }),
+        1 => replica.prop_map(|by| Step::Adopt { by }),
+        1 => (0..3_usize, 0..50_u64).prop_map(|(budget, by)| Step::Raise { budget, by }),
+        1 => (50..150_u64).prop_map(|limit| Step::Define { limit }),
+        3 => (0..40_i64).prop_map(|seconds| Step::Seconds { seconds }),
+        1 => (1..30_i64).prop_map(|hours| Step::Hours { hours }),
+    ]
+}
+
+pub(crate) fn steps(count: Range<usize>) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), count)
+}
