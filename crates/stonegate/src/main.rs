@@ -1,1 +1,101 @@
-fn main() {}
+//! `stonegate`: the gateway, its command line and its simulator in one binary.
+//!
+//! Exit codes: 0 done; 1 it did not work; 2 the command line or the settings are wrong.
+
+mod client;
+mod commands;
+mod settings;
+mod signals;
+mod terminal;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+use stonegate_server::config::Problems;
+
+use crate::commands::{config, demo, models, serve, simulate};
+
+/// Streams make many small, short-lived buffers on all threads; the system's allocator keeps too much of them.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// A gateway in front of Amazon Bedrock: keys, budgets, usage, and every client's own protocol.
+#[derive(Debug, Parser)]
+#[command(name = "stonegate", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  stonegate demo                                    try it, without an AWS account
+  stonegate serve                                   serve Amazon Bedrock with AWS's usual credentials
+  stonegate serve --listen 0.0.0.0:8080 --config stonegate.toml
+  stonegate config show                             every setting, and where its value came from";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: the gateway with a simulated Bedrock behind it, and sample users and keys.
+    Demo(demo::Arguments),
+    /// Serve Amazon Bedrock to clients.
+    Serve(serve::Arguments),
+    /// Check the settings, or show them with where each came from.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// List the models of the catalog with their prices.
+    Models(models::Arguments),
+    /// Run the Bedrock simulator by itself, to test Bedrock clients with.
+    Simulate(simulate::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Config(command) => config::run(&command),
+        Command::Models(arguments) => models::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
+    }
+}
+
+/// Says what went wrong on standard error; when even that is closed, the exit code has to do.
+fn report(error: &anyhow::Error) -> ExitCode {
+    if terminal::is_broken_pipe(error) {
+        // Whoever read our output has seen enough: `stonegate models | head`.
+        return ExitCode::SUCCESS;
+    }
+    let mut stderr = std::io::stderr().lock();
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => {
+            let many = if problems.0.len() == 1 { "a setting is" } else { "settings are" };
+            writeln!(stderr, "stonegate: {many} wrong\n{problems}").ok();
+            ExitCode::from(2)
+        }
+        None => {
+            writeln!(stderr, "stonegate: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

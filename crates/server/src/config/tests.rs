@@ -236,6 +236,7 @@ fn variables_that_others_set_are_let_be() {
         ("STONEGATE_PORT", "tcp://10.0.0.1:8080"),
         ("STONEGATE_PORT_8080_TCP_ADDR", "10.0.0.1"),
         ("STONEGATE_CONFIG", "/etc/stonegate.toml"),
+        ("STONEGATE_SIM_SECRET_ACCESS_KEY", "sample"),
         ("STONEGATE_BEDROCK_PROFILE", ""),
     ];
     assert_eq!(loaded("", &links, &[]).config.bedrock.profile, None);

@@ -10,8 +10,10 @@ use super::problem::{Problem, nearest};
 use super::settings::SETTINGS;
 use super::source::{Entry, Environment, FileText, Flag, Origin, Written, parse_file};
 
-/// Variables with our prefix that are not settings.
+/// Variables with our prefix that are not settings: which file to read, and which binary the test scripts run.
 const OTHER_VARIABLES: [&str; 2] = ["STONEGATE_CONFIG", "STONEGATE_BIN"];
+/// The simulator's own variables begin with it.
+const SIMULATOR_PREFIX: &str = "STONEGATE_SIM_";
 
 /// A setting's value in words, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl<'a> Values<'a> {
             let origin = Origin::Variable(variable.to_owned());
             if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == variable) {
                 self.entries.insert(setting.name, Entry { written: Written::Text(value.to_owned()), origin });
-            } else if !OTHER_VARIABLES.contains(&variable) && !is_service_link(variable, value) {
+            } else if !is_other(variable, value) {
                 let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
                 let fix = match nearest(variable, known.iter().map(String::as_str)) {
                     Some(name) => format!("did you mean {name}?"),
@@ -187,6 +189,12 @@ fn without_password(text: &str) -> String {
         }
         Some(_) | None => text.to_owned(),
     }
+}
+
+fn is_other(variable: &str, value: &str) -> bool {
+    OTHER_VARIABLES.contains(&variable)
+        || variable.starts_with(SIMULATOR_PREFIX)
+        || is_service_link(variable, value)
 }
 
 /// Kubernetes puts such variables into every container beside a service named `stonegate`.

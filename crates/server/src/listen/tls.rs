@@ -14,6 +14,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::Server;
+
 /// The certificate or its key cannot be used; the text names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -50,6 +52,18 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
+    /// TLS as the settings have it; `None` where they have none.
+    ///
+    /// # Errors
+    /// [`TlsError`], naming the setting to mend.
+    pub fn from_settings(server: &Server) -> Result<Option<Self>, TlsError> {
+        match (&server.tls_cert, &server.tls_key) {
+            (Some(cert), Some(key)) => Self::from_files(cert, key).map(Some),
+            // One without the other does not get past the settings' own check.
+            (Some(_) | None, None) | (None, Some(_)) => Ok(None),
+        }
+    }
+
     /// Reads the certificate chain and its private key.
     ///
     /// # Errors

@@ -1,0 +1,64 @@
+//! How to reach the gateway, ready to paste.
+
+use crate::terminal::Style;
+
+/// One way to call: its name, what it needs first, and the text to paste.
+struct Recipe {
+    name: &'static str,
+    needs: &'static str,
+    text: String,
+}
+
+/// Every way, as text for a terminal.
+pub(super) fn render(base_url: &str, key: &str, model: &str, style: Style) -> String {
+    recipes(base_url, key, model)
+        .iter()
+        .map(|recipe| {
+            let indented: String = recipe.text.lines().map(|line| format!("    {line}\n")).collect();
+            format!("\n  {}  {}\n{indented}", style.bold(recipe.name), style.dim(recipe.needs))
+        })
+        .collect()
+}
+
+fn recipes(base_url: &str, key: &str, model: &str) -> [Recipe; 4] {
+    [
+        Recipe { name: "curl", needs: "", text: curl(base_url, key, model) },
+        Recipe { name: "Python", needs: "pip install anthropic", text: python(base_url, key, model) },
+        Recipe {
+            name: "TypeScript",
+            needs: "npm install @anthropic-ai/sdk",
+            text: typescript(base_url, key, model),
+        },
+        Recipe {
+            name: "Claude Code",
+            needs: "npm install -g @anthropic-ai/claude-code",
+            text: format!("ANTHROPIC_BASE_URL={base_url} ANTHROPIC_AUTH_TOKEN={key} claude"),
+        },
+    ]
+}
+
+fn curl(base_url: &str, key: &str, model: &str) -> String {
+    format!(
+        r#"curl -N {base_url}/v1/messages -H 'x-api-key: {key}' \
+  -H 'anthropic-version: 2023-06-01' -H 'content-type: application/json' \
+  -d '{{"model":"{model}","max_tokens":512,"stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'"#
+    )
+}
+
+fn python(base_url: &str, key: &str, model: &str) -> String {
+    format!(
+        r#"from anthropic import Anthropic
+client = Anthropic(base_url="{base_url}", api_key="{key}")
+message = client.messages.create(model="{model}", max_tokens=512, messages=[{{"role": "user", "content": "Hello"}}])
+print(message.content[0].text)"#
+    )
+}
+
+fn typescript(base_url: &str, key: &str, model: &str) -> String {
+    format!(
+        r#"import Anthropic from "@anthropic-ai/sdk";
+const client = new Anthropic({{ baseURL: "{base_url}", apiKey: "{key}" }});
+const message = await client.messages.create({{ model: "{model}", max_tokens: 512, messages: [{{ role: "user", content: "Hello" }}] }});
+console.log(message.content);"#
+    )
+}

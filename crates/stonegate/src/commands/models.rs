@@ -1,0 +1,83 @@
+//! `stonegate models`: what can be called, and what it costs.
+
+use clap::Args;
+use serde_json::json;
+use stonegate_server::price_list::{ListedModel, PriceList, price_list};
+
+use crate::settings::SettingsArguments;
+use crate::terminal::{Style, print};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate models
+  stonegate models --set bedrock.region=eu-west-1 --json")]
+pub(crate) struct Arguments {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let config = arguments.settings.load(Vec::new())?.config;
+    let list = price_list(&config)?;
+    print(&if arguments.json { as_json(&list) } else { as_text(&list, Style::of_stdout()) })?;
+    Ok(())
+}
+
+fn as_text(list: &PriceList, style: Style) -> String {
+    let width = |text: fn(&ListedModel) -> usize| list.models.iter().map(text).max().unwrap_or_default();
+    let (id, upstream) = (width(|model| model.id.len()), width(|model| model.upstream_id.len()));
+    let row = |cells: [&str; 7]| {
+        let [model, bedrock, context, input, output, read, write] = cells;
+        format!(
+            "{model:id$}  {bedrock:upstream$}  {context:>9}  {input:>8}  {output:>8}  {read:>8}  {write:>8}"
+        )
+    };
+    let heading = ["MODEL", "ON BEDROCK", "CONTEXT", "INPUT", "OUTPUT", "CACHED", "TO CACHE"];
+    let mut text = style.bold(&row(heading)) + "\n";
+    for model in &list.models {
+        let context = model.context_window.to_string();
+        let price = |price: fn(&stonegate_server::price_list::ListedPrices) -> Option<&String>| {
+            model.prices.as_ref().and_then(price).map_or("–", String::as_str)
+        };
+        text.push_str(&row([
+            &model.id,
+            &model.upstream_id,
+            &context,
+            price(|prices| Some(&prices.input)),
+            price(|prices| Some(&prices.output)),
+            price(|prices| prices.cache_read.as_ref()),
+            price(|prices| prices.cache_write_5m.as_ref()),
+        ]));
+        text.push('\n');
+    }
+    let note = format!(
+        "USD per million tokens, standard tier, from {}; catalog {}. `models.catalog_file` overrides it.",
+        list.region, list.version
+    );
+    text + &style.dim(&note) + "\n"
+}
+
+fn as_json(list: &PriceList) -> String {
+    let models: Vec<_> = list
+        .models
+        .iter()
+        .map(|model| {
+            let prices = model.prices.as_ref().map(|prices| {
+                json!({
+                    "input": prices.input, "output": prices.output, "cache_read": prices.cache_read,
+                    "cache_write_5m": prices.cache_write_5m, "cache_write_1h": prices.cache_write_1h,
+                })
+            });
+            json!({
+                "id": model.id, "name": model.name, "family": model.family,
+                "upstream_id": model.upstream_id, "context_window": model.context_window,
+                "max_output_tokens": model.max_output_tokens, "usd_per_million_tokens": prices,
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({ "region": list.region, "version": list.version, "models": models }))
+}

@@ -1,0 +1,119 @@
+//! `stonegate serve`: the gateway itself.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+use stonegate_server::config::{Config, Flag};
+use stonegate_server::telemetry;
+use stonegate_server::Gateway;
+use tokio::net::TcpListener;
+
+use crate::settings::SettingsArguments;
+use crate::signals::stop_order;
+use crate::terminal::print;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  AWS_REGION=eu-west-1 stonegate serve
+  stonegate serve --listen 0.0.0.0:8080 --data-dir /var/lib/stonegate --config /etc/stonegate.toml
+  stonegate serve --set stream.on_disconnect=cancel --json
+
+SIGTERM and Ctrl-C let open answers finish for `server.drain_seconds`; a second one ends at once.")]
+pub(crate) struct Arguments {
+    /// Address to listen on, `server.listen`; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Settings")]
+    listen: Option<String>,
+    #[command(flatten)]
+    settings: SettingsArguments,
+    /// Print one line of JSON when ready, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let listen = arguments.listen.iter().map(|address| Flag::own("--listen", "server.listen", address));
+    let config = arguments.settings.load(listen.collect())?.config;
+    let _log = telemetry::start(&config.log)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = config.server.workers {
+        runtime.worker_threads(workers);
+    }
+    runtime.enable_all().build()?.block_on(serve(config, arguments.json))
+}
+
+async fn serve(config: Config, is_json: bool) -> anyhow::Result<()> {
+    let stop = stop_order()?;
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (`server.listen`)"))?;
+    let address = listener.local_addr()?;
+    let scheme = if config.server.tls_cert.is_some() { "https" } else { "http" };
+    let data_dir = config.server.data_dir.clone();
+    let mut gateway = Gateway::open(config).await?;
+    let token = gateway.take_bootstrap_token();
+    let token = token.as_ref().map(|token| token.as_str());
+    let url = format!("{scheme}://{}", reachable(address));
+    if is_json {
+        let ready = json!({
+            "event": "ready", "listen": address.to_string(), "url": url, "data_dir": data_dir,
+            "version": env!("CARGO_PKG_VERSION"), "bootstrap_token": token,
+        });
+        print(&format!("{ready}\n"))?;
+    } else {
+        print(&announcement(&url, token))?;
+    }
+    gateway.serve(listener, stop).await;
+    Ok(())
+}
+
+/// What a person reads at the start. The token goes to standard output alone, never into the log.
+fn announcement(url: &str, token: Option<&str>) -> String {
+    let mut text = format!("Stonegate listens on {url}\n");
+    if let Some(token) = token {
+        text.push_str(&format!(
+            "\n  There is no administrator yet. This token makes the first one; it works once, within 24 hours:\n\n    \
+             {token}\n\n    \
+             curl {url}/admin/v1/bootstrap -H 'content-type: application/json' \\\n      \
+             -d '{{\"token\": \"{token}\", \"name\": \"admin\"}}'\n\n"
+        ));
+    }
+    text
+}
+
+/// An address that a client can be pointed at: nobody can call 0.0.0.0.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut reachable = address;
+    if address.ip().is_unspecified() {
+        reachable.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    reachable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_address_can_be_called() {
+        for (bound, called) in
+            [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("10.0.0.1:80", "10.0.0.1:80")]
+        {
+            assert_eq!(reachable(bound.parse().expect("an address")).to_string(), called);
+        }
+    }
+
+    #[test]
+    fn the_token_is_shown_with_what_to_do_with_it() {
+        let text = announcement("http://127.0.0.1:80", Some("stone-bootstrap-x"));
+        assert!(text.contains("\n    stone-bootstrap-x\n"), "{text}");
+        assert!(text.contains("http://127.0.0.1:80/admin/v1/bootstrap"), "{text}");
+        assert_eq!(announcement("http://127.0.0.1:80", None), "Stonegate listens on http://127.0.0.1:80\n");
+    }
+}
