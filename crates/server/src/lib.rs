@@ -1,5 +1,40 @@
 //! The HTTP application: the order of the steps of a call, concurrency, lifetimes.
+//!
+//! [`Gateway`] puts the parts together and serves; [`serve`] does both. `call.rs` is the way of a call.
 
+pub mod admin;
+mod app;
+pub mod bootstrap;
+mod call;
+pub mod clock;
 pub mod config;
+mod count;
+pub mod directory;
+mod error;
+mod gateway;
+mod health;
+mod keeper;
 pub mod listen;
+mod models;
+mod models_setting;
+pub mod operator;
+pub mod price_list;
+mod router;
 pub mod telemetry;
+
+pub use gateway::{Gateway, StartError};
+pub use models_setting::ModelsError;
+pub use stonegate_identity::BootstrapToken;
+
+/// Opens the gateway and serves on `listener` until `shutdown` resolves and what is open has finished.
+///
+/// # Errors
+/// [`StartError`] with the setting to mend.
+pub async fn serve(
+    config: config::Config,
+    listener: tokio::net::TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    Gateway::open(config).await?.serve(listener, shutdown).await;
+    Ok(())
+}

@@ -27,6 +27,12 @@ impl Problem {
         Self { kind, field: None, message: message.into() }
     }
 
+    /// Whether the request itself is wrong, so that the same again cannot work.
+    #[must_use]
+    pub fn is_invalid_request(&self) -> bool {
+        self.kind == ProblemType::InvalidRequest
+    }
+
     /// The request is wrong, in this member or parameter.
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(ProblemType::InvalidRequest, message) }

@@ -1,0 +1,58 @@
+//! Usage.
+
+use stonegate_api::{Usage, UsageBy};
+use stonegate_ledger::{UsageFilter, UsageQuery};
+
+use super::{Operator, moment};
+use crate::admin::{Problem, wire};
+
+/// Which calls, and what they are summed by.
+#[derive(Debug, Clone, Default)]
+pub struct UsageRequest {
+    /// What usage is summed by.
+    pub by: UsageBy,
+    /// Calls from then on: a time, a day, or a while back.
+    pub since: Option<String>,
+    /// Calls before then.
+    pub until: Option<String>,
+    /// Calls of this tenant.
+    pub tenant: Option<String>,
+    /// Calls of this user, by id or name.
+    pub user: Option<String>,
+    /// Calls with this key, by id or name.
+    pub key: Option<String>,
+    /// Calls that this model answered.
+    pub model: Option<String>,
+}
+
+impl Operator {
+    /// What was used, and what it cost.
+    ///
+    /// # Errors
+    /// When the request is wrong, names someone who is not there, or the store does not answer.
+    pub async fn usage(&self, wanted: &UsageRequest) -> Result<Usage, Problem> {
+        let time = |field, text: &Option<String>| {
+            text.as_deref().map(|text| moment::gone_by(field, text, self.now)).transpose()
+        };
+        let mut filter = UsageFilter {
+            from: time("since", &wanted.since)?,
+            until: time("until", &wanted.until)?,
+            model: wanted.model.as_deref().map(Into::into),
+            ..UsageFilter::default()
+        };
+        let tenant = wanted.tenant.as_deref();
+        if tenant.is_some() {
+            filter.tenant = Some(self.tenant(tenant).await?.to_arc());
+        }
+        if let Some(name) = wanted.user.as_deref() {
+            let user = self.user(tenant, name).await?.ok_or_else(|| Problem::not_found("user", name))?;
+            filter.user = Some(user.id.to_arc());
+        }
+        if let Some(name) = wanted.key.as_deref() {
+            filter.key = Some(self.key(name).await?.id.to_arc());
+        }
+        let query = UsageQuery { filter, by: wire::usage::by(wanted.by) };
+        let sums = self.store.ledger.usage(query.clone()).await?;
+        wire::usage::shown(self.directory(), wanted.by, &query.filter, &sums).await
+    }
+}

@@ -1,0 +1,48 @@
+//! Users.
+
+use stonegate_api::{UserCreate, UserUpdate};
+use stonegate_identity::{Reach, directory::Filter};
+
+use super::{Operator, whole};
+use crate::admin::{Problem, wire};
+
+impl Operator {
+    /// Makes a user, in the tenant `default` when the request names none.
+    ///
+    /// # Errors
+    /// When the request is wrong, the name is taken, or the store does not answer.
+    pub async fn create_user(&self, wanted: &UserCreate) -> Result<stonegate_api::User, Problem> {
+        let tenant = self.tenant(wanted.tenant.as_deref()).await?;
+        let new = wire::users::new(wanted, tenant, self.now)?;
+        Ok(wire::users::shown(&self.directory().create_user(new, &self.act()).await?))
+    }
+
+    /// Users in the order in which they were made.
+    ///
+    /// # Errors
+    /// When there is no such tenant, or the store does not answer.
+    pub async fn list_users(&self, tenant: Option<&str>) -> Result<Vec<stonegate_api::User>, Problem> {
+        let mut filter = Filter::within(Reach::Everything);
+        if tenant.is_some() {
+            filter.tenant = Some(self.tenant(tenant).await?);
+        }
+        let filter = &filter;
+        let users = whole(async |page| Ok(self.directory().list_users(filter, &page).await?)).await?;
+        Ok(users.iter().map(wire::users::shown).collect())
+    }
+
+    /// Changes a user, named by id, or by name in a tenant.
+    ///
+    /// # Errors
+    /// When there is no such user, the request is wrong, or the store does not answer.
+    pub async fn update_user(
+        &self,
+        tenant: Option<&str>,
+        user: &str,
+        wanted: &UserUpdate,
+    ) -> Result<stonegate_api::User, Problem> {
+        let found = self.user(tenant, user).await?.ok_or_else(|| Problem::not_found("user", user))?;
+        let edit = wire::users::edit(wanted)?;
+        Ok(wire::users::shown(&self.directory().update_user(&found.id, edit, &self.act()).await?))
+    }
+}
