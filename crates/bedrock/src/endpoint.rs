@@ -22,6 +22,10 @@ pub struct EndpointSettings {
     pub bearer_token: Option<String>,
     /// Profile of the shared AWS configuration files.
     pub profile: Option<String>,
+    /// Use the FIPS 140 hosts, whatever AWS's chain says.
+    pub use_fips: bool,
+    /// Use the dual-stack hosts, whatever AWS's chain says.
+    pub use_dualstack: bool,
 }
 
 /// An endpoint's address or identity could not be made out; the text names the setting and the fix.
@@ -77,7 +81,10 @@ impl Endpoint {
         let region = sdk.region().ok_or(EndpointError::NoRegion)?.as_ref().to_owned();
         let base = match settings.endpoint_url.clone().or_else(|| chain_url(&sdk)) {
             Some(url) => parse_base(&url)?,
-            None => aws_base(&region, sdk.use_fips() == Some(true), sdk.use_dual_stack() == Some(true)),
+            None => {
+                let fips = settings.use_fips || sdk.use_fips() == Some(true);
+                aws_base(&region, fips, settings.use_dualstack || sdk.use_dual_stack() == Some(true))
+            }
         };
         let access = match &settings.bearer_token {
             Some(token) => Access::Bearer(token.as_str().into()),

@@ -1,0 +1,93 @@
+//! What every handler may see, put together once at the start.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use stonegate_bedrock::{Client, Endpoint};
+use stonegate_catalog::{Catalog, Place};
+use stonegate_protocol::{Learned, RejectedPart};
+use stonegate_routing::RetryAllowance;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, OnDisconnect};
+use crate::directory::DirectoryCache;
+use crate::keeper::Keeper;
+use crate::listen::Stopping;
+
+/// The gateway's shared parts.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) catalog: Catalog,
+    pub(crate) place: Place,
+    pub(crate) directory: Arc<DirectoryCache>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) bedrock: Client,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) names: Names,
+    pub(crate) lessons: Lessons,
+    pub(crate) allowance: RetryAllowance,
+    pub(crate) stopping: Stopping,
+    /// Work that goes on without a client.
+    pub(crate) abandoned: TaskTracker,
+    /// How much of it there may be at a time.
+    pub(crate) abandoned_places: Arc<Semaphore>,
+    /// Ends all work without a client at once.
+    pub(crate) cut: CancellationToken,
+}
+
+impl App {
+    /// Goes on with work whose client left, within the bounds of the settings; drops it where they do not allow it.
+    pub(crate) fn rescue(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match self.config.stream.on_disconnect {
+            OnDisconnect::Cancel => drop(work),
+            OnDisconnect::Drain => match Arc::clone(&self.abandoned_places).try_acquire_owned() {
+                Ok(place) => {
+                    let most = self.config.stream.drain_max;
+                    let cut = self.cut.clone();
+                    self.abandoned.spawn(async move {
+                        let _place = place;
+                        // Where the work does not come to its end, its drop settles by what was seen.
+                        tokio::select! {
+                            () = work => {}
+                            () = tokio::time::sleep(most) => {}
+                            () = cut.cancelled() => {}
+                        }
+                    });
+                }
+                Err(_) => {
+                    tracing::warn!(
+                        "an abandoned answer was broken off: stream.drain_max_calls are read on already"
+                    );
+                }
+            },
+        }
+    }
+}
+
+/// Texts that stand in every record, made once.
+pub(crate) struct Names {
+    pub(crate) anthropic: Arc<str>,
+    pub(crate) price_version: Arc<str>,
+}
+
+/// What upstream refused although the catalog did not say so, by upstream model id. It lasts as long as the process:
+/// a newer catalog is the cure.
+#[derive(Default)]
+pub(crate) struct Lessons(RwLock<HashMap<String, Arc<Learned>>>);
+
+impl Lessons {
+    /// What is known of a model.
+    pub(crate) fn of(&self, upstream_id: &str) -> Arc<Learned> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(upstream_id).cloned().unwrap_or_default()
+    }
+
+    /// Notes a refused part. False when it was known, so that trying again would not help.
+    pub(crate) fn note(&self, upstream_id: &str, part: RejectedPart) -> bool {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(known.entry(upstream_id.to_owned()).or_default()).note(part)
+    }
+}

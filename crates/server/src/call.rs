@@ -1,0 +1,160 @@
+//! The straight way of a call: one function, each step a file of its own.
+
+pub(crate) mod admit;
+pub(crate) mod authenticate;
+mod detach;
+mod dispatch;
+mod flow;
+pub(crate) mod intake;
+mod record;
+mod reply;
+mod reserve;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::BytesMut;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use stonegate_identity::Action;
+use stonegate_protocol::{Dropped, Problem};
+
+use crate::app::App;
+use crate::call::detach::Detach;
+use crate::call::dispatch::{Answer, Outgoing, dispatch};
+use crate::call::flow::{Audience, Flow, Stop};
+use crate::call::intake::Intake;
+use crate::call::reply::StreamBody;
+use crate::error;
+
+/// A dispatch under way.
+type Work = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+
+/// `POST /v1/messages`.
+pub(crate) async fn messages(State(app): State<Arc<App>>, request: Request) -> Response {
+    let intake = Intake::now();
+    match answer(app, &intake, request).await {
+        Ok(mut response) => {
+            error::identify(&mut response, intake.call);
+            response
+        }
+        Err(problem) => error::respond(&problem, intake.call),
+    }
+}
+
+async fn answer(app: Arc<App>, intake: &Intake, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let caller = intake::authenticate(&app, &head.headers, intake.at).await?;
+    let body = intake::read_body(&app, &head.headers, body).await?;
+    let inbound = intake::parse(&head.headers, body)?;
+    let admission = admit::admit(&app, &caller, Action::SendMessages, inbound.model())?;
+    let (quote, price) = reserve::quote(&app, &admission, &inbound)?;
+    let draft = reserve::draft(&app, &admission, &inbound, intake, intake::client(&head.headers));
+    let reservation = reserve::reserve(&app, &admission, quote, draft, intake.at).await?;
+    let patience = intake::patience(&head.headers);
+    let lowered = (reservation.output_tokens() < inbound.max_tokens()).then(|| reservation.output_tokens());
+    let is_stream = inbound.is_stream();
+    let outgoing =
+        Outgoing { inbound, admission, quote, price, reservation, started: intake.started, patience };
+    let mut response = if is_stream { stream(app, outgoing).await? } else { whole(app, outgoing).await? };
+    if let Some(lowered) = lowered {
+        response.headers_mut().insert(MAX_TOKENS, HeaderValue::from(lowered));
+    }
+    Ok(response)
+}
+
+/// The header that tells of a lowered output ceiling.
+const MAX_TOKENS: HeaderName = HeaderName::from_static("x-stonegate-max-tokens");
+/// The header that tells what did not go upstream.
+const DROPPED: HeaderName = HeaderName::from_static("x-stonegate-dropped");
+
+/// A streamed answer. Errors keep their status as long as the model answers within the ping time; a client that has
+/// waited for longer gets its headers and a ping, and an error would follow as an event.
+async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+    let ping = app.config.stream.ping;
+    let mut pending = detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing));
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Reverse proxies in front of us must not gather events.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let body = match tokio::time::timeout(ping, &mut pending).await {
+        Ok(answer) => {
+            let Answer { flow, dropped } = answer?;
+            say_dropped(&mut response, &dropped);
+            StreamBody::relaying(app, flow)
+        }
+        Err(_elapsed) => StreamBody::waiting(app, Box::pin(async { Ok(pending.await?.flow) })),
+    };
+    *response.body_mut() = Body::new(body);
+    Ok(response)
+}
+
+/// An answer in one piece.
+async fn whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+    let work = collect(Arc::clone(&app), outgoing);
+    let rescuer = Arc::clone(&app);
+    let (tail, dropped) =
+        Detach::new(Box::pin(work), move |work| rescuer.rescue(async move { drop(work.await) })).await?;
+    let mut response = Response::new(Body::from(tail.freeze()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    say_dropped(&mut response, &dropped);
+    Ok(response)
+}
+
+/// Reads a whole answer, and gives it once its record is kept.
+async fn collect(app: Arc<App>, outgoing: Outgoing) -> Result<(BytesMut, Vec<Dropped>), Problem> {
+    let Answer { mut flow, dropped } = dispatch(Arc::clone(&app), outgoing).await?;
+    let mut out = BytesMut::new();
+    let end = loop {
+        if let Stop::End(end) = flow.read(&mut out).await {
+            break end;
+        }
+    };
+    let finished = flow.finish(end, Audience::Client, &mut out);
+    app.keeper.durable(finished.ticket).await.map_err(error::unrecorded)?;
+    match finished.ending.failure {
+        None => Ok((out, dropped)),
+        Some(failure) => Err(Problem::from(&failure)),
+    }
+}
+
+/// Reads an answer to its end for the sake of its usage report.
+pub(crate) async fn drain(mut flow: Flow) {
+    let mut unseen = BytesMut::new();
+    let end = loop {
+        match flow.read(&mut unseen).await {
+            Stop::End(end) => break end,
+            Stop::Output => unseen.clear(),
+        }
+    };
+    let _ticket = flow.finish(end, Audience::Nobody, &mut unseen);
+}
+
+/// A dispatch that goes on, and drains what it gets, should the client leave.
+fn detached(
+    app: Arc<App>,
+    work: impl Future<Output = Result<Answer, Problem>> + Send + 'static,
+) -> Detach<Result<Answer, Problem>, impl FnOnce(Work)> {
+    Detach::new(Box::pin(work), move |work: Work| {
+        app.rescue(async move {
+            if let Ok(Answer { flow, .. }) = work.await {
+                drain(flow).await;
+            }
+        });
+    })
+}
+
+fn say_dropped(response: &mut Response, dropped: &[Dropped]) {
+    if dropped.is_empty() {
+        return;
+    }
+    let list = dropped.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if let Ok(value) = HeaderValue::from_str(&list) {
+        response.headers_mut().insert(DROPPED, value);
+    }
+}

@@ -1,0 +1,211 @@
+//! Translate, send, and perhaps again: everything until the first byte of an answer is in hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
+use stonegate_bedrock::{Deadlines, Reply};
+use stonegate_catalog::Price;
+use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
+use stonegate_protocol::anthropic::Inbound;
+use stonegate_protocol::{Carried, Dropped, Failure, FailureClass, Problem, Relay, Target, carry};
+use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::call::admit::Admission;
+use crate::call::flow::{Flow, Terms, micros};
+use crate::call::record;
+use crate::clock;
+
+/// A call that is paid for and not yet sent.
+pub(crate) struct Outgoing {
+    pub(crate) inbound: Inbound,
+    pub(crate) admission: Admission,
+    pub(crate) quote: Quote,
+    pub(crate) price: Arc<Price>,
+    pub(crate) reservation: Reservation,
+    pub(crate) started: Instant,
+    /// How long the client said that it waits.
+    pub(crate) patience: Option<Duration>,
+}
+
+/// An answer that has begun, and what the client should know of how the call was carried.
+pub(crate) struct Answer {
+    pub(crate) flow: Flow,
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// Why one attempt came to nothing.
+enum Setback {
+    /// Upstream's doing; another attempt may help.
+    Failure(Failure),
+    /// The request asks for what the model cannot do.
+    Unsupported(Problem),
+}
+
+/// Sends the call, trying again where that can help, and gives its answer as soon as the first byte is there.
+///
+/// A call that fails for good is settled here.
+pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<Answer, Problem> {
+    app.allowance.earn();
+    let policy = RetryPolicy {
+        most_attempts: app.config.bedrock.max_attempts,
+        budget: app.config.bedrock.retry_budget,
+    };
+    let mut made = 0;
+    loop {
+        made += 1;
+        let failure = match attempt(&app, &mut outgoing).await {
+            Ok((reply, carried, first)) => return Ok(begin(&app, outgoing, reply, carried, first)),
+            Err(Setback::Unsupported(problem)) => {
+                fail(outgoing, &app, Outcome::Refused, None);
+                return Err(problem);
+            }
+            Err(Setback::Failure(failure)) => failure,
+        };
+        if learn(&app, &outgoing, &failure) {
+            made -= 1;
+            continue;
+        }
+        let attempt = Attempt {
+            made,
+            elapsed: outgoing.started.elapsed(),
+            patience: outgoing.patience,
+            jitter: clock::jitter(),
+        };
+        match verdict(&failure, attempt, policy) {
+            Verdict::After(pause) if app.allowance.spend() => {
+                tracing::info!(
+                    request_id = %outgoing.reservation.call(),
+                    attempt = made,
+                    pause_ms = pause.as_millis(),
+                    failure = %failure,
+                    "upstream failed; trying again"
+                );
+                tokio::time::sleep(pause).await;
+            }
+            Verdict::After(_) | Verdict::GiveUp => {
+                let problem = Problem::from(&failure);
+                fail(outgoing, &app, outcome_of(&failure), Some(&failure));
+                return Err(problem);
+            }
+        }
+    }
+}
+
+/// One attempt: the answer's headers, and for a stream its first event, so that a failure which Bedrock reports as the
+/// first event of a successful stream can still be tried again.
+async fn attempt(app: &App, outgoing: &mut Outgoing) -> Result<(Reply, Carried, BytesMut), Setback> {
+    let resolved = outgoing.admission.resolved();
+    let target = Target {
+        upstream_id: &resolved.upstream_id,
+        capabilities: &resolved.model.capabilities,
+        long_context: resolved.long_context,
+    };
+    let learned = app.lessons.of(&resolved.upstream_id);
+    let mut carried = carry(&outgoing.inbound, &target, &learned, outgoing.reservation.output_tokens())
+        .map_err(|unsupported| Setback::Unsupported(Problem::from(&unsupported)))?;
+    outgoing.reservation.mark_sent();
+    let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };
+    let mut reply = app
+        .bedrock
+        .send(&app.endpoint, &carried.outbound, deadlines, clock::now().into())
+        .await
+        .map_err(Setback::Failure)?;
+    let mut first = BytesMut::new();
+    if carried.outbound.stream {
+        let silence = app.config.bedrock.first_byte_timeout;
+        match tokio::time::timeout(silence, first_event(&mut reply, &mut carried.relay, &mut first)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return Err(Setback::Failure(failure)),
+            Err(_elapsed) => {
+                let detail = "no event within bedrock.first_byte_timeout_seconds";
+                let failure = Failure::local(FailureClass::TimedOut, "Timeout", detail);
+                return Err(Setback::Failure(failure));
+            }
+        }
+    }
+    Ok((reply, carried, first))
+}
+
+/// Reads until there is something for the client.
+async fn first_event(reply: &mut Reply, relay: &mut Relay, first: &mut BytesMut) -> Result<(), Failure> {
+    while first.is_empty() {
+        match reply.body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    relay.push(data, first);
+                }
+            }
+            Some(Err(error)) => return Err(Failure::broken_off(error.to_string())),
+            None => return Err(Failure::broken_off("the stream ended before its first event")),
+        }
+        if first.is_empty()
+            && let Some(failure) = relay.failure()
+        {
+            return Err(failure.clone());
+        }
+    }
+    Ok(())
+}
+
+fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: BytesMut) -> Answer {
+    let terms = Terms {
+        price: outgoing.price,
+        endpoint: Arc::clone(&app.endpoint.name),
+        started: outgoing.started,
+        idle_timeout: app.config.bedrock.idle_timeout,
+    };
+    Answer {
+        flow: Flow::new(reply, carried.relay, outgoing.reservation, terms, first),
+        dropped: carried.dropped,
+    }
+}
+
+/// Leaves out what upstream has just refused by name, from now on and for this call. True when that is news.
+fn learn(app: &App, outgoing: &Outgoing, failure: &Failure) -> bool {
+    let Some(part) = failure.rejected_part() else { return false };
+    let upstream_id = &outgoing.admission.resolved().upstream_id;
+    tracing::warn!(
+        request_id = %outgoing.reservation.call(),
+        model = %outgoing.admission.resolved().model.id,
+        ?part,
+        "upstream refuses a part that the catalog does not know of; going on without it"
+    );
+    app.lessons.note(upstream_id, part)
+}
+
+/// Whether upstream may bill for a failure: a refusal costs nothing, an answer that never came may.
+fn outcome_of(failure: &Failure) -> Outcome {
+    match failure.class {
+        FailureClass::TimedOut | FailureClass::BrokenOff => Outcome::UpstreamFailed,
+        FailureClass::Throttled
+        | FailureClass::Exhausted
+        | FailureClass::Overloaded
+        | FailureClass::Unavailable
+        | FailureClass::Rejected
+        | FailureClass::Credentials
+        | FailureClass::Denied
+        | FailureClass::NotFound
+        | FailureClass::Unreachable => Outcome::Refused,
+    }
+}
+
+fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failure>) {
+    let (cost, input) = match outcome {
+        Outcome::UpstreamFailed => (outgoing.quote.input, outgoing.quote.input_tokens),
+        _ => (Nanodollars::ZERO, 0),
+    };
+    let tokens = Tokens { input, ..Tokens::default() };
+    let settlement = Settlement {
+        total_us: micros(outgoing.started.elapsed()),
+        status: failure.map_or(400, |failure| failure.status),
+        endpoint: Some(Arc::clone(&app.endpoint.name)),
+        ..Settlement::new(outcome, Basis::Estimated, cost, tokens)
+    };
+    record::log(outgoing.reservation.call(), &settlement, failure);
+    // The client sees no end of an answer, so nothing waits for the record.
+    let _ticket = outgoing.reservation.settle(settlement);
+}

@@ -1,0 +1,229 @@
+//! One answer on its way from Bedrock to the client: bytes in, bytes out, metered, settled once.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use stonegate_bedrock::Reply;
+use stonegate_catalog::Price;
+use stonegate_ledger::{Basis, Outcome, Reservation, Seen, Settlement, Ticket, Tokens};
+use stonegate_protocol::{Ending, Failure, FailureClass, Relay, UpstreamEnd, Usage};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::call::record;
+
+/// Output that has gathered to this size is handed on, even while more input is ready.
+const ENOUGH: usize = 32 * 1024;
+
+/// Why reading stopped for now.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// There is no more to read: the relay saw the last event, or upstream ended, well or not.
+    End(UpstreamEnd),
+    /// There is output; more input may be ready.
+    Output,
+}
+
+/// Who is there to see the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// The client.
+    Client,
+    /// Nobody: the client left, and the rest is read for the sake of the account.
+    Nobody,
+}
+
+/// What a call is charged by and known as, once upstream has answered.
+pub(crate) struct Terms {
+    /// The prices that it was reserved at.
+    pub(crate) price: Arc<Price>,
+    /// The endpoint's name.
+    pub(crate) endpoint: Arc<str>,
+    /// When the call came in.
+    pub(crate) started: Instant,
+    /// How long upstream may be silent.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// How a flow ended.
+pub(crate) struct Finished {
+    /// Durable when the end may be shown.
+    pub(crate) ticket: Ticket,
+    /// What upstream reported, and why it broke off if it did.
+    pub(crate) ending: Ending,
+}
+
+/// An upstream answer in progress, with the reservation that pays for it. Dropping it settles by what was seen.
+pub(crate) struct Flow {
+    upstream: Incoming,
+    request_id: Option<Arc<str>>,
+    live: Option<Live>,
+    terms: Terms,
+    /// What the relay gave before the flow began.
+    first: BytesMut,
+    first_output: Option<Instant>,
+    last_input: Instant,
+    watchdog: Pin<Box<Sleep>>,
+}
+
+/// What a flow has until it is finished.
+struct Live {
+    relay: Relay,
+    reservation: Reservation,
+}
+
+impl Flow {
+    pub(crate) fn new(
+        reply: Reply,
+        relay: Relay,
+        reservation: Reservation,
+        terms: Terms,
+        first: BytesMut,
+    ) -> Self {
+        let now = Instant::now();
+        Flow {
+            upstream: reply.body,
+            request_id: reply.request_id.map(Arc::from),
+            live: Some(Live { relay, reservation }),
+            first_output: (!first.is_empty()).then_some(now),
+            first,
+            last_input: now,
+            watchdog: Box::pin(sleep_until(now + terms.idle_timeout)),
+            terms,
+        }
+    }
+
+    /// Takes what upstream has ready and appends what the client shall have of it to `out`.
+    ///
+    /// Ready with [`Stop::Output`] as soon as upstream runs dry and `out` holds something.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<Stop> {
+        let Some(Live { relay, .. }) = &mut self.live else {
+            return Poll::Ready(Stop::End(UpstreamEnd::Eof));
+        };
+        if !self.first.is_empty() {
+            out.unsplit(std::mem::take(&mut self.first));
+        }
+        let mut read = false;
+        let stop = loop {
+            if relay.is_over() {
+                break Some(Stop::End(UpstreamEnd::Eof));
+            }
+            if out.len() >= ENOUGH {
+                break Some(Stop::Output);
+            }
+            match Pin::new(&mut self.upstream).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    read = true;
+                    if let Ok(data) = frame.into_data() {
+                        relay.push(data, out);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let failure = Failure::broken_off(error.to_string());
+                    break Some(Stop::End(UpstreamEnd::Failed(failure)));
+                }
+                Poll::Ready(None) => break Some(Stop::End(UpstreamEnd::Eof)),
+                Poll::Pending if out.is_empty() => break None,
+                Poll::Pending => break Some(Stop::Output),
+            }
+        };
+        if read {
+            self.last_input = Instant::now();
+        }
+        if !out.is_empty() && self.first_output.is_none() {
+            self.first_output = Some(self.last_input);
+        }
+        match stop {
+            Some(stop) => Poll::Ready(stop),
+            None => self.poll_watchdog(cx),
+        }
+    }
+
+    /// Waits for the next output or the end.
+    pub(crate) async fn read(&mut self, out: &mut BytesMut) -> Stop {
+        std::future::poll_fn(|cx| self.poll_read(cx, out)).await
+    }
+
+    /// The timer is moved only when it fires, so that reading never touches it.
+    fn poll_watchdog(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        while self.watchdog.as_mut().poll(cx).is_ready() {
+            let due = self.last_input + self.terms.idle_timeout;
+            if due <= Instant::now() {
+                let failure = Failure::local(
+                    FailureClass::TimedOut,
+                    "IdleTimeout",
+                    "upstream was silent for longer than bedrock.idle_timeout_seconds",
+                );
+                return Poll::Ready(Stop::End(UpstreamEnd::Failed(failure)));
+            }
+            self.watchdog.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+
+    /// Settles. What is appended to `out` may be shown only once the ticket is durable.
+    pub(crate) fn finish(mut self, end: UpstreamEnd, audience: Audience, out: &mut BytesMut) -> Finished {
+        let Live { relay, reservation } = self.live.take().expect("a flow is finished by value, so once");
+        let ending = relay.finish(end, out);
+        let call = reservation.call();
+        let settlement = self.settlement(&ending, audience);
+        record::log(call, &settlement, ending.failure.as_ref());
+        let ticket = reservation.settle(settlement);
+        Finished { ticket, ending }
+    }
+
+    fn settlement(&self, ending: &Ending, audience: Audience) -> Settlement {
+        let outcome = match (&ending.failure, audience) {
+            (Some(_), _) => Outcome::UpstreamFailed,
+            (None, Audience::Client) => Outcome::Complete,
+            (None, Audience::Nobody) => Outcome::ClientGone,
+        };
+        let cost = self.terms.price.cost(&ending.usage);
+        Settlement {
+            first_byte_us: self.first_output.map(|at| micros(at - self.terms.started)),
+            total_us: micros(self.terms.started.elapsed()),
+            stop_reason: ending.stop_reason.as_deref().map(Arc::from),
+            status: 200,
+            endpoint: Some(Arc::clone(&self.terms.endpoint)),
+            upstream_request_id: self.request_id.clone(),
+            ..Settlement::new(outcome, basis(ending), cost, tokens(&ending.usage))
+        }
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        if let Some(Live { relay, reservation }) = &mut self.live {
+            let usage = relay.seen();
+            reservation.observe(Seen { tokens: tokens(usage), cost: self.terms.price.cost(usage) });
+        }
+    }
+}
+
+/// The journal's view of a usage report.
+pub(crate) fn tokens(usage: &Usage) -> Tokens {
+    Tokens {
+        input: usage.input_tokens,
+        output: usage.output_tokens,
+        cache_read: usage.cache_read_tokens,
+        cache_write_5m: usage.cache_write_5m_tokens,
+        cache_write_1h: usage.cache_write_1h_tokens,
+        thinking: usage.thinking_tokens,
+    }
+}
+
+fn basis(ending: &Ending) -> Basis {
+    match ending.basis {
+        stonegate_protocol::Basis::Reported => Basis::Reported,
+        stonegate_protocol::Basis::Estimated => Basis::Estimated,
+    }
+}
+
+/// Microseconds, as many as a record can hold.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

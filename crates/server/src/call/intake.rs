@@ -1,0 +1,141 @@
+//! The first steps of a call: its id and time, who sent it, its body, and what its headers say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::Timestamp;
+use stonegate_identity::{Caller, KeyText};
+use stonegate_ledger::CallId;
+use stonegate_protocol::anthropic::{self, Inbound};
+use stonegate_protocol::{Problem, ProblemKind};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::call::authenticate::shown_key;
+use crate::{clock, error};
+
+/// A client that gives no patience in its headers, or more than this, waits for as long as the settings say.
+const MOST_PATIENCE_SECONDS: u64 = 24 * 3600;
+/// The longest client name that is kept.
+const CLIENT_NAME: usize = 64;
+
+/// A call that has just come in.
+pub(crate) struct Intake {
+    pub(crate) call: CallId,
+    pub(crate) at: Timestamp,
+    pub(crate) started: Instant,
+}
+
+impl Intake {
+    pub(crate) fn now() -> Self {
+        let at = clock::now();
+        Intake { call: clock::call_id(at), at, started: Instant::now() }
+    }
+}
+
+/// Who is calling, by the key in the headers.
+pub(crate) async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Arc<Caller>, Problem> {
+    if app.stopping.has_begun() {
+        return Err(error::stopping());
+    }
+    let key = shown_key(headers).and_then(|text| KeyText::parse(text).ok()).ok_or_else(error::no_key)?;
+    let grant = app.directory.grant(&key.digest()).await.map_err(|away| error::directory_away(&away))?;
+    let grant = grant.ok_or_else(error::no_key)?;
+    grant.admit(now).cloned().map_err(error::refused_key)
+}
+
+/// The whole body, up to what Bedrock takes.
+pub(crate) async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let limit = app.config.server.max_body_bytes;
+    if let Some(coding) = headers.get(CONTENT_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        let message = "content-encoding: request bodies are taken uncompressed only";
+        return Err(Problem::new(ProblemKind::InvalidRequest, message));
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > limit) {
+        return Err(error::too_large(limit));
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(broken) if broken.is::<LengthLimitError>() => Err(error::too_large(limit)),
+        Err(broken) => {
+            let message = format!("The request body could not be read: {broken}");
+            Err(Problem::new(ProblemKind::InvalidRequest, message))
+        }
+    }
+}
+
+/// The Messages request in the body.
+pub(crate) fn parse(headers: &HeaderMap, body: Bytes) -> Result<Inbound, Problem> {
+    let (version, betas) = dialect_headers(headers);
+    anthropic::parse(version, &betas, body).map_err(|malformed| Problem::from(&malformed))
+}
+
+/// The API version and the betas that the headers name.
+pub(crate) fn dialect_headers(headers: &HeaderMap) -> (Option<&str>, Vec<&str>) {
+    let version = headers.get("anthropic-version").and_then(|value| value.to_str().ok());
+    let betas = headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok()).collect();
+    (version, betas)
+}
+
+/// How long the client waits in all, where its SDK says so.
+pub(crate) fn patience(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: f64 = headers.get("x-stainless-timeout")?.to_str().ok()?.parse().ok()?;
+    let most = Duration::from_secs(MOST_PATIENCE_SECONDS);
+    Duration::try_from_secs_f64(seconds).ok().filter(|patience| !patience.is_zero() && *patience < most)
+}
+
+/// The program that calls, such as `claude-cli/2.1.329`: the first product of its user agent.
+pub(crate) fn client(headers: &HeaderMap) -> Option<&str> {
+    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
+    agent.split_whitespace().next().map(|product| product.get(..CLIENT_NAME).unwrap_or(product))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn patience_is_what_the_sdk_says_if_it_makes_sense() {
+        for (value, expected) in [
+            ("600", Some(600.0)),
+            ("0.5", Some(0.5)),
+            ("NOT_GIVEN", None),
+            ("-1", None),
+            ("inf", None),
+            ("1e300", None),
+            ("0", None),
+        ] {
+            let patience = patience(&headers("x-stainless-timeout", value)).map(|time| time.as_secs_f64());
+            assert_eq!(patience, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_known_by_its_first_product() {
+        for (agent, expected) in [
+            ("claude-cli/2.1.329 (external, cli)", Some("claude-cli/2.1.329")),
+            ("Anthropic/Python 2.11.0", Some("Anthropic/Python")),
+            (" ", None),
+        ] {
+            assert_eq!(client(&headers("user-agent", agent)), expected);
+        }
+    }
+}

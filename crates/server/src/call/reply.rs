@@ -1,0 +1,184 @@
+//! What the client receives: a body that pulls from upstream, keeps a silent stream alive, and lets its end be seen
+//! only once the record is in the store.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use stonegate_protocol::Problem;
+use stonegate_protocol::anthropic;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::app::App;
+use crate::call::flow::{Audience, Flow, Stop};
+use crate::error;
+use crate::keeper::StoreAway;
+
+/// An answer that has not begun: dispatch is still under way.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Flow, Problem>> + Send>>;
+type Durable = Pin<Box<dyn Future<Output = Result<(), StoreAway>> + Send>>;
+
+/// Sent when a stream has been silent; every client ignores it.
+const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+/// The body of a streamed answer.
+pub(crate) struct StreamBody {
+    state: State,
+    app: Arc<App>,
+    out: BytesMut,
+    silence: Silence,
+}
+
+enum State {
+    /// Upstream has not answered; the client has its headers because it was kept waiting for long.
+    Waiting(Pending),
+    /// Events flow.
+    Relaying(Box<Flow>),
+    /// All is said but the end, which waits for the journal.
+    Committing(Durable, Bytes),
+    /// Nothing is left.
+    Over,
+}
+
+impl StreamBody {
+    /// A body for an answer that has begun.
+    pub(crate) fn relaying(app: Arc<App>, flow: Flow) -> Self {
+        Self::new(app, State::Relaying(Box::new(flow)), BytesMut::new())
+    }
+
+    /// A body for an answer that is yet to begin.
+    pub(crate) fn waiting(app: Arc<App>, pending: Pending) -> Self {
+        Self::new(app, State::Waiting(pending), BytesMut::from(PING))
+    }
+
+    fn new(app: Arc<App>, state: State, out: BytesMut) -> Self {
+        let silence = Silence::new(app.config.stream.ping);
+        StreamBody { state, app, out, silence }
+    }
+
+    /// One step: `Some` when there is something to hand on or the state ended, `None` to go round again.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Bytes>>> {
+        match &mut self.state {
+            State::Waiting(_) if !self.out.is_empty() => Poll::Ready(Some(Some(self.take_out()))),
+            State::Waiting(pending) => match pending.as_mut().poll(cx) {
+                Poll::Ready(Ok(flow)) => {
+                    self.state = State::Relaying(Box::new(flow));
+                    Poll::Ready(None)
+                }
+                Poll::Ready(Err(problem)) => {
+                    self.state = State::Over;
+                    Poll::Ready(Some(Some(error_event(&problem))))
+                }
+                Poll::Pending => self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(PING)))),
+            },
+            State::Relaying(flow) => match flow.poll_read(cx, &mut self.out) {
+                Poll::Ready(Stop::Output) => Poll::Ready(Some(Some(self.take_out()))),
+                Poll::Ready(Stop::End(end)) => {
+                    self.end(end);
+                    Poll::Ready(None)
+                }
+                Poll::Pending => self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(PING)))),
+            },
+            State::Committing(_, _) if !self.out.is_empty() => Poll::Ready(Some(Some(self.take_out()))),
+            State::Committing(durable, tail) => {
+                let kept = std::task::ready!(durable.as_mut().poll(cx));
+                let end = match kept {
+                    Ok(()) => std::mem::take(tail),
+                    Err(away) => error_event(&error::unrecorded(away)),
+                };
+                self.state = State::Over;
+                Poll::Ready(Some(Some(end)))
+            }
+            State::Over => Poll::Ready(Some(None)),
+        }
+    }
+
+    fn end(&mut self, end: stonegate_protocol::UpstreamEnd) {
+        let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let mut tail = BytesMut::new();
+        let finished = flow.finish(end, Audience::Client, &mut tail);
+        let durable = Box::pin(self.app.keeper.durable(finished.ticket));
+        self.state = State::Committing(durable, tail.freeze());
+    }
+
+    fn take_out(&mut self) -> Bytes {
+        self.silence.broken();
+        self.out.split().freeze()
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        loop {
+            if let Some(step) = std::task::ready!(self.poll_step(cx)) {
+                return Poll::Ready(step.map(|data| Ok(Frame::data(data))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        if let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) {
+            self.app.rescue(crate::call::drain(*flow));
+        }
+    }
+}
+
+fn error_event(problem: &Problem) -> Bytes {
+    let mut event = Vec::new();
+    anthropic::error::event(problem, &mut event);
+    Bytes::from(event)
+}
+
+/// Tells when nothing was sent for a while. The timer is moved only when it fires.
+struct Silence {
+    after: Duration,
+    since: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Silence {
+    fn new(after: Duration) -> Self {
+        let since = Instant::now();
+        Silence { after, since, timer: Box::pin(sleep_until(since + after)) }
+    }
+
+    /// Something was sent.
+    fn broken(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let due = self.since + self.after;
+            let now = Instant::now();
+            if due <= now {
+                self.since = now;
+                self.timer.as_mut().reset(now + self.after);
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}

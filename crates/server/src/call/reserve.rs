@@ -1,0 +1,84 @@
+//! The money for a call, held before anything is sent.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stonegate_catalog::{Asked, Price, Tier};
+use stonegate_ledger::{Draft, Quote, Reservation};
+use stonegate_protocol::anthropic::Inbound;
+use stonegate_protocol::{Problem, ProblemKind};
+
+use crate::app::App;
+use crate::call::admit::Admission;
+use crate::call::intake::Intake;
+use crate::error;
+
+/// Holds the quote against every budget on the account path.
+///
+/// Where this replica's lease does not cover it, the store is asked for more once before the call is refused.
+pub(crate) async fn reserve(
+    app: &App,
+    admission: &Admission,
+    quote: Quote,
+    draft: Draft,
+    now: Timestamp,
+) -> Result<Reservation, Problem> {
+    let book = app.keeper.book();
+    let short = match book.reserve(admission.path(), quote, draft.clone(), now) {
+        Ok(reservation) => return Ok(reservation),
+        Err(short) => short,
+    };
+    if !short.may_improve {
+        return Err(error::shortfall(&short, now));
+    }
+    app.keeper.news().await.map_err(error::store_away)?;
+    book.reserve(admission.path(), quote, draft, now).map_err(|short| error::shortfall(&short, now))
+}
+
+/// The most that the call may cost, and the price that it is going to settle at.
+pub(crate) fn quote(
+    app: &App,
+    admission: &Admission,
+    inbound: &Inbound,
+) -> Result<(Quote, Arc<Price>), Problem> {
+    let resolved = admission.resolved();
+    let price = match inbound.service_tier().and_then(Tier::from_wire) {
+        None => Arc::clone(&resolved.price),
+        Some(tier) => resolved.price.at(tier).ok_or_else(|| {
+            let message = format!("service_tier: {} is not offered in this tier", resolved.model.id);
+            Problem::new(ProblemKind::InvalidRequest, message)
+        })?,
+    };
+    let floor = match app.config.budget.fit_floor_tokens {
+        0 => inbound.max_tokens(),
+        floor => floor.max(inbound.least_output_tokens()).min(inbound.max_tokens()),
+    };
+    let quote = price.quote(&Asked {
+        sizes: inbound.sizes(),
+        cache_lifetime: inbound.cache_lifetime(),
+        context_window: resolved.model.longest_context(),
+        max_output_tokens: inbound.max_tokens(),
+        least_output_tokens: floor,
+    });
+    Ok((quote, price))
+}
+
+/// What the journal will say of the call, as far as it is known before it is sent.
+pub(crate) fn draft(
+    app: &App,
+    admission: &Admission,
+    inbound: &Inbound,
+    intake: &Intake,
+    client: Option<&str>,
+) -> Draft {
+    Draft {
+        call: intake.call,
+        started_at: intake.at,
+        dialect: Arc::clone(&app.names.anthropic),
+        client: client.map(Arc::from),
+        model_requested: Arc::from(inbound.model()),
+        model_served: Arc::clone(&admission.resolved().model.id),
+        price_version: Arc::clone(&app.names.price_version),
+        stream: inbound.is_stream(),
+    }
+}

@@ -1,0 +1,111 @@
+//! `POST /v1/messages/count_tokens`: Bedrock's own counting, or an estimate where a model has none.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http_body_util::{BodyExt as _, Limited};
+use stonegate_bedrock::Deadlines;
+use stonegate_catalog::estimate_tokens;
+use stonegate_identity::Action;
+use stonegate_protocol::anthropic::{self, Inbound, count};
+use stonegate_protocol::{Failure, FailureClass, Outbound, Problem, Target};
+
+use crate::app::App;
+use crate::call::admit::{Admission, admit};
+use crate::call::intake::{Intake, authenticate, dialect_headers, read_body};
+use crate::{clock, error};
+
+/// A count is a few bytes.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// Says that the number is Stonegate's own estimate.
+const ESTIMATED: HeaderName = HeaderName::from_static("x-stonegate-estimated");
+
+/// Counts the tokens of a request that is not sent.
+pub(crate) async fn count_tokens(State(app): State<Arc<App>>, request: Request) -> Response {
+    let intake = Intake::now();
+    match answer(&app, &intake, request).await {
+        Ok(mut response) => {
+            error::identify(&mut response, intake.call);
+            response
+        }
+        Err(problem) => error::respond(&problem, intake.call),
+    }
+}
+
+async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let caller = authenticate(app, &head.headers, intake.at).await?;
+    let body = read_body(app, &head.headers, body).await?;
+    let (version, betas) = dialect_headers(&head.headers);
+    let inbound =
+        anthropic::parse_count(version, &betas, body).map_err(|malformed| Problem::from(&malformed))?;
+    let admission = admit(app, &caller, Action::SendMessages, inbound.model())?;
+    match count_upstream(app, &admission, &inbound).await? {
+        Some(tokens) => Ok(render(tokens)),
+        None => {
+            let mut response = render(estimate_tokens(inbound.sizes()));
+            response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+    }
+}
+
+/// Asks Bedrock. `None` where it cannot count for this model: by the catalog, or by its own word.
+async fn count_upstream(app: &App, admission: &Admission, inbound: &Inbound) -> Result<Option<u64>, Problem> {
+    let resolved = admission.resolved();
+    if !resolved.model.counts_tokens {
+        return Ok(None);
+    }
+    let target = Target {
+        upstream_id: &resolved.upstream_id,
+        capabilities: &resolved.model.capabilities,
+        long_context: resolved.long_context,
+    };
+    let learned = app.lessons.of(&resolved.upstream_id);
+    let outbound =
+        count::carry_count(inbound, &target, &learned).map_err(|unsupported| Problem::from(&unsupported))?;
+    match ask(app, &outbound).await {
+        Ok(tokens) => Ok(Some(tokens)),
+        Err(failure) if cannot_count(&failure) => Ok(None),
+        Err(failure) => Err(Problem::from(&failure)),
+    }
+}
+
+async fn ask(app: &App, outbound: &Outbound) -> Result<u64, Failure> {
+    let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };
+    let reply = app.bedrock.send(&app.endpoint, outbound, deadlines, clock::now().into()).await?;
+    let body = Limited::new(reply.body, ANSWER_LIMIT)
+        .collect()
+        .await
+        .map_err(|error| Failure::broken_off(error.to_string()))?
+        .to_bytes();
+    count::read_count(&body)
+}
+
+/// Whether Bedrock's answer means that this model has no counting, here or at all.
+fn cannot_count(failure: &Failure) -> bool {
+    match failure.class {
+        FailureClass::NotFound => true,
+        FailureClass::Rejected => failure.detail.contains("support counting tokens"),
+        FailureClass::Throttled
+        | FailureClass::Exhausted
+        | FailureClass::Overloaded
+        | FailureClass::Unavailable
+        | FailureClass::Credentials
+        | FailureClass::Denied
+        | FailureClass::TimedOut
+        | FailureClass::BrokenOff
+        | FailureClass::Unreachable => false,
+    }
+}
+
+fn render(tokens: u64) -> Response {
+    let body: Bytes = count::render_count(tokens);
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

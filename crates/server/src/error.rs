@@ -1,0 +1,120 @@
+//! The one place where refusals, failures and faults become what a caller reads.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use stonegate_catalog::UnknownModel;
+use stonegate_identity::{Denied, DirectoryError, KeyRefusal};
+use stonegate_ledger::{CallId, Shortfall};
+use stonegate_protocol::anthropic;
+use stonegate_protocol::{ErrorReply, Problem, ProblemKind};
+
+use crate::keeper::StoreAway;
+
+/// The header by which Anthropic's clients know a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// The header by which everyone else's do.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Renders a problem in Anthropic's shape.
+pub(crate) fn respond(problem: &Problem, call: CallId) -> Response {
+    let ErrorReply { status, headers, body } = anthropic::error::render(problem, &call.to_string());
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    identify(&mut response, call);
+    response
+}
+
+/// Says which request this is the answer to.
+pub(crate) fn identify<B>(response: &mut http::Response<B>, call: CallId) {
+    if let Ok(value) = HeaderValue::from_str(&call.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value.clone());
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+}
+
+/// No key was shown, or none that can be one.
+pub(crate) fn no_key() -> Problem {
+    Problem::new(
+        ProblemKind::Authentication,
+        "no valid Stonegate key was sent. Send one (sk-stone-…) in the header x-api-key or Authorization: Bearer.",
+    )
+    .retry(false)
+}
+
+/// The key is known, but does not hold.
+pub(crate) fn refused_key(refusal: KeyRefusal) -> Problem {
+    Problem::new(
+        ProblemKind::Authentication,
+        format!("{refusal}. Ask your Stonegate administrator for a new one."),
+    )
+    .retry(false)
+}
+
+/// The caller is known, but may not.
+pub(crate) fn denied(denied: &Denied) -> Problem {
+    Problem::new(ProblemKind::Permission, denied.to_string()).retry(false)
+}
+
+/// A model name that nobody knows.
+pub(crate) fn unknown_model(unknown: &UnknownModel) -> Problem {
+    Problem::new(ProblemKind::NotFound, unknown.to_string())
+}
+
+/// A model that is there, but does not speak the client's dialect.
+pub(crate) fn wrong_dialect(model: &str) -> Problem {
+    let message = format!("model: {model} cannot be called by the Messages API; choose a Claude model");
+    Problem::new(ProblemKind::InvalidRequest, message)
+}
+
+/// The directory does not answer, so nobody new can be let in.
+pub(crate) fn directory_away(away: &DirectoryError) -> Problem {
+    tracing::error!(error = away as &dyn std::error::Error, "a key could not be looked up");
+    Problem::new(ProblemKind::Unavailable, "keys cannot be checked at the moment; try again later")
+}
+
+/// A body that is larger than Bedrock takes.
+pub(crate) fn too_large(limit: usize) -> Problem {
+    Problem::new(ProblemKind::TooLarge, format!("Request exceeds the maximum size of {limit} bytes"))
+}
+
+/// No budget covers the call. Final for the client: one refusal is one request.
+pub(crate) fn shortfall(shortfall: &Shortfall, now: Timestamp) -> Problem {
+    if shortfall.budget.is_none() {
+        return Problem::new(ProblemKind::Unavailable, shortfall.to_string());
+    }
+    let problem =
+        Problem::new(ProblemKind::Billing, shortfall.to_string()).retry(false).code("budget_exceeded");
+    let problem = Problem { status: Some(StatusCode::TOO_MANY_REQUESTS.as_u16()), ..problem };
+    let wait = shortfall.renews_at.and_then(|at| std::time::Duration::try_from(at.duration_since(now)).ok());
+    match wait {
+        Some(wait) => problem.after(wait),
+        None => problem,
+    }
+}
+
+/// The answer is there, but its record could not be kept in time.
+pub(crate) fn unrecorded(_: StoreAway) -> Problem {
+    Problem::new(
+        ProblemKind::Unavailable,
+        "the answer is complete, but its usage could not be recorded in time, so its end is withheld; try again later",
+    )
+}
+
+/// The ledger's store does not answer, so nothing may be spent.
+pub(crate) fn store_away(_: StoreAway) -> Problem {
+    Problem::new(ProblemKind::Unavailable, "budgets cannot be read at the moment; try again later")
+}
+
+/// The gateway is about to stop.
+pub(crate) fn stopping() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "this gateway is shutting down; try again")
+        .after(std::time::Duration::from_secs(1))
+}

@@ -1,0 +1,232 @@
+//! From settings to a serving gateway, and back to rest.
+
+use std::fs::{File, TryLockError};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stonegate_bedrock::{Client, Endpoint, EndpointError, EndpointSettings};
+use stonegate_identity::{BootstrapToken, DirectoryError};
+use stonegate_ledger::{Adoption, Book, BookOptions, ReplicaId, StoreError, Unrecorded};
+use stonegate_store::{OpenError, Store};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, Lessons, Names};
+use crate::config::{self, Config, Secret};
+use crate::directory::DirectoryCache;
+use crate::keeper::Keeper;
+use crate::listen::{self, Stopping, Tls, TlsError};
+use crate::models_setting::{self, ModelsError};
+use crate::{admin, bootstrap, clock, router};
+
+/// How long a call waits for the store, at its start for more lease and at its end for its record.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What keeps a gateway from starting; each names the setting or the thing to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another server uses the data directory.
+    #[error("another Stonegate serves {}: stop it, or give this one its own server.data_dir", .0.display())]
+    Taken(PathBuf),
+    /// The data directory cannot be used.
+    #[error("server.data_dir {}: {source}", .path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("store.url: {0}")]
+    Store(#[from] OpenError),
+    /// The directory in the store cannot be read.
+    #[error("the directory cannot be read: {0}")]
+    Directory(#[from] DirectoryError),
+    /// The ledger in the store cannot be read.
+    #[error("the ledger cannot be read: {0}")]
+    Ledger(#[from] StoreError),
+    /// The catalog's overrides are wrong.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// Bedrock's address or identity cannot be made out.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The machine's certificate authorities cannot be read.
+    #[error("the certificate authorities of this machine cannot be read: {0}")]
+    Certificates(std::io::Error),
+    /// The gateway's own certificate or key is wrong.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A gateway that is set up: its store is open and its budgets are read.
+pub struct Gateway {
+    app: Arc<App>,
+    admin: admin::AdminState,
+    store: Store,
+    tls: Option<Tls>,
+    bootstrap: Option<BootstrapToken>,
+    _lock: File,
+}
+
+impl Gateway {
+    /// Opens the store and puts all parts together. Nothing listens yet.
+    ///
+    /// # Errors
+    /// [`StartError`] with the setting to mend.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let tls = match (&config.server.tls_cert, &config.server.tls_key) {
+            (Some(cert), Some(key)) => Some(Tls::from_files(cert, key)?),
+            _ => None,
+        };
+        let lock = lock(&config.server.data_dir)?;
+        let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
+        let options = stonegate_store::Options {
+            durability: durability(config.store.durability),
+            ..stonegate_store::Options::default()
+        };
+        let store = stonegate_store::open(&config.store.url, &options).await?;
+        let now = clock::now();
+        let bootstrap = bootstrap::offer(&*store.directory, clock::random(), now).await?;
+        let directory = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now).await?);
+        let keeper = Arc::new(keep(&store).await?);
+        let endpoint = Endpoint::from_settings(&endpoint_settings(&config)).await?;
+        let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
+        let app = Arc::new(App {
+            place: models_setting::place(&endpoint.region, &config.bedrock),
+            names: Names { anthropic: Arc::from("anthropic"), price_version: Arc::from(catalog.version()) },
+            catalog,
+            directory,
+            keeper,
+            bedrock,
+            endpoint,
+            lessons: Lessons::default(),
+            allowance: stonegate_routing::RetryAllowance::default(),
+            stopping: Stopping::default(),
+            abandoned: TaskTracker::new(),
+            abandoned_places: Arc::new(Semaphore::new(config.stream.drain_max_calls as usize)),
+            cut: CancellationToken::new(),
+            config,
+        });
+        let admin = admin::AdminState {
+            keys: Arc::clone(&app.directory),
+            ledger: Arc::clone(&store.ledger),
+            now: clock::now,
+        };
+        Ok(Gateway { app, admin, store, tls, bootstrap, _lock: lock })
+    }
+
+    /// The one-time token for the first administrator, if there is none yet. It is shown once, here.
+    pub fn take_bootstrap_token(&mut self) -> Option<BootstrapToken> {
+        self.bootstrap.take()
+    }
+
+    /// The region that calls go to.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.app.endpoint.region
+    }
+
+    /// Serves until `shutdown` resolves, then lets what is open finish within the drain time, tells the store the rest
+    /// and closes it.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let Gateway { app, admin, store, tls, .. } = self;
+        let service = router::router(Arc::clone(&app), admin);
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let keeper = Arc::clone(&app.keeper);
+        let keeper_stop = stop.child_token();
+        tasks.spawn(async move { keeper.run(keeper_stop).await });
+        let directory = Arc::clone(&app.directory);
+        let directory_stop = stop.child_token();
+        tasks.spawn(async move { directory.follow(clock::now, directory_stop).await });
+        tasks.close();
+
+        let server = &app.config.server;
+        let options = listen::Options { header_timeout: server.header_timeout, drain: server.drain, tls };
+        let ordered = std::sync::OnceLock::new();
+        let shutdown = async {
+            shutdown.await;
+            ordered.get_or_init(Instant::now);
+        };
+        listen::run(listener, service, options, app.stopping.clone(), shutdown).await;
+
+        let deadline = *ordered.get_or_init(Instant::now) + server.drain;
+        app.abandoned.close();
+        if tokio::time::timeout_at(deadline, app.abandoned.wait()).await.is_err() {
+            tracing::warn!(
+                calls = app.abandoned.len(),
+                "drain time is over; abandoned answers are broken off"
+            );
+        }
+        app.cut.cancel();
+        app.abandoned.wait().await;
+        stop.cancel();
+        tasks.wait().await;
+        store.close().await;
+    }
+}
+
+/// One server a data directory: what is leased to a predecessor is known to be free of living claimants.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
+    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join("serve.lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Taken(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn durability(setting: config::Durability) -> stonegate_store::Durability {
+    match setting {
+        config::Durability::Power => stonegate_store::Durability::Power,
+        config::Durability::Process => stonegate_store::Durability::Process,
+    }
+}
+
+/// Closes the books of predecessors, and reads the budgets for the first time.
+async fn keep(store: &Store) -> Result<Keeper, StartError> {
+    let now = clock::now();
+    let wake = Arc::new(tokio::sync::Notify::new());
+    let on_work = Arc::clone(&wake);
+    let options =
+        BookOptions { on_work: Some(Arc::new(move || on_work.notify_one())), ..BookOptions::default() };
+    let replica = ReplicaId::new(clock::call_id(now).to_string());
+    let adoption =
+        Adoption { at: now, by: replica.clone(), silent_since: None, unrecorded: Unrecorded::Unknown };
+    let adopted = store.ledger.adopt(adoption).await?;
+    if adopted.replicas > 0 {
+        tracing::warn!(
+            calls = adopted.calls,
+            leases = adopted.leases,
+            "the last server did not stop in good order; what it held counts as spent and is marked unresolved"
+        );
+    }
+    let keeper = Keeper::new(Book::new(replica, options), Arc::clone(&store.ledger), wake, STORE_PATIENCE);
+    keeper.sync().await?;
+    Ok(keeper)
+}
+
+fn endpoint_settings(config: &Config) -> EndpointSettings {
+    let bedrock = &config.bedrock;
+    EndpointSettings {
+        region: bedrock.region.clone(),
+        endpoint_url: bedrock.endpoint_url.clone(),
+        bearer_token: bedrock.bearer_token.as_ref().map(|token| Secret::reveal(token).to_owned()),
+        profile: bedrock.profile.clone(),
+        use_fips: bedrock.use_fips,
+        use_dualstack: bedrock.use_dualstack,
+    }
+}

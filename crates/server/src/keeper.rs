@@ -1,0 +1,192 @@
+//! Carries the book's news to the store and the store's answers back: the group commit.
+//!
+//! One task, one sync under way. While it is, the next batch gathers by itself: the more calls end at a time, the
+//! more of them share a transaction.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use stonegate_ledger::{Book, LedgerStore, StoreError, Ticket};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+
+/// How often the store is asked for news when there is nothing to tell it: a budget that another process changed is
+/// in force within this time.
+const POLL: Duration = Duration::from_millis(250);
+/// The pause after a sync that failed; it doubles up to [`RETRY_MOST`].
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MOST: Duration = Duration::from_secs(2);
+/// How long the last sync may be tried at shutdown.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// The store did not answer in time; what was to be kept is kept in memory and tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger's store does not answer")]
+pub(crate) struct StoreAway;
+
+/// Drives the [`Book`] against its store.
+pub(crate) struct Keeper {
+    book: Book,
+    store: Arc<dyn LedgerStore>,
+    wake: Arc<Notify>,
+    waiting: Mutex<BinaryHeap<Reverse<Waiter>>>,
+    begun: AtomicU64,
+    done: watch::Sender<u64>,
+    patience: Duration,
+}
+
+struct Waiter {
+    ticket: Ticket,
+    durable: oneshot::Sender<()>,
+}
+
+impl PartialEq for Waiter {
+    fn eq(&self, other: &Self) -> bool {
+        self.ticket == other.ticket
+    }
+}
+
+impl Eq for Waiter {}
+
+impl PartialOrd for Waiter {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiter {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.ticket.cmp(&other.ticket)
+    }
+}
+
+impl Keeper {
+    /// A keeper that works when `wake` is notified, and makes callers wait for the store for `patience` at most.
+    pub(crate) fn new(
+        book: Book,
+        store: Arc<dyn LedgerStore>,
+        wake: Arc<Notify>,
+        patience: Duration,
+    ) -> Self {
+        Keeper {
+            book,
+            store,
+            wake,
+            waiting: Mutex::new(BinaryHeap::new()),
+            begun: AtomicU64::new(0),
+            done: watch::Sender::new(0),
+            patience,
+        }
+    }
+
+    /// The book that calls reserve in.
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Resolves when the record behind the ticket is in the store.
+    ///
+    /// # Errors
+    /// [`StoreAway`] when that takes too long; the record is not lost and will be kept later.
+    pub(crate) fn durable(
+        &self,
+        ticket: Ticket,
+    ) -> impl Future<Output = Result<(), StoreAway>> + Send + use<> {
+        let (durable, kept) = oneshot::channel();
+        self.lock().push(Reverse(Waiter { ticket, durable }));
+        self.wake.notify_one();
+        let patience = self.patience;
+        async move {
+            match tokio::time::timeout(patience, kept).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(StoreAway),
+            }
+        }
+    }
+
+    /// Resolves when a sync that began after this call has brought its answer: what was short may have arrived.
+    ///
+    /// # Errors
+    /// [`StoreAway`] when that takes too long.
+    pub(crate) async fn news(&self) -> Result<(), StoreAway> {
+        let awaited = self.begun.load(Ordering::Acquire) + 1;
+        let mut done = self.done.subscribe();
+        self.wake.notify_one();
+        match tokio::time::timeout(self.patience, done.wait_for(|done| *done >= awaited)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(StoreAway),
+        }
+    }
+
+    /// Runs until `stop`, then says what is left to say.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        let mut pause = RETRY_FIRST;
+        while !stop.is_cancelled() {
+            match self.sync().await {
+                Ok(()) => {
+                    pause = RETRY_FIRST;
+                    tokio::select! {
+                        () = self.wake.notified() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, retry_ms = pause.as_millis(), "the ledger could not be synced");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = stop.cancelled() => {}
+                    }
+                    pause = (pause * 2).min(RETRY_MOST);
+                }
+            }
+        }
+        let last_words = async {
+            while let Err(error) = self.sync().await {
+                tracing::warn!(%error, "the ledger could not be synced at shutdown");
+                tokio::time::sleep(RETRY_FIRST).await;
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
+            tracing::error!(
+                "stopping without having told the store everything; open calls will be unresolved"
+            );
+        }
+    }
+
+    /// One exchange with the store.
+    ///
+    /// # Errors
+    /// What the store says. The same is said again next time, and counts once.
+    pub(crate) async fn sync(&self) -> Result<(), StoreError> {
+        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        if let Some(request) = self.book.plan_sync(clock::now()) {
+            match self.store.sync(&request).await {
+                Ok(reply) => self.book.apply_sync(reply, clock::now()),
+                Err(error) => {
+                    self.book.sync_failed(clock::now());
+                    return Err(error);
+                }
+            }
+        }
+        self.done.send_replace(number);
+        let durable = self.book.durable();
+        let mut waiting = self.lock();
+        while waiting.peek().is_some_and(|Reverse(first)| first.ticket <= durable) {
+            if let Some(Reverse(first)) = waiting.pop() {
+                // Whoever waited may be gone by now.
+                first.durable.send(()).ok();
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BinaryHeap<Reverse<Waiter>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

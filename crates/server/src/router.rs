@@ -1,0 +1,51 @@
+//! The whole surface on one page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use http::StatusCode;
+use stonegate_protocol::{Problem, ProblemKind};
+
+use crate::app::App;
+use crate::call::intake::Intake;
+use crate::{admin, call, count, error, health, models};
+
+/// Every route that the gateway answers.
+pub(crate) fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
+    Router::new()
+        // Anthropic Messages.
+        .route("/v1/messages", post(call::messages).fallback(wrong_method))
+        .route("/v1/messages/count_tokens", post(count::count_tokens).fallback(wrong_method))
+        .route("/v1/models", get(models::list).fallback(wrong_method))
+        .route("/v1/models/{*id}", get(models::show).fallback(wrong_method))
+        // What clients probe before they start.
+        .route("/", any(hello))
+        .route("/api/hello", any(hello))
+        // Operations.
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(app)
+        // Administration; its router knows its full paths.
+        .merge(admin::router(admin_state))
+        .fallback(nowhere)
+}
+
+/// `HEAD /` and `HEAD /api/hello`: Claude Code warms its connection with them.
+async fn hello() -> &'static str {
+    "Stonegate\n"
+}
+
+async fn nowhere(request: Request) -> Response {
+    let message = format!("{} {}: there is nothing here", request.method(), request.uri().path());
+    error::respond(&Problem::new(ProblemKind::NotFound, message), Intake::now().call)
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let message = format!("{}: the method {} is not allowed here", request.uri().path(), request.method());
+    let problem = Problem::new(ProblemKind::InvalidRequest, message).retry(false);
+    let problem = Problem { status: Some(StatusCode::METHOD_NOT_ALLOWED.as_u16()), ..problem };
+    error::respond(&problem, Intake::now().call)
+}
