@@ -21,6 +21,9 @@ use crate::config::{Log, LogFormat};
 const QUEUE: usize = 4096;
 /// Lines that came together are written together, up to about this many bytes.
 const BATCH: usize = 64 * 1024;
+/// AWS's libraries warn of every source of credentials that is not there; what is really missing, we say ourselves.
+/// The setting can raise it again.
+const QUIET: &str = "aws_config=error";
 /// How long the end of the program waits for lines that are still in the queue.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -68,7 +71,9 @@ impl Drop for LogGuard {
 /// [`TelemetryError`]; a second start is one.
 pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
     let on_terminal = io::stderr().is_terminal();
-    let levels: Targets = log.level.parse().map_err(|error| TelemetryError::Level(format!("{error}")))?;
+    let levels: Targets = format!("{QUIET},{}", log.level)
+        .parse()
+        .map_err(|error| TelemetryError::Level(format!("{error}")))?;
     let queue = spawn_writer(io::stderr()).map_err(TelemetryError::Thread)?;
     let guard = LogGuard(queue.clone());
     let is_json = match log.format {

@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
-use stonegate_server::config::{Config, Environment, Flag, Sources, load};
 use stonegate_server::Gateway;
+use stonegate_server::config::{Config, Environment, Flag, Sources, load};
 use stonegate_simulator::{Options, Running, SAMPLE_BEARER_TOKEN, Simulator};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -136,7 +136,8 @@ async fn show_text(place: &Place, url: &str, sample: &Sample, is_once: bool) -> 
 fn welcome(place: &Place, url: &str, sample: &Sample, style: Style) -> String {
     let data = if place.is_kept() { "kept" } else { "deleted at the end" };
     let row = |name: &str, value: &str, note: &str| {
-        format!("  {}  {value}  {}\n", style.dim(&format!("{name:<9}")), style.dim(note))
+        let note = if note.is_empty() { String::new() } else { format!("  {}", style.dim(note)) };
+        format!("  {}  {value}{note}\n", style.dim(&format!("{name:<9}")))
     };
     format!(
         "\n  {}  {}\n\n{}{}{}{}",

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
+use stonegate_server::Gateway;
 use stonegate_server::config::{Config, Flag};
 use stonegate_server::telemetry;
-use stonegate_server::Gateway;
 use tokio::net::TcpListener;
 
 use crate::settings::SettingsArguments;
@@ -66,7 +66,9 @@ async fn serve(config: Config, is_json: bool) -> anyhow::Result<()> {
     } else {
         print(&announcement(&url, token))?;
     }
+    tracing::info!(%address, region = gateway.region(), version = env!("CARGO_PKG_VERSION"), "serving");
     gateway.serve(listener, stop).await;
+    tracing::info!("stopped in good order");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::terminal::Style;
 /// One way to call: its name, what it needs first, and the text to paste.
 struct Recipe {
     name: &'static str,
-    needs: &'static str,
+    needs: Option<&'static str>,
     text: String,
 }
 
@@ -15,23 +15,24 @@ pub(super) fn render(base_url: &str, key: &str, model: &str, style: Style) -> St
         .iter()
         .map(|recipe| {
             let indented: String = recipe.text.lines().map(|line| format!("    {line}\n")).collect();
-            format!("\n  {}  {}\n{indented}", style.bold(recipe.name), style.dim(recipe.needs))
+            let needs = recipe.needs.map(|needs| format!("  {}", style.dim(needs))).unwrap_or_default();
+            format!("\n  {}{needs}\n{indented}", style.bold(recipe.name))
         })
         .collect()
 }
 
 fn recipes(base_url: &str, key: &str, model: &str) -> [Recipe; 4] {
     [
-        Recipe { name: "curl", needs: "", text: curl(base_url, key, model) },
-        Recipe { name: "Python", needs: "pip install anthropic", text: python(base_url, key, model) },
+        Recipe { name: "curl", needs: None, text: curl(base_url, key, model) },
+        Recipe { name: "Python", needs: Some("pip install anthropic"), text: python(base_url, key, model) },
         Recipe {
             name: "TypeScript",
-            needs: "npm install @anthropic-ai/sdk",
+            needs: Some("npm install @anthropic-ai/sdk"),
             text: typescript(base_url, key, model),
         },
         Recipe {
             name: "Claude Code",
-            needs: "npm install -g @anthropic-ai/claude-code",
+            needs: Some("npm install -g @anthropic-ai/claude-code"),
             text: format!("ANTHROPIC_BASE_URL={base_url} ANTHROPIC_AUTH_TOKEN={key} claude"),
         },
     ]

@@ -1,0 +1,257 @@
+//! The binary as scripts see it: what it prints, how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// `stonegate` with nothing of this process's own set-up.
+fn stonegate(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stonegate"));
+    command.env_clear().env("HOME", home).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn output(home: &Path, arguments: &[&str]) -> Output {
+    stonegate(home, arguments).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// `stonegate serve`, and what it said when it was ready.
+struct Served {
+    child: Child,
+    ready: Value,
+}
+
+impl Served {
+    fn start(home: &Path) -> Served {
+        let data_dir = home.join("data");
+        let arguments =
+            ["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir", data_dir.to_str().expect("text")];
+        let mut child = stonegate(home, &arguments)
+            .env("AWS_REGION", "us-east-1")
+            // Nothing in these tests calls a model, so nobody has to be there.
+            .env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9")
+            .env("AWS_BEARER_TOKEN_BEDROCK", "token")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line:?}"));
+        Served { child, ready }
+    }
+
+    /// Status and body of one request.
+    fn request(&self, head: &str, body: &str) -> (u16, String) {
+        let mut stream =
+            TcpStream::connect(self.ready["listen"].as_str().expect("text")).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        write!(
+            stream,
+            "{head} HTTP/1.1\r\nhost: stonegate\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// SIGTERM, and what comes of it.
+    fn stop(self) -> Output {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.expect("kill runs").success());
+        self.child.wait_with_output().expect("it ends")
+    }
+}
+
+#[test]
+fn the_first_start_makes_an_administrator_and_the_second_does_not_ask() {
+    let home = home();
+    let served = Served::start(home.path());
+    assert_eq!(served.ready["event"], "ready");
+    assert_eq!(served.request("GET /healthz", "").0, 200);
+    assert_eq!(served.request("GET /readyz", "").0, 200);
+    assert_eq!(served.request("HEAD /api/hello", "").0, 200);
+    let token = served.ready["bootstrap_token"].as_str().expect("a first start has one");
+
+    let exchange = json!({ "token": token, "name": "grace" }).to_string();
+    let (status, key) = served.request("POST /admin/v1/bootstrap", &exchange);
+    assert!((200..300).contains(&status), "{status} {key}");
+    assert!(key.contains("sk-stone-"), "{key}");
+    let (status, _) = served.request("POST /admin/v1/bootstrap", &exchange);
+    assert!((400..500).contains(&status), "a token works once, and this is {status}");
+
+    let ended = served.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    let log = text(&ended.stderr);
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "JSON lines: {log}");
+    assert!(!log.contains("stone-bootstrap-") && !log.contains("sk-stone-"), "no secret in a log: {log}");
+
+    let again = Served::start(home.path());
+    assert_eq!(again.ready["bootstrap_token"], Value::Null);
+    assert_eq!(again.stop().status.code(), Some(0));
+}
+
+#[test]
+fn two_servers_do_not_share_a_data_directory() {
+    let home = home();
+    let served = Served::start(home.path());
+    let data_dir = home.path().join("data");
+    let flags = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().expect("text")];
+    let second = output(home.path(), &flags);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("server.data_dir"), "{}", text(&second.stderr));
+    served.stop();
+}
+
+#[test]
+fn a_taken_address_is_named_with_its_setting() {
+    let home = home();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let refused = output(home.path(), &["serve", "--listen", &address]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = text(&refused.stderr);
+    assert!(said.contains(&address) && said.contains("server.listen"), "{said}");
+}
+
+#[test]
+fn the_demo_answers_and_accounts_for_it() {
+    let home = home();
+    let demo = output(home.path(), &["demo", "--once", "--json", "--listen", "127.0.0.1:0"]);
+    assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+    let events: Vec<Value> =
+        text(&demo.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(events[0]["event"], "ready");
+    assert!(events[0]["key"].as_str().is_some_and(|key| key.starts_with("sk-stone-")));
+    assert_eq!(events[1]["event"], "answer");
+    assert!(!events[1]["text"].as_str().expect("text").is_empty());
+    assert_eq!(events[1]["usage"]["calls"], 1);
+    assert!(events[1]["usage"]["cost_nanodollars"].as_u64().expect("a number") > 0);
+    assert!(!Path::new(events[0]["data_dir"].as_str().expect("text")).exists(), "deleted at the end");
+}
+
+#[test]
+fn a_demo_that_is_kept_goes_on_with_its_keys() {
+    let home = home();
+    let kept = home.path().join("kept");
+    let run = |flags: &[&str]| {
+        let keep = kept.to_str().expect("text");
+        let demo = output(
+            home.path(),
+            &[&["demo", "--once", "--listen", "127.0.0.1:0", "--keep", keep], flags].concat(),
+        );
+        assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+        text(&demo.stdout)
+    };
+    let first: Value = serde_json::from_str(run(&["--json"]).lines().next().expect("a line")).expect("JSON");
+    let shown = run(&[]);
+    let key = first["key"].as_str().expect("text");
+    for part in
+        [key, "curl", "Anthropic(base_url=", "new Anthropic({", "ANTHROPIC_AUTH_TOKEN=", "spent today"]
+    {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+    assert!(!shown.contains('\x1b'), "no colours in a pipe");
+    assert!(shown.lines().all(|line| line.trim_end() == line), "no blanks at the ends of lines");
+}
+
+#[test]
+fn wrong_settings_stop_every_command_with_code_2() {
+    let home = home();
+    let file = home.path().join("stonegate.toml");
+    std::fs::write(&file, "[server]\nlisen = '127.0.0.1:80'\n").expect("written");
+    let path = file.to_str().expect("text");
+    for arguments in [
+        &["config", "check", "--config", path][..],
+        &["config", "show", "--config", path],
+        &["serve", "--config", path],
+        &["models", "--config", path],
+        &["config", "check", "--config", "/nonexistent/stonegate.toml"],
+        &["serve", "--listen", "nowhere"],
+        &["serve", "--set", "nonsense"],
+        &["no-such-command"],
+    ] {
+        let refused = output(home.path(), arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {}", text(&refused.stderr));
+        assert!(refused.stdout.is_empty(), "{arguments:?}");
+    }
+    let said = text(&output(home.path(), &["config", "check", "--config", path]).stderr);
+    for part in ["`server.lisen`", &format!("{path}:2:1"), "did you mean `server.listen`?"] {
+        assert!(said.contains(part), "{part} is missing in {said}");
+    }
+}
+
+#[test]
+fn config_show_names_origins_and_hides_secrets() {
+    let home = home();
+    let file = home.path().join("stonegate.toml");
+    std::fs::write(&file, "[stream]\nping_seconds = 20\n").expect("written");
+    let shown = stonegate(home.path(), &["config", "show", "--json", "--set", "log.level=debug"])
+        .env("STONEGATE_CONFIG", &file)
+        .env("AWS_BEARER_TOKEN_BEDROCK", "hush")
+        .output()
+        .expect("it runs");
+    assert_eq!(shown.status.code(), Some(0));
+    let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    assert!(!shown.to_string().contains("hush"));
+    let find = |name: &str| {
+        let settings = shown["settings"].as_array().expect("a list");
+        settings.iter().find(|setting| setting["name"] == name).expect("listed").clone()
+    };
+    let place = format!("{}:2:1", file.display());
+    assert_eq!(
+        find("stream.ping_seconds"),
+        json!({ "name": "stream.ping_seconds", "value": "20", "origin": "file", "place": place })
+    );
+    assert_eq!(
+        find("log.level"),
+        json!({ "name": "log.level", "value": "debug", "origin": "flag", "place": "--set" })
+    );
+    assert_eq!(
+        find("bedrock.bearer_token"),
+        json!({ "name": "bedrock.bearer_token", "value": "(hidden)", "origin": "env", "place": "AWS_BEARER_TOKEN_BEDROCK" })
+    );
+}
+
+#[test]
+fn the_models_are_listed_with_prices() {
+    let home = home();
+    let listed = output(home.path(), &["models", "--json", "--set", "bedrock.region=eu-west-1"]);
+    assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    let models = listed["models"].as_array().expect("a list");
+    let sonnet = models.iter().find(|model| model["id"] == "claude-sonnet-5-5").expect("listed");
+    assert_eq!(sonnet["upstream_id"], "eu.anthropic.claude-sonnet-5-5");
+    let table = text(&output(home.path(), &["models"]).stdout);
+    assert!(table.lines().next().is_some_and(|heading| heading.starts_with("MODEL")), "{table}");
+    assert!(table.contains("USD per million tokens"), "{table}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let home = home();
+    let mut child = stonegate(home.path(), &["models"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), String::new()));
+}
