@@ -24,15 +24,25 @@ pub struct Estate {
     pub written_off: BTreeMap<Counter, Amount>,
 }
 
-/// The unit that each budget counts in.
-pub type Units = HashMap<BudgetId, Limit>;
+/// What a charge has to know of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The unit that it counts in.
+    pub unit: Limit,
+    /// The amount that may not be exceeded. `None` when the budget only counts, or is no more.
+    pub hard_limit: Option<Amount>,
+}
+
+/// The terms of each budget.
+pub type AllTerms = HashMap<BudgetId, Terms>;
 
 impl Estate {
     /// Charges the calls that the replica had open, and what else it may have spent.
-    pub fn close(&mut self, lost: &[UsageRecord], units: &Units, unrecorded: Unrecorded) {
-        for (counter, amount) in charges(lost, units) {
+    pub fn close(&mut self, lost: &[UsageRecord], terms: &AllTerms, unrecorded: Unrecorded) {
+        for (counter, amount) in charges(lost, terms) {
+            let limit = hard_limit(terms, &counter);
             let lease = self.leases.entry(counter.clone()).or_default();
-            self.counters.entry(counter).or_default().charge(lease, amount);
+            self.counters.entry(counter).or_default().charge(lease, amount, limit);
         }
         for (counter, mut lease) in std::mem::take(&mut self.leases) {
             let state = self.counters.entry(counter.clone()).or_default();
@@ -41,7 +51,8 @@ impl Estate {
                 Unrecorded::None => state.release(&mut lease, rest),
                 Unrecorded::Unknown if rest == 0 => {}
                 Unrecorded::Unknown => {
-                    state.charge(&mut lease, rest);
+                    // All of it is on lease, so none of it can pass a limit.
+                    state.charge(&mut lease, rest, None);
                     self.written_off.insert(counter, rest);
                 }
             }
@@ -49,18 +60,29 @@ impl Estate {
     }
 
     /// Undoes [`Estate::close`]: the calls are open again, and what was written off is on lease again.
-    pub fn reopen(&mut self, open: &[UsageRecord], units: &Units) {
+    pub fn reopen(&mut self, open: &[UsageRecord], terms: &AllTerms) {
         let written_off = std::mem::take(&mut self.written_off);
-        for (counter, amount) in charges(open, units).chain(written_off) {
+        for (counter, amount) in charges(open, terms).chain(written_off) {
+            let limit = hard_limit(terms, &counter);
             let lease = self.leases.entry(counter.clone()).or_default();
-            self.counters.entry(counter).or_default().uncharge(lease, amount);
+            self.counters.entry(counter).or_default().uncharge(lease, amount, limit);
         }
     }
 }
 
-fn charges<'a>(records: &'a [UsageRecord], units: &'a Units) -> impl Iterator<Item = (Counter, Amount)> + 'a {
+fn hard_limit(terms: &AllTerms, counter: &Counter) -> Option<Amount> {
+    terms.get(&counter.budget)?.hard_limit
+}
+
+fn charges<'a>(
+    records: &'a [UsageRecord],
+    terms: &'a AllTerms,
+) -> impl Iterator<Item = (Counter, Amount)> + 'a {
     records.iter().flat_map(|record| {
-        let amount = |counter: &Counter| Some((counter.clone(), record.amount(*units.get(&counter.budget)?)));
+        let amount = |counter: &Counter| {
+            let unit = terms.get(&counter.budget)?.unit;
+            Some((counter.clone(), record.amount(unit)))
+        };
         record.counters.iter().filter_map(amount)
     })
 }

@@ -91,7 +91,7 @@ impl CounterState {
         limit: Option<Amount>,
         replicas: u64,
     ) -> LeaseState {
-        self.charge(lease, step.charged);
+        self.charge(lease, step.charged, limit);
         let returned = step.returned.min(*lease);
         self.release(lease, returned);
 
@@ -108,18 +108,25 @@ impl CounterState {
         }
     }
 
-    /// Moves an amount from a lease to what is spent. What the lease does not cover is charged all the same.
-    pub fn charge(&mut self, lease: &mut Amount, amount: Amount) {
+    /// Moves an amount from a lease to what is spent. What the lease does not cover is charged all the same, and noted
+    /// where there is a limit that it may have passed.
+    pub fn charge(&mut self, lease: &mut Amount, amount: Amount, limit: Option<Amount>) {
         let covered = amount.min(*lease);
         self.release(lease, covered);
         self.spent = self.spent.saturating_add(amount);
-        self.uncovered = self.uncovered.saturating_add(amount.saturating_sub(covered));
+        if limit.is_some() {
+            self.uncovered = self.uncovered.saturating_add(amount.saturating_sub(covered));
+        }
     }
 
-    /// Takes a charge back: the amount is on lease again. It undoes a charge that was covered.
-    pub fn uncharge(&mut self, lease: &mut Amount, amount: Amount) {
+    /// Takes a charge back: the amount is on lease again. It undoes a charge that was covered. Budgets without a hard
+    /// limit are never leased, so there it is only taken back.
+    pub fn uncharge(&mut self, lease: &mut Amount, amount: Amount, limit: Option<Amount>) {
         let amount = amount.min(self.spent);
         self.spent = self.spent.saturating_sub(amount);
+        if limit.is_none() {
+            return;
+        }
         self.leased = self.leased.saturating_add(amount);
         *lease = lease.saturating_add(amount);
     }

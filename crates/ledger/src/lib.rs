@@ -32,7 +32,7 @@ pub use account::{AccountId, AccountKind, AccountPath};
 pub use book::{Book, BookOptions, Ticket};
 pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode};
 pub use call::{CallId, ReplicaId};
-pub use estate::{Estate, Units};
+pub use estate::{AllTerms, Estate, Terms};
 pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord};
 pub use lease::{Counter, CounterState, LeaseMove, LeaseState};
 pub use memory::MemoryStore;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::{
     budget::{Amount, Budget, BudgetId},
     call::{CallId, ReplicaId},
-    estate::{Estate, Units},
+    estate::{AllTerms, Estate, Terms},
     journal::{Basis, Opened, UsageRecord},
     lease::{Counter, CounterState, LeaseState},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
@@ -167,7 +167,7 @@ impl State {
     fn close_books(&mut self, replica: &mut Replica, unrecorded: Unrecorded, adopted: &mut Adopted) {
         let lost: Vec<_> = replica.opened.values().map(|opened| opened.if_lost.clone()).collect();
         let mut estate = self.estate(std::mem::take(&mut replica.leases), BTreeMap::new());
-        estate.close(&lost, &self.units(), unrecorded);
+        estate.close(&lost, &self.terms(), unrecorded);
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         adopted.replicas = adopted.replicas.saturating_add(1);
         adopted.calls = adopted.calls.saturating_add(count(lost.len()));
@@ -187,7 +187,7 @@ impl State {
             self.journal.remove(&record.call);
         }
         let mut estate = self.estate(std::mem::take(&mut replica.leases), written_off);
-        estate.reopen(&open, &self.units());
+        estate.reopen(&open, &self.terms());
         self.counters = estate.counters;
         replica.leases = estate.leases;
     }
@@ -200,8 +200,11 @@ impl State {
         Estate { counters: std::mem::take(&mut self.counters), leases, written_off }
     }
 
-    fn units(&self) -> Units {
-        self.budgets.iter().map(|(id, known)| (id.clone(), known.budget.limit)).collect()
+    fn terms(&self) -> AllTerms {
+        let terms = |id: &BudgetId, known: &Versioned| {
+            (id.clone(), Terms { unit: known.budget.limit, hard_limit: self.limit(id) })
+        };
+        self.budgets.iter().map(|(id, known)| terms(id, known)).collect()
     }
 
     fn limit(&self, id: &BudgetId) -> Option<Amount> {

@@ -40,8 +40,8 @@ async fn close_books(
 ) -> Result<(), StoreError> {
     let lost = opened(transaction, replica).await?;
     let mut estate = load(transaction, replica, &lost).await?;
-    let units = budgets::units(transaction, counters(&lost)).await?;
-    estate.close(&lost, &units, adoption.unrecorded);
+    let terms = budgets::terms(transaction, estate.counters.keys()).await?;
+    estate.close(&lost, &terms, adoption.unrecorded);
     journal::append(transaction, &lost).await?;
     leases::write_off(transaction, replica, &estate.written_off).await?;
     leases::save_counters(transaction, standing(&estate)).await?;
@@ -76,8 +76,8 @@ pub(super) async fn revive(
     let mut open = opened(transaction, replica).await?;
     open.retain(|record| calls.contains(&record.call.to_string()));
     let mut estate = load(transaction, replica, &open).await?;
-    let units = budgets::units(transaction, counters(&open)).await?;
-    estate.reopen(&open, &units);
+    let terms = budgets::terms(transaction, estate.counters.keys()).await?;
+    estate.reopen(&open, &terms);
     let held = estate.leases.iter().map(|(counter, lease)| (counter, *lease));
     leases::save_leases(transaction, replica, held).await?;
     leases::save_counters(transaction, standing(&estate)).await

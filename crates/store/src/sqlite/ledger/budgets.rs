@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use stonegate_ledger::{
-    Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, Limit, Mode, Nanodollars, StoreError,
+    AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, Limit, Mode, Nanodollars,
+    StoreError, Terms,
 };
 
 use super::{
@@ -144,23 +145,27 @@ async fn stand(
     })
 }
 
-/// The unit that each of these counters' budgets counts in.
-pub(super) async fn units<'a>(
+/// The terms of these counters' budgets.
+pub(super) async fn terms<'a>(
     connection: &mut SqliteConnection,
     counters: impl Iterator<Item = &'a Counter>,
-) -> Result<stonegate_ledger::Units, StoreError> {
+) -> Result<AllTerms, StoreError> {
     let rows = sqlx::query(
-        "SELECT DISTINCT budgets.id, unit, limit_amount FROM json_each(?1) JOIN budgets ON budgets.id = value->>0",
+        "SELECT DISTINCT budgets.id, unit, limit_amount, mode = 'block' AND NOT removed
+           FROM json_each(?1) JOIN budgets ON budgets.id = value->>0",
     )
     .bind(json(&leases::names(counters))?)
     .fetch_all(connection)
     .await
     .map_err(unavailable)?;
-    let unit = |row| {
+    let terms = |row| {
         let mut columns = Columns::of(row);
-        Ok((BudgetId::new(columns.name()?), limit(columns.text()?, columns.count()?)?))
+        let id = BudgetId::new(columns.name()?);
+        let unit = limit(columns.text()?, columns.count()?)?;
+        let hard_limit = if columns.flag()? { Some(unit.amount()) } else { None };
+        Ok((id, Terms { unit, hard_limit }))
     };
-    rows.iter().map(unit).collect()
+    rows.iter().map(terms).collect()
 }
 
 /// Reads a budget, and whether it was removed.
