@@ -20,9 +20,9 @@ use crate::sign::{Scope, sign_request};
 
 /// How much of an error's body is read; Bedrock's are a few hundred bytes.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
-/// The largest read buffer of a connection. Bedrock's frames are small, and at a thousand open streams these buffers
-/// are most of the gateway's memory.
-const READ_BUFFER: usize = 16 * 1024;
+/// The read buffer of a connection. Bedrock's frames are small, and at a thousand open streams these buffers are most
+/// of the gateway's memory.
+const READ_BUFFER: usize = 4 * 1024;
 /// Bedrock closes idle connections after a minute or so; ours go first.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 
@@ -79,7 +79,7 @@ impl Client {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .http1_max_buf_size(READ_BUFFER)
+            .http1_read_buf_exact_size(READ_BUFFER)
             .set_host(false)
             .build(connector);
         Ok(Client { http })
@@ -104,10 +104,7 @@ impl Client {
             })?
             .map_err(|error| no_answer(&error))?;
         if response.status().is_success() {
-            return Ok(Reply {
-                request_id: text(&response, "x-amzn-requestid"),
-                body: response.into_body(),
-            });
+            return Ok(Reply { request_id: text(&response, "x-amzn-requestid"), body: response.into_body() });
         }
         let failure = refused(response).await;
         if let Access::Signed(cache) = &endpoint.access

@@ -47,7 +47,7 @@ pub(crate) fn catalog(models: &Models, unpriced: Unpriced) -> Result<Catalog, Mo
 }
 
 fn aliases(models: &Models) -> toml::Table {
-    let plain = models.aliases.iter().map(|(name, model)| (name, model));
+    let plain = models.aliases.iter();
     let rules = models.rules.iter().map(|rule| (&rule.pattern, &rule.model));
     plain.chain(rules).map(|(name, model)| (name.clone(), toml::Value::String(model.clone()))).collect()
 }

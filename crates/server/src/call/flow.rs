@@ -19,6 +19,10 @@ use crate::call::record;
 /// Output that has gathered to this size is handed on, even while more input is ready.
 const ENOUGH: usize = 32 * 1024;
 
+/// How often upstream's connection is given a turn to bring more before output is handed on. The HTTP client hands over
+/// one chunk at a time and needs its own task to run for the next; one turn is not enough for that, two are.
+const TURNS: u8 = 2;
+
 /// Why reading stopped for now.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -67,6 +71,7 @@ pub(crate) struct Flow {
     first: BytesMut,
     first_output: Option<Instant>,
     last_input: Instant,
+    turns_left: u8,
     watchdog: Pin<Box<Sleep>>,
 }
 
@@ -92,6 +97,7 @@ impl Flow {
             first_output: (!first.is_empty()).then_some(now),
             first,
             last_input: now,
+            turns_left: TURNS,
             watchdog: Box::pin(sleep_until(now + terms.idle_timeout)),
             terms,
         }
@@ -99,7 +105,8 @@ impl Flow {
 
     /// Takes what upstream has ready and appends what the client shall have of it to `out`.
     ///
-    /// Ready with [`Stop::Output`] as soon as upstream runs dry and `out` holds something.
+    /// Ready with [`Stop::Output`] as soon as upstream runs dry and `out` holds something. Pending with something in
+    /// `out` means that more of it is about to come: the task has been woken already.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<Stop> {
         let Some(Live { relay, .. }) = &mut self.live else {
             return Poll::Ready(Stop::End(UpstreamEnd::Eof));
@@ -118,6 +125,7 @@ impl Flow {
             match Pin::new(&mut self.upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     read = true;
+                    self.turns_left = TURNS;
                     if let Ok(data) = frame.into_data() {
                         relay.push(data, out);
                     }
@@ -128,6 +136,15 @@ impl Flow {
                 }
                 Poll::Ready(None) => break Some(Stop::End(UpstreamEnd::Eof)),
                 Poll::Pending if out.is_empty() => break None,
+                Poll::Pending if self.turns_left > 0 => {
+                    self.turns_left -= 1;
+                    // Behind the connection's own task, which the poll above has woken.
+                    cx.waker().wake_by_ref();
+                    if read {
+                        self.last_input = Instant::now();
+                    }
+                    return Poll::Pending;
+                }
                 Poll::Pending => break Some(Stop::Output),
             }
         };

@@ -82,6 +82,8 @@ impl StreamBody {
                     self.end(end);
                     Poll::Ready(None)
                 }
+                // More of what is there is about to come.
+                Poll::Pending if !self.out.is_empty() => Poll::Pending,
                 Poll::Pending => self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(PING)))),
             },
             State::Committing(_, _) if !self.out.is_empty() => Poll::Ready(Some(Some(self.take_out()))),
