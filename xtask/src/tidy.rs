@@ -36,15 +36,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that do no I/O: none of these may appear among their dependencies.
-const PURE: &[&str] =
-    &["stonegate-protocol", "stonegate-ledger", "stonegate-identity", "stonegate-catalog", "stonegate-routing"];
+const PURE: &[&str] = &[
+    "stonegate-protocol",
+    "stonegate-ledger",
+    "stonegate-identity",
+    "stonegate-catalog",
+    "stonegate-routing",
+];
 const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "rand", "hyper-util"];
 
 /// A source file of more lines than this is hiding something.
 const MOST_LINES: usize = 800;
 
 /// Checks everything and reports all that is wrong at once.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let metadata = MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
     let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
     let mut wrong = Vec::new();
@@ -82,7 +87,10 @@ fn long_files(folder: &Path, wrong: &mut Vec<String>) -> Result<()> {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let lines = std::fs::read_to_string(&path)?.lines().count();
             if lines > MOST_LINES {
-                wrong.push(format!("{}: {lines} lines; more than {MOST_LINES} hide something", path.display()));
+                wrong.push(format!(
+                    "{}: {lines} lines; more than {MOST_LINES} hide something",
+                    path.display()
+                ));
             }
         }
     }

@@ -26,12 +26,14 @@ pub(crate) fn model(id: &str, entry: &ModelEntry) -> Result<Model, CatalogError>
         entry.bedrock_id.as_deref().ok_or_else(|| missing("bedrock_id", "\"vendor.model-v1:0\""))?;
     let family = entry.family.as_deref().or_else(|| bedrock_id.split_once('.').map(|(vendor, _)| vendor));
     let family = family.ok_or_else(|| missing("family", "\"anthropic\""))?;
-    let context_window = entry.context_window.ok_or_else(|| missing("context_window", "200_000"))?;
-    let max_output_tokens = match entry.purpose {
-        Use::Chat => entry.max_output_tokens.ok_or_else(|| missing("max_output_tokens", "64_000"))?,
-        Use::Embedding | Use::Rerank | Use::Image | Use::ImageEdit | Use::Realtime => {
-            entry.max_output_tokens.unwrap_or(0)
-        }
+    let is_chat = entry.purpose == Use::Chat;
+    let context_window = match entry.context_window {
+        None if is_chat => return Err(missing("context_window", "200_000")),
+        window => window.unwrap_or(0),
+    };
+    let max_output_tokens = match entry.max_output_tokens {
+        None if is_chat => return Err(missing("max_output_tokens", "64_000")),
+        most => most.unwrap_or(0),
     };
     let dialects = entry.dialects.clone().unwrap_or_else(|| match family {
         "anthropic" => [Dialect::Anthropic, Dialect::Converse].into(),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
 use crate::assemble;
-use crate::document::{Document, Unpriced, lay_over, parse};
+use crate::document::{Document, Unpriced, check, lay_over};
 use crate::error::CatalogError;
 use crate::model::{Model, Use};
 use crate::name::{self, Arn};
@@ -86,6 +86,8 @@ impl Catalog {
     /// # Errors
     /// Where the file cannot be read or makes no sense: the place, what is wrong and the fix.
     pub fn with_overrides(&self, text: &str) -> Result<Catalog, CatalogError> {
+        // Read by itself first: a mistake in it has a line there.
+        check(text)?;
         let mut overrides = self.overrides.clone();
         overrides.push(Arc::from(text));
         Self::assemble(overrides)
@@ -95,7 +97,8 @@ impl Catalog {
         let texts = || [MODELS, AMENDMENTS].into_iter().chain(overrides.iter().map(|text| &**text));
         let mut layers = Table::new();
         for text in texts() {
-            lay_over(&mut layers, parse(text)?);
+            let layer = text.parse::<Table>().map_err(|error| CatalogError::unreadable(text, &error))?;
+            lay_over(&mut layers, layer);
         }
         let document: Document = Value::Table(layers).try_into().map_err(|error: toml::de::Error| {
             CatalogError::new("the file, laid over what is built in", error.message())
@@ -175,6 +178,11 @@ impl Catalog {
         // A date after the name of a model that has but one release; where releases have dates, another is unknown.
         let undated = name::without_date(asked).and_then(|rest| self.names.get(rest));
         if let Some(named) = undated.filter(|named| !name::has_date(&named.model.bedrock_id)) {
+            return Ok(named.clone());
+        }
+        // `claude-3-7-sonnet-latest`: the newest release of what is called so without the suffix.
+        let latest = asked.strip_suffix("-latest").and_then(|rest| self.names.get(rest));
+        if let Some(named) = latest.filter(|named| named.pinned.is_none()) {
             return Ok(named.clone());
         }
         let pattern = self.patterns.iter().find(|(pattern, _)| name::fits(pattern, asked));
@@ -293,23 +301,16 @@ impl Catalog {
         let place = || format!("aliases.\"{alias}\"");
         let mut target = alias;
         let mut long = false;
-        for _ in 0..MOST_STEPS {
-            let Some(next) = aliases.get(target) else {
-                break;
-            };
+        let mut steps = 0;
+        while let Some(next) = aliases.get(target) {
             let (name, asks_long) = name::without_long_suffix(next);
-            long |= asks_long;
-            let is_itself = name == target;
-            target = name;
-            if is_itself {
-                break;
+            (target, long, steps) = (name, long | asks_long, steps + 1);
+            if steps > MOST_STEPS {
+                return Err(CatalogError::new(
+                    place(),
+                    "leads back to itself, or through too many others; name a model",
+                ));
             }
-        }
-        if target != alias
-            && aliases.contains_key(target)
-            && aliases.get(target).is_some_and(|next| next != target)
-        {
-            return Err(CatalogError::new(place(), "leads back to itself; name a model"));
         }
         let mut named = self
             .look_up(target)

@@ -139,6 +139,8 @@ pub enum Use {
     ImageEdit,
     /// Speech, both ways.
     Realtime,
+    /// Words about videos.
+    Video,
 }
 
 /// A wire protocol that Bedrock speaks with a model.
@@ -177,6 +179,8 @@ pub enum Feature {
     Video,
     /// Listens.
     Audio,
+    /// Thinks before it answers.
+    Reasoning,
     /// Answers in the shape of a schema.
     StructuredOutput,
     /// Caches prompts.

@@ -62,6 +62,8 @@ pub enum Unit {
     InputVideoSecond,
     /// A query.
     Query,
+    /// A token that comes out, where input is billed by something else.
+    OutputToken,
 }
 
 /// Prices per token.

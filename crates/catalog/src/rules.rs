@@ -20,6 +20,8 @@ pub(crate) fn capabilities(id: &str, entry: &ModelEntry) -> Result<Capabilities,
     Ok(capabilities)
 }
 
+/// What a client can heal by itself once it is told is refused here, with the words that it knows; what else a model does
+/// not do (a forced tool choice, say) is left to Bedrock, whose refusal is free and never wrong.
 fn derived(entry: &ModelEntry) -> Table {
     let has = |feature| Value::Boolean(entry.features.contains(&feature));
     let cache_1h = if entry.features.contains(&Feature::PromptCache1h) { "carry" } else { "strip" };
@@ -33,7 +35,6 @@ fn derived(entry: &ModelEntry) -> Table {
         ("refused_thinking", Value::Array(refused_thinking)),
         ("structured_outputs", has(Feature::StructuredOutput)),
         ("system_messages", has(Feature::MidConversationSystem)),
-        ("forced_tool_choice", has(Feature::ForcedToolChoice)),
         ("images", has(Feature::Images)),
         ("documents", has(Feature::Documents)),
     ]
@@ -54,11 +55,7 @@ fn effort(ceiling: Option<Effort>) -> Value {
 
 fn refused_thinking(entry: &ModelEntry) -> impl Iterator<Item = &'static str> {
     let can = |kind| entry.thinking.contains(&kind);
-    [
-        ("enabled", !can(Thinking::Budget)),
-        ("adaptive", !can(Thinking::Adaptive)),
-        ("disabled", can(Thinking::AlwaysOn)),
-    ]
-    .into_iter()
-    .filter_map(|(kind, refused)| refused.then_some(kind))
+    [("enabled", !can(Thinking::Budget)), ("adaptive", !can(Thinking::Adaptive))]
+        .into_iter()
+        .filter_map(|(kind, refused)| refused.then_some(kind))
 }
