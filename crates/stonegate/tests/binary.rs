@@ -27,6 +27,18 @@ fn home() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
+/// What a program says when it is ready.
+fn first_line(child: &mut Child) -> Value {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+    serde_json::from_str(&line).expect("JSON, as soon as it is ready")
+}
+
+fn terminate(child: &Child) {
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(told.expect("kill runs").success());
+}
+
 /// `stonegate serve`, and what it said when it was ready.
 struct Served {
     child: Child,
@@ -34,47 +46,59 @@ struct Served {
 }
 
 impl Served {
+    /// With nobody in Bedrock's place: most of these tests call no model.
     fn start(home: &Path) -> Served {
+        Served::start_before(home, "http://127.0.0.1:9")
+    }
+
+    fn start_before(home: &Path, upstream: &str) -> Served {
         let data_dir = home.join("data");
         let arguments =
             ["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir", data_dir.to_str().expect("text")];
         let mut child = stonegate(home, &arguments)
             .env("AWS_REGION", "us-east-1")
-            // Nothing in these tests calls a model, so nobody has to be there.
-            .env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9")
-            .env("AWS_BEARER_TOKEN_BEDROCK", "token")
+            .env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", upstream)
+            .env("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-stonegate-simulator")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
-        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line:?}"));
+        let ready = first_line(&mut child);
         Served { child, ready }
     }
 
     /// Status and body of one request.
-    fn request(&self, head: &str, body: &str) -> (u16, String) {
-        let mut stream =
-            TcpStream::connect(self.ready["listen"].as_str().expect("text")).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-        write!(
-            stream,
-            "{head} HTTP/1.1\r\nhost: stonegate\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("sent");
+    fn request(&self, line: &str, body: &str) -> (u16, String) {
+        self.request_with("", line, body)
+    }
+
+    fn request_with(&self, key: &str, line: &str, body: &str) -> (u16, String) {
+        let mut stream = self.send(key, line, body);
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answered");
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
+    /// Sends a request whose answer is still to be read.
+    fn send(&self, key: &str, line: &str, body: &str) -> TcpStream {
+        let mut stream =
+            TcpStream::connect(self.ready["listen"].as_str().expect("text")).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        write!(
+            stream,
+            "{line} HTTP/1.1\r\nhost: stonegate\r\nconnection: close\r\nx-api-key: {key}\r\n\
+             anthropic-version: 2023-06-01\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("sent");
+        stream
+    }
+
     /// SIGTERM, and what comes of it.
     fn stop(self) -> Output {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(told.expect("kill runs").success());
+        terminate(&self.child);
         self.child.wait_with_output().expect("it ends")
     }
 }
@@ -105,6 +129,49 @@ fn the_first_start_makes_an_administrator_and_the_second_does_not_ask() {
     let again = Served::start(home.path());
     assert_eq!(again.ready["bootstrap_token"], Value::Null);
     assert_eq!(again.stop().status.code(), Some(0));
+}
+
+#[test]
+fn on_sigterm_open_streams_finish_and_new_calls_get_503() {
+    let home = home();
+    let mut simulator =
+        stonegate(home.path(), &["simulate", "--listen", "127.0.0.1:0", "--json", "--pace", "150"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+    let upstream = first_line(&mut simulator)["url"].as_str().expect("text").to_owned();
+    let served = Served::start_before(home.path(), &upstream);
+    let token = &served.ready["bootstrap_token"];
+    let exchange = json!({ "token": token, "name": "grace" }).to_string();
+    let admin: Value =
+        serde_json::from_str(&served.request("POST /admin/v1/bootstrap", &exchange).1).expect("JSON");
+    let key = admin["key"].as_str().expect("text");
+    let call = json!({
+        "model": "claude-sonnet-5-5", "max_tokens": 100, "stream": true,
+        "messages": [{ "role": "user", "content": "Tell me about the sea, in a few words." }],
+    })
+    .to_string();
+    let mut open = BufReader::new(served.send(key, "POST /v1/messages", &call));
+    let mut answer = String::new();
+    while !answer.contains("content_block_delta") {
+        assert!(open.read_line(&mut answer).expect("a line") > 0, "{answer}");
+    }
+
+    terminate(&served.child);
+    // The order is under way to another process; until it has arrived, it is ready.
+    while served.request("GET /readyz", "").0 == 200 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+
+    let (status, refusal) = served.request_with(key, "POST /v1/messages", &call);
+    assert_eq!(status, 503, "{refusal}");
+    assert!(refusal.contains("\"type\":\"error\""), "in Anthropic's shape: {refusal}");
+    open.read_to_string(&mut answer).expect("whole");
+    assert!(answer.contains("message_stop"), "{answer}");
+    let ended = served.child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    terminate(&simulator);
+    assert!(simulator.wait().expect("it ends").success());
 }
 
 #[test]
