@@ -4,11 +4,11 @@
 //! own types, so that `--json` looks alike wherever it comes from.
 
 use jiff::Timestamp;
+use stonegate_identity::{Directory, Reach};
 use stonegate_identity::{
     KeyId, KeyText, TenantId, UserId,
     directory::{Act, Actor, Filter, Key, Page, PageRequest, User},
 };
-use stonegate_identity::{Directory, Reach};
 use stonegate_store::{OpenError, Options, Store};
 
 use crate::{admin::Problem, clock};
@@ -99,7 +99,8 @@ impl Operator {
                 found.push(last);
                 let ids: Vec<String> =
                     found.iter().map(|key| format!("{} ({})", key.id, key.user_name)).collect();
-                let message = format!("{} keys are named `{text}`; give an id: {}", found.len(), ids.join(", "));
+                let message =
+                    format!("{} keys are named `{text}`; give an id: {}", found.len(), ids.join(", "));
                 Err(Problem::invalid("key", message))
             }
         }

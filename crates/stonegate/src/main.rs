@@ -4,6 +4,8 @@
 
 mod client;
 mod commands;
+mod operate;
+mod output;
 mod settings;
 mod signals;
 mod terminal;
@@ -13,9 +15,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
+use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
-use crate::commands::{config, demo, models, serve, simulate};
+use crate::commands::{budgets, config, demo, keys, models, serve, simulate, tenants, usage, users};
 
 /// Streams make many small, short-lived buffers on all threads; the system's allocator keeps too much of them.
 #[global_allocator]
@@ -34,6 +37,8 @@ Examples:
   stonegate demo                                    try it, without an AWS account
   stonegate serve                                   serve Amazon Bedrock with AWS's usual credentials
   stonegate serve --listen 0.0.0.0:8080 --config stonegate.toml
+  stonegate keys create --name laptop               a key, shown once
+  stonegate usage --by model --since 7d             what was used
   stonegate config show                             every setting, and where its value came from";
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +47,20 @@ enum Command {
     Demo(demo::Arguments),
     /// Serve Amazon Bedrock to clients.
     Serve(serve::Arguments),
+    /// Create, list, revoke and rotate keys, on the store of this machine.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Create, list and change users.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Create, list and change tenants.
+    #[command(subcommand)]
+    Tenants(tenants::Command),
+    /// Set, list and remove budgets.
+    #[command(subcommand)]
+    Budgets(budgets::Command),
+    /// What was used, and what it cost.
+    Usage(usage::Arguments),
     /// Check the settings, or show them with where each came from.
     #[command(subcommand)]
     Config(config::Command),
@@ -62,6 +81,11 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Keys(command) => keys::run(&command),
+        Command::Users(command) => users::run(&command),
+        Command::Tenants(command) => tenants::run(&command),
+        Command::Budgets(command) => budgets::run(&command),
+        Command::Usage(arguments) => usage::run(&arguments),
         Command::Config(command) => config::run(&command),
         Command::Models(arguments) => models::run(&arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
@@ -83,7 +107,12 @@ fn report(error: &anyhow::Error) -> ExitCode {
         }
         None => {
             writeln!(stderr, "stonegate: {error:#}").ok();
-            ExitCode::FAILURE
+            let problem = error.downcast_ref::<admin::Problem>();
+            if problem.is_some_and(admin::Problem::is_invalid_request) {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What goes wrong in the admin API, and how it is said.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use axum::{
     Json,
@@ -17,6 +17,8 @@ pub struct Problem {
     kind: ProblemType,
     field: Option<String>,
     message: String,
+    /// What failed inside: for the operator's eyes, never in an answer.
+    inside: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// Shown instead of what failed inside, which is for the log.
@@ -24,7 +26,7 @@ const AWAY: &str = "the store does not answer; try again in a moment";
 
 impl Problem {
     fn new(kind: ProblemType, message: impl Into<String>) -> Self {
-        Self { kind, field: None, message: message.into() }
+        Self { kind, field: None, message: message.into(), inside: None }
     }
 
     /// Whether the request itself is wrong, so that the same again cannot work.
@@ -76,6 +78,10 @@ impl Problem {
         }
     }
 
+    fn away(inside: Arc<dyn Error + Send + Sync>) -> Self {
+        Self { inside: Some(inside), ..Self::new(ProblemType::Unavailable, AWAY) }
+    }
+
     pub(super) fn render(self, call: CallId) -> Response {
         let body = ProblemBody {
             r#type: self.kind,
@@ -110,7 +116,11 @@ impl std::fmt::Display for Problem {
     }
 }
 
-impl Error for Problem {}
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.inside.as_deref().map(|inside| inside as &(dyn Error + 'static))
+    }
+}
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
@@ -131,7 +141,7 @@ impl From<DirectoryError> for Problem {
             }
             DirectoryError::Unavailable(source) => {
                 tracing::error!(error = &*source as &dyn Error, "the directory does not answer");
-                Self::new(ProblemType::Unavailable, AWAY)
+                Self::away(source.into())
             }
         }
     }
@@ -146,7 +156,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::Unavailable(_) | StoreError::Damaged(_) | StoreError::OutOfOrder { .. } => {
                 tracing::error!(error = &error as &dyn Error, "the ledger's store does not answer");
-                Self::new(ProblemType::Unavailable, AWAY)
+                Self::away(Arc::new(error))
             }
         }
     }

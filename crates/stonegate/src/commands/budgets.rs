@@ -1,0 +1,177 @@
+//! `stonegate budgets`: budgets on the store of this machine.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use stonegate_api::{Budget, BudgetCreate, BudgetMode, BudgetWindow};
+
+use crate::{
+    operate::StoreArguments,
+    output::{Column, Table, count, dollars},
+    terminal::Style,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a budget, or change the one that counts the same; a running server heeds it within a second.
+    Set(Set),
+    /// List budgets and how they stand.
+    List(List),
+    /// Remove a budget.
+    Remove(Remove),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate budgets set --account tenant:default --window monthly --limit-usd 500
+  stonegate budgets set --account user:ann --window daily --limit-usd 12.50
+  stonegate budgets set --account key:laptop --window total --limit-tokens 1000000")]
+pub(crate) struct Set {
+    /// Whose spending is limited: tenant:ID, user:ID or key:ID; users and keys may be given by name.
+    #[arg(long, value_name = "ACCOUNT")]
+    account: String,
+    /// How often it renews, by the calendar in UTC.
+    #[arg(long, value_enum)]
+    window: WindowArgument,
+    #[command(flatten)]
+    limit: Limit,
+    /// What happens at the limit.
+    #[arg(long, value_enum, default_value = "block")]
+    mode: ModeArgument,
+    /// Count only calls of models that fit this pattern.
+    #[arg(long = "model", value_name = "PATTERN")]
+    model_filter: Option<String>,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Limit {
+    /// So many US dollars per window, to nine places.
+    #[arg(long, value_name = "USD")]
+    limit_usd: Option<String>,
+    /// So many tokens per window.
+    #[arg(long, value_name = "TOKENS")]
+    limit_tokens: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those on this account.
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The budget's id.
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+/// A window as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WindowArgument {
+    /// Never renews.
+    Total,
+    /// Renews every day.
+    Daily,
+    /// Renews every Monday.
+    Weekly,
+    /// Renews every first of a month.
+    Monthly,
+}
+
+/// A mode as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ModeArgument {
+    /// Calls are refused.
+    Block,
+    /// It is noted only.
+    Notify,
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Set(set) => set.run(),
+        Command::List(list) => list.run(),
+        Command::Remove(remove) => remove.run(),
+    }
+}
+
+impl Set {
+    fn run(&self) -> anyhow::Result<()> {
+        let wanted = BudgetCreate {
+            id: None,
+            account: self.account.clone(),
+            window: match self.window {
+                WindowArgument::Total => BudgetWindow::Total,
+                WindowArgument::Daily => BudgetWindow::Daily,
+                WindowArgument::Weekly => BudgetWindow::Weekly,
+                WindowArgument::Monthly => BudgetWindow::Monthly,
+            },
+            limit_usd: self.limit.limit_usd.clone(),
+            limit_tokens: self.limit.limit_tokens,
+            mode: match self.mode {
+                ModeArgument::Block => BudgetMode::Block,
+                ModeArgument::Notify => BudgetMode::Notify,
+            },
+            model_filter: self.model_filter.clone(),
+            thresholds: Vec::new(),
+        };
+        let budget = self.store.operate(async |operator| operator.set_budget(&wanted).await)?;
+        self.store.print(&budget, |budget, style| table(std::slice::from_ref(budget), style))
+    }
+}
+
+impl List {
+    fn run(&self) -> anyhow::Result<()> {
+        let account = self.account.as_deref();
+        let budgets = self.store.operate(async |operator| operator.list_budgets(account).await)?;
+        self.store.print_list(&budgets, table)
+    }
+}
+
+impl Remove {
+    fn run(&self) -> anyhow::Result<()> {
+        self.store.operate(async |operator| operator.remove_budget(&self.id).await)?;
+        self.store.print(&json!({ "id": self.id, "removed": true }), |_, _| format!("Removed {}.\n", self.id))
+    }
+}
+
+fn table(budgets: &[Budget], style: Style) -> String {
+    let columns = [
+        Column::Text("ID"),
+        Column::Text("ACCOUNT"),
+        Column::Text("WINDOW"),
+        Column::Text("MODE"),
+        Column::Number("LIMIT"),
+        Column::Number("SPENT"),
+        Column::Number("HELD"),
+        Column::Number("LEFT"),
+        Column::Text("RENEWS"),
+    ];
+    let rows = budgets.iter().map(|budget| {
+        let amount = |amount: u64| match budget.unit.as_str() {
+            "usd" => dollars(amount),
+            _ => format!("{} tokens", count(amount)),
+        };
+        [
+            budget.id.clone(),
+            budget.account.clone(),
+            budget.window_key.clone(),
+            budget.mode.clone(),
+            amount(budget.limit),
+            amount(budget.spent),
+            amount(budget.leased),
+            amount(budget.remaining),
+            budget.renews_at.clone().unwrap_or_else(|| "never".to_owned()),
+        ]
+    });
+    Table::new(columns, rows).render("no budgets: nothing is limited", style)
+}

@@ -1,0 +1,193 @@
+//! `stonegate keys`: keys on the store of this machine.
+
+use clap::{Args, Subcommand};
+use stonegate_api::{Key, KeyCreated, KeyStatus};
+use stonegate_server::operator::{KeyRequest, KeySelection};
+
+use crate::{
+    operate::StoreArguments,
+    output::{Column, Table},
+    terminal::Style,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a key and show it, this once.
+    Create(Create),
+    /// List keys, without their texts.
+    List(List),
+    /// End a key for good; a running server heeds it within a second.
+    Revoke(Revoke),
+    /// Give a key a new text; the old one works beside it for a while.
+    Rotate(Rotate),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate keys create --name laptop
+  stonegate keys create --name ci --user ann --allow-model 'claude-haiku-*' --expires 90d
+  KEY=$(stonegate keys create --name script --json | jq -r .key)")]
+pub(crate) struct Create {
+    /// A name to know it by.
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Whose it is, by id or name; made if need be [default: admin]
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// The user's tenant [default: default]
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// What it may be used for, with commas between, or `all` [default: calling models, seeing their usage]
+    #[arg(long, value_name = "SCOPES")]
+    scopes: Option<String>,
+    /// Only models that fit this pattern, such as 'claude-*'; may be repeated.
+    #[arg(long = "allow-model", value_name = "PATTERN")]
+    allow_models: Vec<String>,
+    /// No models that fit this pattern; may be repeated.
+    #[arg(long = "deny-model", value_name = "PATTERN")]
+    deny_models: Vec<String>,
+    /// When it ends: a day, a time, or a while such as 90d [default: never]
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only this user's, by id or name.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Only this tenant's.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// Also those that are revoked or expired.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The key's id, its name, or its text.
+    #[arg(value_name = "KEY")]
+    key: String,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The key's id, its name, or its text.
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// For how long the old text goes on; 0 for not at all [default: 86400, a day]
+    #[arg(long, value_name = "SECONDS")]
+    overlap_seconds: Option<u64>,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Create(create) => create.run(),
+        Command::List(list) => list.run(),
+        Command::Revoke(revoke) => revoke.run(),
+        Command::Rotate(rotate) => rotate.run(),
+    }
+}
+
+impl Create {
+    fn run(&self) -> anyhow::Result<()> {
+        let wanted = KeyRequest {
+            name: self.name.clone(),
+            user: self.user.clone(),
+            tenant: self.tenant.clone(),
+            scopes: self.scopes.clone(),
+            allow_models: self.allow_models.clone(),
+            deny_models: self.deny_models.clone(),
+            expires: self.expires.clone(),
+        };
+        let created = self.store.operate(async |operator| operator.create_key(&wanted).await)?;
+        self.store.print(&created, shown_once)
+    }
+}
+
+impl List {
+    fn run(&self) -> anyhow::Result<()> {
+        let selection =
+            KeySelection { user: self.user.clone(), tenant: self.tenant.clone(), is_all: self.all };
+        let keys = self.store.operate(async |operator| operator.list_keys(&selection).await)?;
+        self.store.print_list(&keys, table)
+    }
+}
+
+impl Revoke {
+    fn run(&self) -> anyhow::Result<()> {
+        let key = self.store.operate(async |operator| operator.revoke_key(&self.key).await)?;
+        self.store.print(&key, |key, style| {
+            let of = style.dim(&format!("{}, of {}", key.id, key.user_name));
+            format!("Revoked {} ({of}). A running server refuses it within a second.\n", key.name)
+        })
+    }
+}
+
+impl Rotate {
+    fn run(&self) -> anyhow::Result<()> {
+        let created = self
+            .store
+            .operate(async |operator| operator.rotate_key(&self.key, self.overlap_seconds).await)?;
+        self.store.print(&created, shown_once)
+    }
+}
+
+fn shown_once(created: &KeyCreated, style: Style) -> String {
+    let KeyCreated { key, about } = created;
+    let expires = about.expires_at.as_deref().map_or_else(String::new, |end| format!(", until {end}"));
+    let note = format!(
+        "{} ({}), of {}{expires}. Keep it: it is not shown again.",
+        about.name, about.id, about.user_name
+    );
+    format!("{}\n{}\n", style.bold(key), style.dim(&note))
+}
+
+fn table(keys: &[Key], style: Style) -> String {
+    let columns = [
+        Column::Text("ID"),
+        Column::Text("NAME"),
+        Column::Text("TENANT"),
+        Column::Text("USER"),
+        Column::Text("KEY"),
+        Column::Text("STATUS"),
+        Column::Text("EXPIRES"),
+        Column::Text("CREATED"),
+    ];
+    let rows = keys.iter().map(|key| {
+        [
+            key.id.clone(),
+            key.name.clone(),
+            key.tenant.clone(),
+            key.user_name.clone(),
+            key.public_form.clone(),
+            status(key.status).to_owned(),
+            key.expires_at.as_deref().map_or("never", day).to_owned(),
+            day(&key.created_at).to_owned(),
+        ]
+    });
+    Table::new(columns, rows).render("no keys; make one with `stonegate keys create --name NAME`", style)
+}
+
+fn status(status: KeyStatus) -> &'static str {
+    match status {
+        KeyStatus::Active => "active",
+        KeyStatus::Expired => "expired",
+        KeyStatus::Revoked => "revoked",
+    }
+}
+
+/// The day of a time.
+fn day(time: &str) -> &str {
+    time.split_once('T').map_or(time, |(day, _)| day)
+}
