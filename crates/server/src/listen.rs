@@ -5,6 +5,8 @@
 //! answer is through, or the drain time is over, everything is closed.
 
 mod stopping;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::convert::Infallible;

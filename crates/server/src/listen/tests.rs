@@ -104,7 +104,8 @@ fn request(path: &str) -> http::Request<Empty<Bytes>> {
 }
 
 async fn status(sender: &mut http1::SendRequest<Empty<Bytes>>) -> (u16, bool) {
-    let response = timeout(SOON, sender.send_request(request("/"))).await.expect("in time").expect("answered");
+    let response =
+        timeout(SOON, sender.send_request(request("/"))).await.expect("in time").expect("answered");
     let closes = response.headers().get("connection").is_some_and(|value| value == "close");
     let status = response.status().as_u16();
     response.into_body().collect().await.expect("whole");
@@ -166,7 +167,9 @@ async fn a_client_that_hangs_up_ends_its_call() {
     assert_eq!(door.stopping.open_calls(), 1);
     drop((answer, streaming));
     // The feed notices when the body is dropped, which is when the connection is.
-    timeout(SOON, async { while feed.send_data(Bytes::from_static(b"x")).await.is_ok() {} }).await.expect("noticed");
+    timeout(SOON, async { while feed.send_data(Bytes::from_static(b"x")).await.is_ok() {} })
+        .await
+        .expect("noticed");
     timeout(SOON, door.stopping.idle()).await.expect("no call is open");
     door.stop().await;
     door.ends().await;
@@ -190,7 +193,8 @@ async fn http2_is_spoken_without_tls_too() {
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
     tokio::spawn(connection);
-    let answer = sender.send_request(http::Request::get("http://door/").body(Empty::<Bytes>::new()).expect("fine"));
+    let answer =
+        sender.send_request(http::Request::get("http://door/").body(Empty::<Bytes>::new()).expect("fine"));
     assert_eq!(answer.await.expect("answered").status(), 200);
     door.stop().await;
     door.ends().await;
