@@ -39,6 +39,7 @@ pub(crate) fn model(id: &str, entry: &ModelEntry) -> Result<Model, CatalogError>
         "anthropic" => [Dialect::Anthropic, Dialect::Converse].into(),
         _ => [Dialect::Converse].into(),
     });
+    let is_anthropic = dialects.contains(&Dialect::Anthropic);
     Ok(Model {
         id: Arc::from(id),
         bedrock_id: Arc::from(bedrock_id),
@@ -54,7 +55,7 @@ pub(crate) fn model(id: &str, entry: &ModelEntry) -> Result<Model, CatalogError>
         effort: entry.effort,
         minimum_cacheable_tokens: entry.minimum_cacheable_tokens,
         dimensions: entry.dimensions,
-        capabilities: Arc::new(rules::capabilities(id, entry)?),
+        capabilities: rules::capabilities(id, entry, is_anthropic)?,
         counts_tokens: entry.counts_tokens,
         created: entry.created.as_deref().map(|date| created(&place, date)).transpose()?,
         retires: entry.retires.as_deref().map(Arc::from),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
 use crate::assemble;
-use crate::document::{Document, Unpriced, check, lay_over};
+use crate::document::{Document, Unpriced, check, lay_file_over};
 use crate::error::CatalogError;
 use crate::model::{Model, Use};
 use crate::name::{self, Arn};
@@ -33,7 +33,7 @@ pub struct Catalog {
     version: String,
     models: Vec<Arc<Model>>,
     names: HashMap<Box<str>, Named>,
-    /// Patterns with `*`, the most exact first.
+    /// Patterns with `*`, in the order in which they are asked.
     patterns: Vec<(String, Named)>,
     /// What a model without a price is charged at; none where it is refused.
     dearest: Option<Arc<Price>>,
@@ -98,7 +98,7 @@ impl Catalog {
         let mut layers = Table::new();
         for text in texts() {
             let layer = text.parse::<Table>().map_err(|error| CatalogError::unreadable(text, &error))?;
-            lay_over(&mut layers, layer);
+            lay_file_over(&mut layers, layer);
         }
         let document: Document = Value::Table(layers).try_into().map_err(|error: toml::de::Error| {
             CatalogError::new("the file, laid over what is built in", error.message())
@@ -281,43 +281,48 @@ impl Catalog {
     }
 
     fn name_aliases(&mut self, document: &Document) -> Result<(), CatalogError> {
-        let mut named = Vec::with_capacity(document.aliases.len());
-        for alias in document.aliases.keys() {
-            named.push((alias, self.follow(alias, &document.aliases)?));
+        let aliases = &document.aliases;
+        let mut named = Vec::with_capacity(aliases.len());
+        for alias in aliases.keys() {
+            named.push((alias.clone(), self.follow(&format!("aliases.\"{alias}\""), alias, aliases)?));
         }
-        for (alias, target) in named {
-            if alias.contains('*') {
-                self.patterns.push((alias.clone(), target));
-            } else {
-                self.names.insert(Box::from(alias.as_str()), target);
-            }
+        for (at, rule) in document.rules.iter().enumerate() {
+            let place = format!("rules, number {}", at + 1);
+            let target = self.follow(&place, &rule.model, aliases)?;
+            self.patterns.push((rule.pattern.clone(), target));
         }
-        self.patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.len()));
+        let (mut patterns, plain): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|(alias, _)| alias.contains('*'));
+        patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.len()));
+        self.patterns.extend(patterns);
+        self.names.extend(plain.into_iter().map(|(alias, target)| (alias.into_boxed_str(), target)));
         Ok(())
     }
 
-    /// Follows an alias to what it means in the end. An alias goes before a model of the same name.
-    fn follow(&self, alias: &str, aliases: &BTreeMap<String, String>) -> Result<Named, CatalogError> {
-        let place = || format!("aliases.\"{alias}\"");
-        let mut target = alias;
-        let mut long = false;
+    /// Follows a name through the aliases to what it means in the end. An alias goes before a model of the same name.
+    fn follow(
+        &self,
+        place: &str,
+        name: &str,
+        aliases: &BTreeMap<String, String>,
+    ) -> Result<Named, CatalogError> {
+        let (mut target, mut long) = name::without_long_suffix(name);
         let mut steps = 0;
         while let Some(next) = aliases.get(target) {
             let (name, asks_long) = name::without_long_suffix(next);
             (target, long, steps) = (name, long | asks_long, steps + 1);
             if steps > MOST_STEPS {
                 return Err(CatalogError::new(
-                    place(),
+                    place,
                     "leads back to itself, or through too many others; name a model",
                 ));
             }
         }
-        let mut named = self
-            .look_up(target)
-            .map_err(|why| CatalogError::new(place(), self.unknown(target, why).to_string()))?;
+        let wrong = |why| CatalogError::new(place, self.unknown(target, why).to_string());
+        let mut named = self.look_up(target).map_err(wrong)?;
         named.long = long;
         if named.long && !named.model.has_long_context() {
-            return Err(CatalogError::new(place(), self.unknown(target, Why::NoLongContext).to_string()));
+            return Err(wrong(Why::NoLongContext));
         }
         Ok(named)
     }

@@ -19,8 +19,10 @@ pub(crate) struct Document {
     pub(crate) unpriced: Unpriced,
     /// Models by the catalog's id.
     pub(crate) models: BTreeMap<String, ModelEntry>,
-    /// Other names: a name, or a pattern with `*`, to a name.
+    /// Other names: a name, or a pattern with `*` (asked after the rules, the longest first), to a name.
     pub(crate) aliases: BTreeMap<String, String>,
+    /// Patterns for names that nothing else knows; the first that fits decides.
+    pub(crate) rules: Vec<RuleEntry>,
     /// ARNs that do not tell their model: to the profile id or Bedrock id that they were made of.
     pub(crate) arns: BTreeMap<String, String>,
 }
@@ -45,6 +47,17 @@ pub(crate) enum Unpriced {
     Refuse,
     /// It is charged at the dearest price of any model.
     Dearest,
+}
+
+/// A pattern for names that nothing else knows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleEntry {
+    /// The pattern; `*` stands for any letters.
+    #[serde(rename = "match")]
+    pub(crate) pattern: String,
+    /// What it leads to.
+    pub(crate) model: String,
 }
 
 /// One model.
@@ -103,6 +116,16 @@ pub(crate) struct StepEntry {
 /// Checks a layer by itself: only there a mistake still has a line.
 pub(crate) fn check(text: &str) -> Result<(), CatalogError> {
     toml::from_str::<Document>(text).map(drop).map_err(|error| CatalogError::unreadable(text, &error))
+}
+
+/// Lays a whole file over those below it. Its rules come before theirs; nothing else is added to a list.
+pub(crate) fn lay_file_over(lower: &mut Table, mut upper: Table) {
+    if let (Some(Value::Array(below)), Some(Value::Array(above))) =
+        (lower.get("rules"), upper.get_mut("rules"))
+    {
+        above.extend(below.iter().cloned());
+    }
+    lay_over(lower, upper);
 }
 
 /// Lays `upper` over `lower`: tables key by key, everything else takes the place of what was there.

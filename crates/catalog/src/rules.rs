@@ -1,5 +1,7 @@
 //! What Bedrock accepts in an Anthropic body, told by what a model can do.
 
+use std::sync::{Arc, LazyLock};
+
 use stonegate_protocol::Capabilities;
 use toml::{Table, Value};
 
@@ -7,8 +9,18 @@ use crate::document::{ModelEntry, lay_over};
 use crate::error::CatalogError;
 use crate::model::{Effort, Feature, Thinking};
 
+/// What models have that no Anthropic body reaches; shared, since there are many.
+static UNUSED: LazyLock<Arc<Capabilities>> = LazyLock::new(Arc::default);
+
 /// The capabilities that follow from the features, with the entry's own `capabilities` laid over them.
-pub(crate) fn capabilities(id: &str, entry: &ModelEntry) -> Result<Capabilities, CatalogError> {
+pub(crate) fn capabilities(
+    id: &str,
+    entry: &ModelEntry,
+    is_anthropic: bool,
+) -> Result<Arc<Capabilities>, CatalogError> {
+    if !is_anthropic && entry.capabilities.is_empty() {
+        return Ok(Arc::clone(&UNUSED));
+    }
     let mut table = derived(entry);
     lay_over(&mut table, entry.capabilities.clone());
     let mut capabilities: Capabilities =
@@ -17,7 +29,7 @@ pub(crate) fn capabilities(id: &str, entry: &ModelEntry) -> Result<Capabilities,
         })?;
     // TOML has no null: where the long window is native, or there is none, there is no beta to ask for it with.
     capabilities.long_context_beta = entry.long_context.as_ref().map(|long| long.beta.clone());
-    Ok(capabilities)
+    Ok(Arc::new(capabilities))
 }
 
 /// What a client can heal by itself once it is told is refused here, with the words that it knows; what else a model does

@@ -88,6 +88,26 @@ fn background_names_can_be_aliased_one_by_one_and_by_rule() {
 }
 
 #[test]
+fn the_first_rule_that_fits_decides_and_later_files_go_first() {
+    let rule =
+        |pattern: &str, model: &str| format!("[[rules]]\nmatch = \"{pattern}\"\nmodel = \"{model}\"\n");
+    let file =
+        rule("*-mini", "claude-haiku-5-5") + &rule("gpt-9-mini", "claude-opus-5-5") + &rule("*", "fast");
+    let catalog = with(&format!("aliases.fast = \"claude-sonnet-5-5\"\n{file}"));
+    let leads = |catalog: &Catalog, name: &str| catalog.resolve(name, &place()).unwrap().model.id.to_string();
+    assert_eq!(leads(&catalog, "gpt-9-mini"), "claude-haiku-5-5");
+    assert_eq!(leads(&catalog, "whatever"), "claude-sonnet-5-5");
+    assert_eq!(
+        leads(&catalog, "claude-opus-5"),
+        "claude-opus-5",
+        "a rule is for names that nothing else knows"
+    );
+    let later = catalog.with_overrides(&rule("gpt-9-mini", "claude-opus-5-5")).unwrap();
+    assert_eq!(leads(&later, "gpt-9-mini"), "claude-opus-5-5");
+    assert_eq!(leads(&later, "gpt-8-mini"), "claude-haiku-5-5");
+}
+
+#[test]
 fn an_application_profile_can_be_told_its_model() {
     let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3";
     let catalog =
@@ -185,6 +205,11 @@ fn a_mistake_is_told_with_its_place_and_the_fix() {
             "did you mean claude-haiku-5-5",
         ),
         ("aliases.a = \"b\"\naliases.b = \"a\"".to_owned(), "aliases.\"a\"", "leads back to itself"),
+        (
+            "[[rules]]\nmatch = \"*\"\nmodel = \"claude-haiku-5-6\"".to_owned(),
+            "rules, number 1",
+            "claude-haiku-5-5",
+        ),
         ("aliases.fast = \"claude-haiku-4-5[1m]\"".to_owned(), "aliases.\"fast\"", "1M"),
         ("arns.x = \"us.anthropic.claude-opus-5-5\"".to_owned(), "arns.\"x\"", "ARN"),
         (
