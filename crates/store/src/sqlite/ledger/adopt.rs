@@ -9,7 +9,8 @@ use super::{
     super::Pools,
     budgets,
     convert::{Columns, json, kept_time, unavailable},
-    journal, leases,
+    journal,
+    leases::{self, save_counters, save_leases},
     record::{self, array_columns},
 };
 
@@ -44,7 +45,7 @@ async fn close_books(
     estate.close(&lost, &terms, adoption.unrecorded);
     journal::append(transaction, &lost).await?;
     leases::write_off(transaction, replica, &estate.written_off).await?;
-    leases::save_counters(transaction, standing(&estate)).await?;
+    save(transaction, save_counters!(), leases::counter_rows(standing(&estate))?, None).await?;
     sqlx::query("UPDATE replicas SET is_dead = 1 WHERE id = ?1")
         .bind(replica)
         .execute(&mut **transaction)
@@ -79,8 +80,22 @@ pub(super) async fn revive(
     let terms = budgets::terms(transaction, estate.counters.keys()).await?;
     estate.reopen(&open, &terms);
     let held = estate.leases.iter().map(|(counter, lease)| (counter, *lease));
-    leases::save_leases(transaction, replica, held).await?;
-    leases::save_counters(transaction, standing(&estate)).await
+    save(transaction, save_leases!(), leases::lease_rows(held)?, Some(replica)).await?;
+    save(transaction, save_counters!(), leases::counter_rows(standing(&estate))?, None).await
+}
+
+async fn save(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    rows: String,
+    replica: Option<&str>,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(statement).bind(rows);
+    let query = match replica {
+        Some(replica) => query.bind(replica),
+        None => query,
+    };
+    query.execute(connection).await.map(drop).map_err(unavailable)
 }
 
 /// The calls that a replica has open, as they would be recorded.

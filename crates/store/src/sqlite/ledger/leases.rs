@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction, sqlite::SqliteRow};
 use stonegate_ledger::{Amount, Counter, CounterState, LeaseMove, LeaseState, StoreError};
 
 use super::convert::{Columns, json, kept, unavailable};
@@ -15,37 +15,53 @@ pub(super) struct Holding {
     pub(super) limit: Option<Amount>,
 }
 
-/// Loads what a replica's moves are about, in their order.
-pub(super) async fn load(
-    transaction: &mut Transaction<'static, Sqlite>,
-    replica: &str,
-    moves: &[LeaseMove],
-) -> Result<Vec<Holding>, StoreError> {
-    let rows = sqlx::query(
+/// Loads what a replica's moves are about, in their order. Parameters: the moves' [`names`], the replica.
+macro_rules! load_holdings {
+    () => {
         "SELECT coalesce(counters.spent, 0), coalesce(counters.leased, 0), coalesce(counters.uncovered, 0),
                 coalesce(leases.leased, 0),
                 CASE WHEN budgets.mode = 'block' AND NOT budgets.removed THEN budgets.limit_amount END
-           FROM json_each(?1) AS wanted
-           LEFT JOIN budgets ON budgets.id = wanted.value->>0
-           LEFT JOIN counters ON counters.budget = wanted.value->>0 AND counters.\"window\" = wanted.value->>1
-           LEFT JOIN leases ON leases.budget = wanted.value->>0 AND leases.\"window\" = wanted.value->>1
-                AND leases.replica = ?2
-          ORDER BY wanted.key",
-    )
-    .bind(json(&names(moves.iter().map(|step| &step.counter)))?)
-    .bind(replica)
-    .fetch_all(&mut **transaction)
-    .await
-    .map_err(unavailable)?;
-    let holding = |row| {
+           FROM (SELECT key, value->>0 AS budget, value->>1 AS \"window\" FROM json_each(?)) AS wanted
+           LEFT JOIN budgets ON budgets.id = wanted.budget
+           LEFT JOIN counters ON counters.budget = wanted.budget AND counters.\"window\" = wanted.\"window\"
+           LEFT JOIN leases ON leases.budget = wanted.budget AND leases.\"window\" = wanted.\"window\"
+                AND leases.replica = ?
+          ORDER BY wanted.key"
+    };
+}
+
+/// Saves how counters stand. Parameter: [`counter_rows`].
+macro_rules! save_counters {
+    () => {
+        "WITH given AS MATERIALIZED (SELECT value AS state FROM json_each(?))
+         INSERT INTO counters (budget, \"window\", spent, leased, uncovered)
+         SELECT state->>0, state->>1, state->>2, state->>3, state->>4 FROM given WHERE true
+         ON CONFLICT DO UPDATE
+         SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered"
+    };
+}
+
+/// Saves what a replica holds. Parameters: [`lease_rows`], the replica.
+macro_rules! save_leases {
+    () => {
+        "WITH given AS MATERIALIZED (SELECT value AS lease FROM json_each(?))
+         INSERT INTO leases (replica, budget, \"window\", leased)
+         SELECT ?, lease->>0, lease->>1, lease->>2 FROM given WHERE true
+         ON CONFLICT DO UPDATE SET leased = excluded.leased, written_off = 0"
+    };
+}
+pub(super) use {load_holdings, save_counters, save_leases};
+
+impl Holding {
+    /// Reads a row of [`load_holdings`].
+    pub(super) fn parse(row: &SqliteRow) -> Result<Self, StoreError> {
         let mut columns = Columns::of(row);
-        Ok(Holding {
+        Ok(Self {
             counter: counter_state(&mut columns)?,
             lease: columns.count()?,
             limit: columns.count_or_none()?,
         })
-    };
-    rows.iter().map(holding).collect()
+    }
 }
 
 /// Reads `spent, leased, uncovered`.
@@ -53,25 +69,15 @@ pub(super) fn counter_state(columns: &mut Columns<'_>) -> Result<CounterState, S
     Ok(CounterState { spent: columns.count()?, leased: columns.count()?, uncovered: columns.count()? })
 }
 
-/// Lets the ledger's rules do what a replica says, and saves what comes of it.
-pub(super) async fn apply(
-    transaction: &mut Transaction<'static, Sqlite>,
-    replica: &str,
-    moves: &[LeaseMove],
-    mut holdings: Vec<Holding>,
-) -> Result<Vec<LeaseState>, StoreError> {
+/// Lets the ledger's rules do to the holdings what a replica says.
+pub(super) fn apply(moves: &[LeaseMove], holdings: &mut [Holding]) -> Vec<LeaseState> {
     // Only one server works on a file, so there is nobody to share with.
     const REPLICAS: u64 = 1;
-    let states = moves.iter().zip(&mut holdings).map(|(step, holding)| {
+    let apply = |(step, holding): (&LeaseMove, &mut Holding)| {
         let Holding { counter, lease, limit } = holding;
         counter.apply(lease, step, *limit, REPLICAS)
-    });
-    let states: Vec<_> = states.collect();
-    let counters = moves.iter().zip(&holdings).map(|(step, holding)| (&step.counter, holding.counter));
-    save_counters(transaction, counters).await?;
-    let leases = moves.iter().zip(&holdings).map(|(step, holding)| (&step.counter, holding.lease));
-    save_leases(transaction, replica, leases).await?;
-    Ok(states)
+    };
+    moves.iter().zip(holdings).map(apply).collect()
 }
 
 /// What a replica is answered whose moves were counted before.
@@ -84,50 +90,26 @@ pub(super) fn states(moves: &[LeaseMove], holdings: &[Holding]) -> Vec<LeaseStat
     moves.iter().zip(holdings).map(state).collect()
 }
 
-/// Saves how counters stand.
-pub(super) async fn save_counters(
-    transaction: &mut Transaction<'static, Sqlite>,
-    counters: impl Iterator<Item = (&Counter, CounterState)>,
-) -> Result<(), StoreError> {
+/// How counters stand, for [`save_counters`].
+pub(super) fn counter_rows<'a>(
+    counters: impl Iterator<Item = (&'a Counter, CounterState)>,
+) -> Result<String, StoreError> {
     let rows = counters.map(|(counter, state)| {
         let (budget, window) = name(counter);
         (budget, window, kept(state.spent), kept(state.leased), kept(state.uncovered))
     });
-    let rows: Vec<_> = rows.collect();
-    sqlx::query(
-        "INSERT INTO counters (budget, \"window\", spent, leased, uncovered)
-         SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?1) WHERE true
-         ON CONFLICT DO UPDATE SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered",
-    )
-    .bind(json(&rows)?)
-    .execute(&mut **transaction)
-    .await
-    .map(drop)
-    .map_err(unavailable)
+    json(&rows.collect::<Vec<_>>())
 }
 
-/// Saves what a replica holds.
-pub(super) async fn save_leases(
-    transaction: &mut Transaction<'static, Sqlite>,
-    replica: &str,
-    leases: impl Iterator<Item = (&Counter, Amount)>,
-) -> Result<(), StoreError> {
+/// What a replica holds, for [`save_leases`].
+pub(super) fn lease_rows<'a>(
+    leases: impl Iterator<Item = (&'a Counter, Amount)>,
+) -> Result<String, StoreError> {
     let rows = leases.map(|(counter, lease)| {
         let (budget, window) = name(counter);
         (budget, window, kept(lease))
     });
-    let rows: Vec<_> = rows.collect();
-    sqlx::query(
-        "INSERT INTO leases (replica, budget, \"window\", leased)
-         SELECT ?1, value->>0, value->>1, value->>2 FROM json_each(?2) WHERE true
-         ON CONFLICT DO UPDATE SET leased = excluded.leased, written_off = 0",
-    )
-    .bind(replica)
-    .bind(json(&rows)?)
-    .execute(&mut **transaction)
-    .await
-    .map(drop)
-    .map_err(unavailable)
+    json(&rows.collect::<Vec<_>>())
 }
 
 /// Saves what of a dead replica's leases counts as spent, and forgets those of which nothing was left.

@@ -19,7 +19,7 @@ macro_rules! journal_columns {
 /// The same columns out of a JSON array by that name.
 macro_rules! array_columns {
     ($array:literal) => {
-        array_columns!(@ $array, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
+        $crate::sqlite::ledger::record::array_columns!(@ $array, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
     };
     (@ $array:literal, $first:literal $($index:literal)*) => {
         concat!($array, "->>", $first $(, ", ", $array, "->>", $index)*)

@@ -1,14 +1,16 @@
-//! One sync: one transaction, and no more statements than it has kinds of things to say.
+//! One sync: one transaction of four round trips to the connection's thread, whatever there is to say. Begin, read all
+//! that concerns the request, write all that comes of it, commit.
 
 use jiff::SignedDuration;
-use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use stonegate_ledger::{LeaseState, StoreError, SyncReply, SyncRequest};
 
 use super::{
     super::Pools,
     adopt, budgets,
     convert::{Columns, json, kept, kept_time, unavailable},
-    journal, leases,
+    journal::append_records,
+    leases::{self, Holding, load_holdings, save_counters, save_leases},
     record::Array,
 };
 
@@ -23,6 +25,15 @@ struct Standing {
     budgets_version: u64,
 }
 
+/// Reads a [`Standing`]. Parameter: the replica.
+macro_rules! load_standing {
+    () => {
+        "SELECT coalesce(sequence, 0), coalesce(is_dead, 0), coalesce(heard_at, 0),
+                coalesce((SELECT max(version) FROM budgets), 0)
+           FROM (SELECT 1) LEFT JOIN replicas ON id = ?"
+    };
+}
+
 pub(super) async fn sync(pools: &Pools, request: &SyncRequest) -> Result<SyncReply, StoreError> {
     if request.is_idle()
         && let Some(reply) = poll(pools, request).await?
@@ -30,23 +41,21 @@ pub(super) async fn sync(pools: &Pools, request: &SyncRequest) -> Result<SyncRep
         return Ok(reply);
     }
     let mut transaction = pools.write().await.map_err(unavailable)?;
-    let standing = standing(&mut transaction, request).await?;
+    let (mut standing, mut holdings) = load(&mut transaction, request).await?;
     let is_new = request.is_next_after(standing.sequence)?;
     if standing.is_dead {
         adopt::revive(&mut transaction, &request.replica).await?;
+        (standing, holdings) = load(&mut transaction, request).await?;
     }
-    let leases = take(&mut transaction, request, is_new).await?;
     let heard_at = standing.heard_at.max(kept_time(request.at));
-    sqlx::query(
-        "INSERT INTO replicas (id, sequence, heard_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET sequence = excluded.sequence, heard_at = excluded.heard_at, is_dead = 0",
-    )
-    .bind(request.replica.as_str())
-    .bind(kept(standing.sequence.max(request.sequence)))
-    .bind(heard_at)
-    .execute(&mut *transaction)
-    .await
-    .map_err(unavailable)?;
+    let leases = if is_new {
+        let leases = leases::apply(&request.moves, &mut holdings);
+        save(&mut transaction, request, heard_at, &holdings).await?;
+        leases
+    } else {
+        touch(&mut transaction, request, heard_at).await?;
+        leases::states(&request.moves, &holdings)
+    };
     let reply = answer(&mut transaction, request, &standing, leases).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(reply)
@@ -64,82 +73,103 @@ async fn poll(pools: &Pools, request: &SyncRequest) -> Result<Option<SyncReply>,
 }
 
 async fn standing(connection: &mut SqliteConnection, request: &SyncRequest) -> Result<Standing, StoreError> {
-    let row = sqlx::query(
-        "SELECT coalesce(sequence, 0), coalesce(is_dead, 0), coalesce(heard_at, 0),
-                coalesce((SELECT max(version) FROM budgets), 0)
-           FROM (SELECT 1) LEFT JOIN replicas ON id = ?1",
-    )
-    .bind(request.replica.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(unavailable)?;
-    let mut columns = Columns::of(&row);
-    Ok(Standing {
-        sequence: columns.count()?,
-        is_dead: columns.flag()?,
-        heard_at: columns.signed()?,
-        budgets_version: columns.count()?,
-    })
+    let row = sqlx::query(load_standing!())
+        .bind(request.replica.as_str())
+        .fetch_one(connection)
+        .await
+        .map_err(unavailable)?;
+    Standing::parse(&row)
 }
 
-/// Counts a request if it is new, and says how its leases stand in either case.
-async fn take(
-    transaction: &mut Transaction<'static, Sqlite>,
+impl Standing {
+    fn parse(row: &SqliteRow) -> Result<Self, StoreError> {
+        let mut columns = Columns::of(row);
+        Ok(Self {
+            sequence: columns.count()?,
+            is_dead: columns.flag()?,
+            heard_at: columns.signed()?,
+            budgets_version: columns.count()?,
+        })
+    }
+}
+
+/// Reads how a replica stands, and what its moves are about.
+async fn load(
+    connection: &mut SqliteConnection,
     request: &SyncRequest,
-    is_new: bool,
-) -> Result<Vec<LeaseState>, StoreError> {
-    let replica = request.replica.as_str();
-    let moves = request.moves.as_slice();
-    let holdings = match moves {
-        [] => Vec::new(),
-        moves => leases::load(transaction, replica, moves).await?,
+) -> Result<(Standing, Vec<Holding>), StoreError> {
+    let counters = request.moves.iter().map(|step| &step.counter);
+    // Two statements, one after the other: the first row answers the first, all others the second.
+    let rows = sqlx::query(concat!(load_standing!(), ";", load_holdings!()))
+        .bind(request.replica.as_str())
+        .bind(json(&leases::names(counters))?)
+        .bind(request.replica.as_str())
+        .fetch_all(connection)
+        .await
+        .map_err(unavailable)?;
+    let Some((standing, holdings)) = rows.split_first() else {
+        return Err(StoreError::Damaged("a statement that gives one row gave none".to_owned()));
     };
-    if !is_new {
-        return Ok(leases::states(moves, &holdings));
-    }
-    if !request.records.is_empty() {
-        journal::append(transaction, &request.records).await?;
-    }
-    if !request.closed.is_empty() {
-        close(transaction, request).await?;
-    }
-    if !request.opened.is_empty() {
-        open(transaction, request).await?;
-    }
-    match moves {
-        [] => Ok(Vec::new()),
-        moves => leases::apply(transaction, replica, moves, holdings).await,
-    }
+    let holdings: Vec<_> = holdings.iter().map(Holding::parse).collect::<Result<_, _>>()?;
+    Ok((Standing::parse(standing)?, holdings))
 }
 
-async fn open(
-    transaction: &mut Transaction<'static, Sqlite>,
+/// Writes a request that was not counted before, and what it did to the holdings. Parameters in the order in which they
+/// stand in the text: statements that are run together share one list of them.
+async fn save(
+    connection: &mut SqliteConnection,
     request: &SyncRequest,
+    heard_at: i64,
+    holdings: &[Holding],
 ) -> Result<(), StoreError> {
-    let records: Vec<_> = request.opened.iter().map(|opened| Array(&opened.if_lost)).collect();
-    sqlx::query(
-        "INSERT OR REPLACE INTO opened_calls (call, replica, record)
-         SELECT value->>0, ?1, value FROM json_each(?2)",
-    )
-    .bind(request.replica.as_str())
+    let replica = request.replica.as_str();
+    let records: Vec<_> = request.records.iter().map(Array).collect();
+    let closed: Vec<_> = request.closed.iter().map(ToString::to_string).collect();
+    let opened: Vec<_> = request.opened.iter().map(|opened| Array(&opened.if_lost)).collect();
+    let counters = || request.moves.iter().map(|step| &step.counter).zip(holdings);
+    sqlx::query(concat!(
+        append_records!(),
+        "; DELETE FROM opened_calls WHERE call IN (SELECT value FROM json_each(?));
+         WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?))
+         INSERT OR REPLACE INTO opened_calls (call, replica, record) SELECT record->>0, ?, record FROM given; ",
+        save_counters!(),
+        ";",
+        save_leases!(),
+        "; INSERT INTO replicas (id, sequence, heard_at) VALUES (?, ?, ?)
+           ON CONFLICT DO UPDATE SET sequence = excluded.sequence, heard_at = excluded.heard_at, is_dead = 0"
+    ))
     .bind(json(&records)?)
-    .execute(&mut **transaction)
+    .bind(json(&closed)?)
+    .bind(json(&opened)?)
+    .bind(replica)
+    .bind(leases::counter_rows(counters().map(|(counter, holding)| (counter, holding.counter)))?)
+    .bind(leases::lease_rows(counters().map(|(counter, holding)| (counter, holding.lease)))?)
+    .bind(replica)
+    .bind(replica)
+    .bind(kept(request.sequence))
+    .bind(heard_at)
+    .execute(connection)
     .await
     .map(drop)
     .map_err(unavailable)
 }
 
-async fn close(
-    transaction: &mut Transaction<'static, Sqlite>,
+/// Notes that a replica is alive.
+async fn touch(
+    connection: &mut SqliteConnection,
     request: &SyncRequest,
+    heard_at: i64,
 ) -> Result<(), StoreError> {
-    let calls: Vec<_> = request.closed.iter().map(ToString::to_string).collect();
-    sqlx::query("DELETE FROM opened_calls WHERE call IN (SELECT value FROM json_each(?1))")
-        .bind(json(&calls)?)
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
-        .map_err(unavailable)
+    sqlx::query(
+        "INSERT INTO replicas (id, sequence, heard_at) VALUES (?1, 0, ?2)
+         ON CONFLICT DO UPDATE SET heard_at = excluded.heard_at, is_dead = 0",
+    )
+    .bind(request.replica.as_str())
+    .bind(heard_at)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(unavailable)
 }
 
 async fn answer(
