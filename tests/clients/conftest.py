@@ -93,6 +93,13 @@ def demo(binary: Path, record: Callable[[], Path], tmp_path_factory: pytest.Temp
     running.stop()
 
 
+@pytest.fixture(autouse=True)
+def forgetful(request: pytest.FixtureRequest) -> None:
+    """Each test begins with an empty log, which stays quick to read, and without the scripts of others."""
+    if "simulator" in request.fixturenames:
+        request.getfixturevalue("simulator").forget()
+
+
 @pytest.fixture
 def marker(counter: Iterator[int]) -> str:
     """A word that no other test uses: it finds this test's requests in the simulator's log, and its scripts."""

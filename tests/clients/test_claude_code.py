@@ -11,6 +11,7 @@ import pytest
 from harness.claude_code import ClaudeCode, Turn
 from harness.gateway import Demo, Gateway, Key
 from harness.simulator import Simulator
+from harness.tap import Tap
 
 # What a person would have allowed in a sandbox; asking is not possible without a terminal.
 TOOLS = ["--allowedTools", "Bash,Edit,Read,Write", "--permission-mode", "acceptEdits"]
@@ -25,12 +26,6 @@ def door(request: pytest.FixtureRequest) -> Gateway | Demo:
 
 def first_delta(event: dict[str, Any]) -> bool:
     return event.get("type") == "stream_event" and event["event"]["type"] == "content_block_delta"
-
-
-def refusals(gateway: Gateway) -> int:
-    """How many calls the gateway's log says it refused."""
-    lines = gateway.background.log.read_text().splitlines()
-    return sum(1 for line in lines if line.startswith("{") and json.loads(line).get("status") in (401, 402, 429))
 
 
 def test_a_plain_answer(door: Gateway | Demo, claude_code: ClaudeCode, marker: str) -> None:
@@ -85,7 +80,7 @@ def test_parallel_tool_calls(gateway: Gateway, claude_code: ClaudeCode, marker: 
     plan = 'tool Bash {"command":"echo one"}; tool Bash {"command":"echo two"}; then text Both.'
     turn = claude_code.ask(gateway.base_url, gateway.key.text, f"{marker} [sim: {plan}]", *TOOLS)
     assert turn.said == "Both."
-    assert [block["content"] for block in turn.blocks("tool_result")] == ["one", "two"]
+    assert sorted(block["content"] for block in turn.blocks("tool_result")) == ["one", "two"]
 
 
 def test_thinking_is_signed_and_replayed(
@@ -127,10 +122,10 @@ def test_a_conversation_is_resumed(
     assert usage["cache_read_input_tokens"] > usage["input_tokens"]
 
 
-def test_a_helper_agent(gateway: Gateway, claude_code: ClaudeCode, marker: str) -> None:
+def test_a_helper_agent(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str) -> None:
     task = {
         "description": "Say a word",
-        "prompt": f"{marker} [sim: text the helper speaks]",
+        "prompt": f"Say pebble {marker}",
         "subagent_type": "general-purpose",
         "run_in_background": False,
     }
@@ -138,7 +133,8 @@ def test_a_helper_agent(gateway: Gateway, claude_code: ClaudeCode, marker: str) 
         gateway.base_url, gateway.key.text, f"{marker} [sim: tool Agent {json.dumps(task)}; then text Heard.]", *TOOLS
     )
     assert turn.said == "Heard."
-    assert "the helper speaks" in json.dumps(turn.blocks("tool_result"))
+    assert f"pebble {marker}" in json.dumps(turn.blocks("tool_result"))
+    assert len(simulator.arrivals(marker)) == 3
 
 
 def test_the_key_may_come_as_bearer(gateway: Gateway, claude_code: ClaudeCode, marker: str) -> None:
@@ -155,7 +151,7 @@ def test_context_is_counted(
     counts = [arrival for arrival in simulator.log() if arrival.is_count][before:]
     assert len(counts) >= 10
     assert {arrival.status for arrival in counts} == {200}
-    assert gateway.usage(key) == []
+    assert gateway.usage(key).nanodollars == 0
 
 
 def test_models_are_discovered(gateway: Gateway, claude_code: ClaudeCode, marker: str) -> None:
@@ -206,7 +202,9 @@ def interrupted(gateway: Gateway, claude_code: ClaudeCode, key: Key, prompt: str
     turn = claude_code.ask(
         gateway.base_url, key.text, prompt, "--include-partial-messages", stop_when=first_delta
     )
-    assert turn.result["terminal_reason"] == "aborted_streaming"
+    # Now and then it is gone before it could say so.
+    assert all(event["terminal_reason"] == "aborted_streaming" for event in turn.of_type("result"))
+    assert turn.of_type("stream_event")
     return turn
 
 
@@ -217,10 +215,9 @@ def test_an_interrupted_call_is_read_on_and_accounted(
     turn = interrupted(gateway, claude_code, key, f"{marker} [sim: slow 20ms x 150]")
     assert turn.seconds < 10
     simulator.wait_for(marker, lambda found: [arrival.ending for arrival in found] == ["finished"])
-    (call,) = gateway.wait_for_usage(key, lambda calls: len(calls) == 1)
-    assert call["outcome"] == "client_gone"
-    assert call["basis"] == "reported"
-    assert call["tokens"]["output"] > 140
+    usage = gateway.wait_for_usage(key, calls=1)
+    assert (usage.calls, usage.estimated) == (1, 0)
+    assert usage.tokens["output"] > 140
 
 
 def test_an_interrupted_call_can_be_cancelled_upstream(
@@ -232,29 +229,30 @@ def test_an_interrupted_call_can_be_cancelled_upstream(
     left = time.monotonic()
     simulator.wait_for(marker, lambda found: [arrival.ending for arrival in found] == ["client_gone"])
     assert time.monotonic() - left < 3
-    (call,) = gateway.wait_for_usage(key, lambda calls: len(calls) == 1)
-    assert (call["outcome"], call["basis"]) == ("client_gone", "estimated")
-    assert call["tokens"]["output"] > 0 and call["cost_nanodollars"] > 0
+    usage = gateway.wait_for_usage(key, calls=1)
+    assert (usage.calls, usage.estimated) == (1, 1)
+    assert usage.tokens["output"] > 0 and usage.nanodollars > 0
 
 
 def test_a_revoked_key_is_told_once(gateway: Gateway, claude_code: ClaudeCode, key: Key, marker: str) -> None:
     claude_code.ask(gateway.base_url, key.text, f"Say {marker}")
     gateway.revoke(key)
     time.sleep(1)
-    before = refusals(gateway)
-    turn = claude_code.ask(gateway.base_url, key.text, f"Say {marker} again")
+    with Tap(gateway.base_url) as tap:
+        turn = claude_code.ask(tap.base_url, key.text, f"Say {marker} again")
     assert turn.result["is_error"] and "revoked" in turn.said.lower()
     assert turn.seconds < 10
-    assert refusals(gateway) - before == 1
+    assert (tap.requests, tap.statuses) == (["POST /v1/messages"], [401])
 
 
 def test_a_budget_that_is_used_up_is_told_once(
     gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str
 ) -> None:
-    key = gateway.create_key(marker, "--budget", "0.000001", "--window", "daily")
-    before = refusals(gateway)
-    turn = claude_code.ask(gateway.base_url, key.text, f"Say {marker}")
+    key = gateway.create_key(marker)
+    gateway.limit(key, window="daily", limit_usd="0.000001")
+    with Tap(gateway.base_url) as tap:
+        turn = claude_code.ask(tap.base_url, key.text, f"Say {marker}")
     assert turn.result["is_error"] and "budget" in turn.said.lower()
     assert turn.seconds < 10
-    assert refusals(gateway) - before == 1
+    assert (tap.requests, tap.statuses) == (["POST /v1/messages"], [429])
     assert simulator.arrivals(marker) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import anthropic
@@ -119,7 +120,8 @@ def test_structured_output_streams(client: anthropic.Anthropic, marker: str) -> 
 
 def test_large_bodies_are_taken_whole(client: anthropic.Anthropic, simulator: Simulator, marker: str) -> None:
     """Bedrock takes 25 MB; nothing on the way may take less."""
-    data = "A" * 20_000_000
+    page = base64.b64decode(pdf())
+    data = base64.b64encode(page + b"%" + b"x" * 15_000_000).decode()
     document: Any = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": data}}
     content = [document, {"type": "text", "text": f"{marker} say hello"}]
     client.messages.create(model=MODEL, max_tokens=500, messages=[{"role": "user", "content": content}])

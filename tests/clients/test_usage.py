@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import anthropic
 import pytest
@@ -10,8 +10,8 @@ import pytest
 from harness.gateway import Gateway, Key
 from harness.samples import MODEL, OLDER_MODEL, ask, long_text, user
 
-# US dollars for a million tokens of Claude Sonnet 5.5 through a profile of one geography: 10 % over the list price.
-# The same number is nano-dollars for a thousandth of a token's price, so all of it stays in integers.
+# Nano-dollars for a token of Claude Sonnet 5.5 through a profile of one geography, which is 10 % over the list price
+# ($2 and $10 for a million).
 NANODOLLARS = {"input": 2_200, "output": 11_000, "cache_write_5m": 2_750, "cache_write_1h": 4_400, "cache_read": 110}
 
 
@@ -44,14 +44,11 @@ def test_a_call_leaves_one_record_as_soon_as_its_end_is_seen(
             message = stream.get_final_message()
     else:
         message = own.messages.create(**asked)
-    (call,) = gateway.usage(key)
-    assert call["id"] == message._request_id or streamed
-    assert (call["model_requested"], call["outcome"], call["basis"]) == (MODEL, "complete", "reported")
-    assert call["stop_reason"] == message.stop_reason
-    assert call["tokens"]["input"] == message.usage.input_tokens
-    assert call["tokens"]["output"] == message.usage.output_tokens
-    assert call["cost_nanodollars"] == priced(message.usage)
-    assert call["stream"] is streamed
+    usage = gateway.usage(key)
+    assert (usage.calls, usage.estimated) == (1, 0)
+    assert usage.tokens["input"] == message.usage.input_tokens
+    assert usage.tokens["output"] == message.usage.output_tokens
+    assert usage.nanodollars == priced(message.usage)
 
 
 def test_cache_reads_and_writes_have_prices_of_their_own(
@@ -65,10 +62,10 @@ def test_cache_reads_and_writes_have_prices_of_their_own(
         own.messages.create(model=MODEL, max_tokens=200, system=system, messages=[user("Hello.")]).usage
         for _ in range(2)
     ]
-    calls = gateway.usage(key)
-    assert [call["cost_nanodollars"] for call in calls] == [priced(usage) for usage in usages]
-    assert calls[0]["tokens"]["cache_write_1h"] > 1000 and calls[0]["tokens"]["cache_write_5m"] > 1000
-    assert calls[1]["tokens"]["cache_read"] > 2000
+    usage = gateway.usage(key)
+    assert usage.nanodollars == sum(priced(reported) for reported in usages)
+    assert usage.tokens["cache_write_1h"] > 1000 and usage.tokens["cache_write_5m"] > 1000
+    assert usage.tokens["cache_read"] == usage.tokens["cache_write_1h"] + usage.tokens["cache_write_5m"]
 
 
 def test_a_stream_that_fails_is_charged_by_what_was_seen(
@@ -79,9 +76,9 @@ def test_a_stream_that_fails_is_charged_by_what_was_seen(
             model=MODEL, max_tokens=200, messages=ask(marker, "words 40; drop after 20")
         ) as stream:
             stream.until_done()
-    (call,) = gateway.wait_for_usage(key, lambda calls: len(calls) == 1)
-    assert (call["outcome"], call["basis"]) == ("upstream_failed", "estimated")
-    assert call["tokens"]["output"] > 0 and call["cost_nanodollars"] > 0
+    usage = gateway.wait_for_usage(key, calls=1)
+    assert (usage.calls, usage.estimated) == (1, 1)
+    assert usage.tokens["output"] > 0 and usage.nanodollars > 0
 
 
 def test_what_bedrock_refuses_costs_nothing(
@@ -89,12 +86,46 @@ def test_what_bedrock_refuses_costs_nothing(
 ) -> None:
     with pytest.raises(anthropic.BadRequestError):
         own.messages.create(model=MODEL, max_tokens=200, messages=ask(marker, "error ValidationException"))
-    assert sum(call["cost_nanodollars"] for call in gateway.usage(key)) == 0
+    assert gateway.usage(key).nanodollars == 0
 
 
-def test_usage_adds_up_by_model(gateway: Gateway, own: anthropic.Anthropic, key: Key, marker: str) -> None:
-    for model in (MODEL, MODEL, OLDER_MODEL):
-        own.messages.create(model=model, max_tokens=200, messages=ask(marker))
-    calls = gateway.usage(key)
-    assert [call["model_requested"] for call in calls] == [MODEL, MODEL, OLDER_MODEL]
-    assert len({call["id"] for call in calls}) == 3
+def test_usage_is_summed_by_model(gateways: Callable[..., Gateway], marker: str) -> None:
+    gateway = gateways(server__drain_seconds="2")
+    with anthropic.Anthropic(base_url=gateway.base_url, api_key=gateway.key.text) as client:
+        for model in (MODEL, MODEL, OLDER_MODEL):
+            client.messages.create(model=model, max_tokens=200, messages=ask(marker))
+    calls = {row["group"]: row["calls"] for row in gateway.run("usage", "--by", "model")["data"]}
+    assert sorted(calls.values()) == [1, 2]
+
+
+def test_a_call_that_does_not_fit_its_budget_is_lowered_and_told(
+    gateway: Gateway, own: anthropic.Anthropic, key: Key, marker: str
+) -> None:
+    """$0.02 pay for some 1,800 tokens, not for the 60,000 that were asked for."""
+    gateway.limit(key, window="daily", limit_usd="0.02")
+    raw = own.messages.with_raw_response.create(model=MODEL, max_tokens=60_000, messages=ask(marker), timeout=20)
+    lowered = int(raw.headers["x-stonegate-max-tokens"])
+    assert 256 <= lowered < 2_000
+    assert gateway.simulator.arrival(marker).json["max_tokens"] == lowered
+
+
+def test_a_budget_that_is_used_up_is_one_refusal(gateway: Gateway, key: Key, marker: str) -> None:
+    """Final for the SDK, in the words and with the headers that its users look for."""
+    gateway.limit(key, window="daily", limit_usd="0.000001")
+    with anthropic.Anthropic(base_url=gateway.base_url, api_key=key.text) as client:
+        with pytest.raises(anthropic.RateLimitError) as refused:
+            client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker))
+    assert refused.value.type == "billing_error"
+    headers = refused.value.response.headers
+    assert headers["x-should-retry"] == "false" and int(headers["retry-after"]) > 0
+    assert headers["anthropic-ratelimit-unified-status"] == "rejected"
+    assert "budget" in refused.value.message.lower()
+    assert gateway.simulator.arrivals(marker) == []
+
+
+def test_a_budget_set_through_the_server_holds_from_its_answer_on(gateway: Gateway, key: Key, marker: str) -> None:
+    budget = {"account": f"key:{key.id}", "window": "daily", "limit_usd": "0.000001"}
+    gateway.administer("POST", "/admin/v1/budgets", budget)
+    with anthropic.Anthropic(base_url=gateway.base_url, api_key=key.text) as client:
+        with pytest.raises(anthropic.RateLimitError):
+            client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker))

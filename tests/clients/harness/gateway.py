@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from .process import Background, clean_environment
 from .simulator import AWS_ENVIRONMENT, Simulator
@@ -23,6 +23,33 @@ class Key:
 
     id: str
     text: str
+
+
+NOTHING = {"calls": 0, "estimated": 0, "unresolved": 0, "tokens": {}, "cost_nanodollars": 0}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One row of `stonegate usage`."""
+
+    row: dict[str, Any]
+
+    @property
+    def calls(self) -> int:
+        return self.row["calls"]
+
+    @property
+    def estimated(self) -> int:
+        """How many of the calls rest on an estimate."""
+        return self.row["estimated"]
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        return self.row["tokens"]
+
+    @property
+    def nanodollars(self) -> int:
+        return self.row["cost_nanodollars"]
 
 
 class Gateway:
@@ -41,6 +68,7 @@ class Gateway:
             command += ["--set", f"{name}={value}"]
         self.background = Background(command, self.environment, home / "gateway.log")
         self.base_url = self.background.started["url"].rstrip("/")
+        self._admin_key: str | None = None
         self.key = self.create_key("tests")
 
     def stop(self) -> int:
@@ -62,21 +90,42 @@ class Gateway:
     def revoke(self, key: Key) -> None:
         self.run("keys", "revoke", key.id)
 
-    def usage(self, key: Key) -> list[dict[str, Any]]:
-        """The calls of one key, oldest first."""
-        return self.run("usage", "--calls", "--key", key.id)["calls"]
+    def usage(self, key: Key) -> Usage:
+        """What one key has used so far."""
+        rows = self.run("usage", "--by", "key")["data"]
+        return next((Usage(row) for row in rows if row["group"] == key.id), Usage(NOTHING))
 
-    def wait_for_usage(
-        self, key: Key, wished: Callable[[list[dict[str, Any]]], bool], seconds: float = 10
-    ) -> list[dict[str, Any]]:
-        """The calls of one key, as soon as they are as wished."""
+    def wait_for_usage(self, key: Key, calls: int, seconds: float = 10) -> Usage:
+        """The same, as soon as so many calls are accounted."""
         end = time.monotonic() + seconds
         while True:
-            calls = self.usage(key)
-            if wished(calls):
-                return calls
-            assert time.monotonic() < end, f"not in {seconds} s: {calls}"
+            usage = self.usage(key)
+            if usage.calls >= calls:
+                return usage
+            assert time.monotonic() < end, f"{usage.calls} of {calls} calls were accounted in {seconds} s"
             time.sleep(0.1)
+
+    def limit(self, key: Key, window: str, limit_usd: str) -> None:
+        """Sets a budget on one key. A running server heeds it within a second, which is over when this returns."""
+        self.run("budgets", "set", "--account", f"key:{key.id}", "--window", window, "--limit-usd", limit_usd)
+        time.sleep(1)
+
+    def administer(self, method: str, path: str, body: Any) -> Any:
+        """Calls the admin API."""
+        if self._admin_key is None:
+            self._admin_key = self.create_key("administration", "--scopes", "all").text
+        return self._post(path, body, method, self._admin_key)
+
+    def _post(self, path: str, body: Any, method: str, key: str) -> Any:
+        headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+        request = urllib.request.Request(
+            f"{self.base_url}{path}", data=json.dumps(body).encode(), method=method, headers=headers
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path} was answered {error.code}: {error.read()!r}") from None
 
     def get(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> tuple[int, Any]:
         """Status and JSON (or text) of a plain request."""

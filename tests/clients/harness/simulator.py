@@ -101,6 +101,11 @@ class Simulator:
     def log(self) -> list[Arrival]:
         return [Arrival(entry) for entry in self._ask("GET", "/_sim/log")]
 
+    def forget(self) -> None:
+        """Empties log and scripts; the record in the file stays."""
+        self._ask("DELETE", "/_sim/log")
+        self._ask("DELETE", "/_sim/script")
+
     def sign_thinking(self, thinking: str) -> dict[str, Any]:
         """A thinking block whose signature is good."""
         return self._ask("POST", "/_sim/sign", {"thinking": thinking})
