@@ -6,6 +6,8 @@
 mod authorize;
 mod bootstrap;
 mod caller;
+#[cfg(feature = "testing")]
+pub mod conformance;
 
 pub mod directory;
 mod id;

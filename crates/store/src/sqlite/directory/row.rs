@@ -32,9 +32,11 @@ pub(super) fn rule(text: &str) -> Result<ModelRule, DirectoryError> {
     ModelRule::new(stored.allow, stored.deny).map_err(|error| unreadable("models", error))
 }
 
-/// Microseconds since 1970.
+/// Microseconds since 1970. The very last second of time has no readable ones past its start; a key that is to end there
+/// must not make the table unreadable.
 pub(super) fn stored_time(time: Timestamp) -> i64 {
-    time.as_microsecond()
+    let last = Timestamp::MAX.as_second().saturating_mul(1_000_000);
+    time.as_microsecond().min(last)
 }
 
 /// Reads typed columns out of one row.

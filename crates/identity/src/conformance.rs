@@ -1,0 +1,57 @@
+//! What every [`Directory`](crate::Directory) promises, as tests. A store runs them all with one line:
+//!
+//! ```ignore
+//! stonegate_identity::directory_conformance!(fresh_directory);
+//! ```
+//!
+//! where `fresh_directory` is an async function that gives an empty directory, and with it whatever has to outlive it.
+
+mod grants;
+mod lists;
+mod people;
+mod world;
+
+pub use grants::*;
+pub use lists::*;
+pub use people::*;
+
+/// Makes a test of every promise.
+#[macro_export]
+macro_rules! directory_conformance {
+    ($fresh:path) => {
+        $crate::directory_conformance!(@each $fresh:
+            a_fresh_directory_has_the_default_tenant_and_nobody,
+            a_key_is_found_by_its_digest_alone,
+            every_layer_of_models_counts,
+            a_demoted_users_keys_lose_scopes,
+            what_is_over_is_not_loaded,
+            changes_tell_of_everything_once,
+            a_directory_that_went_back_says_so,
+            disabling_and_enabling_is_told,
+            revoking_twice_keeps_the_first_time,
+            a_rotated_key_keeps_its_old_text_for_the_overlap,
+            a_second_rotation_does_not_lengthen_the_first,
+            what_is_over_cannot_be_rotated,
+            a_digest_is_taken_once,
+            names_are_unique_in_their_tenant,
+            what_is_missing_is_named,
+            an_edit_leaves_what_it_does_not_name,
+            the_first_administrator_is_made_once,
+            a_bootstrap_token_ends,
+            a_failed_bootstrap_uses_nothing_up,
+            every_act_is_written_down,
+            lists_are_narrowed,
+            lists_come_in_pages,
+            ends_of_time_are_kept
+        );
+    };
+    (@each $fresh:path: $($case:ident),*) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let (directory, _outlives) = $fresh().await;
+                $crate::conformance::$case(&*directory).await;
+            }
+        )*
+    };
+}

@@ -1,0 +1,126 @@
+//! Promises about tenants, users and the first administrator.
+
+use super::world::{act, at, is_conflict, is_missing, key, new_key, new_user, ok, rule, tenant, text, user};
+use crate::{
+    BootstrapToken, Directory, KeyDigest, KeyId, ModelRule, Reach, Role, TenantId, UserId,
+    directory::{Filter, NewTenant, NewUser, PageRequest, Rotation, TenantEdit, UserEdit},
+};
+
+/// The default tenant is there; users and keys are not.
+pub async fn a_fresh_directory_has_the_default_tenant_and_nobody(directory: &dyn Directory) {
+    let (everything, page) = (Filter::within(Reach::Everything), PageRequest::first());
+    let tenants = ok(directory.list_tenants(&everything, &page).await);
+    let ids: Vec<TenantId> = tenants.items.into_iter().map(|tenant| tenant.id).collect();
+    assert_eq!(ids, [TenantId::default_tenant()]);
+    assert!(ok(directory.list_users(&everything, &page).await).items.is_empty());
+    assert!(ok(directory.list_keys(&everything, &page).await).items.is_empty());
+    assert!(ok(directory.all_grants(at(0)).await).grants.is_empty());
+}
+
+/// A name belongs to one user of a tenant, an id to one tenant.
+pub async fn names_are_unique_in_their_tenant(directory: &dyn Directory) {
+    let (ann, bob) = (user(directory, 1, "ann").await, user(directory, 2, "bob").await);
+    let again = directory.create_user(new_user(3, "ann", Role::User), &act(0)).await;
+    assert!(is_conflict(&again, "name"), "{again:?}");
+    let renamed = UserEdit { name: Some("ann".to_owned()), ..UserEdit::default() };
+    let renamed = directory.update_user(&bob.id, renamed, &act(0)).await;
+    assert!(is_conflict(&renamed, "name"), "{renamed:?}");
+    let acme = tenant(directory, "acme").await;
+    let elsewhere = NewUser { tenant: acme.id.clone(), ..new_user(3, "ann", Role::User) };
+    ok(directory.create_user(elsewhere, &act(0)).await);
+    let found = ok(directory.find_user_by_name(&TenantId::default_tenant(), "ann").await);
+    assert_eq!(found, Some(ann));
+    let new = NewTenant { id: acme.id, name: "another".to_owned(), models: ModelRule::default() };
+    let twice = directory.create_tenant(new, &act(0)).await;
+    assert!(is_conflict(&twice, "id"), "{twice:?}");
+}
+
+/// What is not there is said by kind.
+pub async fn what_is_missing_is_named(directory: &dyn Directory) {
+    let nobody = UserId::mint(at(0), [9; 6]);
+    let no_key = KeyId::mint(at(0), [9; 6]);
+    let nowhere = TenantId::parse("nowhere").expect("a sound id");
+    let stray = NewUser { tenant: nowhere.clone(), ..new_user(1, "ann", Role::User) };
+    assert!(is_missing(&directory.create_user(stray, &act(0)).await, "tenant"));
+    assert!(is_missing(&directory.update_tenant(&nowhere, TenantEdit::default(), &act(0)).await, "tenant"));
+    assert!(is_missing(&directory.create_key(new_key(1, &nobody), &act(0)).await, "user"));
+    assert!(is_missing(&directory.update_user(&nobody, UserEdit::default(), &act(0)).await, "user"));
+    assert!(is_missing(&directory.revoke_key(&no_key, &act(0)).await, "key"));
+    let rotation =
+        Rotation { digest: text(1).digest(), public_form: text(1).public_form(), old_until: at(1) };
+    assert!(is_missing(&directory.rotate_key(&no_key, rotation, &act(0)).await, "key"));
+    assert_eq!(ok(directory.find_tenant(&nowhere).await), None);
+    assert_eq!(ok(directory.find_user(&nobody).await), None);
+    assert_eq!(ok(directory.find_user_by_name(&nowhere, "ann").await), None);
+    assert_eq!(ok(directory.find_key(&no_key).await), None);
+}
+
+/// An edit changes what it names.
+pub async fn an_edit_leaves_what_it_does_not_name(directory: &dyn Directory) {
+    let ann = NewUser {
+        email: Some("ann@example.org".to_owned()),
+        models: rule(&["claude-*"]),
+        ..new_user(1, "ann", Role::TeamLead)
+    };
+    let ann = ok(directory.create_user(ann, &act(0)).await);
+    assert_eq!(ok(directory.update_user(&ann.id, UserEdit::default(), &act(1)).await), ann);
+    let edit = UserEdit { name: Some("Ann".to_owned()), ..UserEdit::default() };
+    let edited = ok(directory.update_user(&ann.id, edit, &act(1)).await);
+    assert_eq!(edited, crate::directory::User { name: "Ann".to_owned(), ..ann });
+    assert_eq!(ok(directory.find_user(&edited.id).await), Some(edited));
+
+    let acme = tenant(directory, "acme").await;
+    let edit = TenantEdit { models: Some(rule(&["nova-*"])), ..TenantEdit::default() };
+    let edited = ok(directory.update_tenant(&acme.id, edit, &act(1)).await);
+    assert_eq!(edited, crate::directory::Tenant { models: rule(&["nova-*"]), ..acme });
+    assert_eq!(ok(directory.find_tenant(&edited.id).await), Some(edited));
+}
+
+fn token(number: u8) -> KeyDigest {
+    BootstrapToken::mint([number; 24]).digest()
+}
+
+/// A token makes one administrator, and then no token does.
+pub async fn the_first_administrator_is_made_once(directory: &dyn Directory) {
+    for number in [1, 2] {
+        assert!(ok(directory.offer_bootstrap(token(number), at(100), &act(0)).await));
+    }
+    let admin = |number| new_user(number, "root", Role::Admin);
+    let redeem = async |token, number| {
+        let admin = admin(number);
+        let key = new_key(number, &admin.id);
+        directory.redeem_bootstrap(token, admin, key, &act(1)).await
+    };
+    assert!(is_missing(&redeem(token(9), 1).await, "bootstrap token"));
+    let made = ok(redeem(token(2), 1).await);
+    assert_eq!((&*made.user_name, made.user_role), ("root", Role::Admin));
+    for used in [1, 2] {
+        assert!(is_missing(&redeem(token(used), 2).await, "bootstrap token"));
+    }
+    assert!(!ok(directory.offer_bootstrap(token(3), at(100), &act(2)).await));
+    assert!(is_missing(&redeem(token(3), 2).await, "bootstrap token"));
+    assert!(ok(directory.grant_by_digest(text(1).digest()).await).is_some());
+    assert_eq!(ok(directory.grant_by_digest(text(2).digest()).await), None);
+}
+
+/// A token holds until its time is over.
+pub async fn a_bootstrap_token_ends(directory: &dyn Directory) {
+    assert!(ok(directory.offer_bootstrap(token(1), at(100), &act(0)).await));
+    let admin = new_user(1, "root", Role::Admin);
+    let key = new_key(1, &admin.id);
+    let late = directory.redeem_bootstrap(token(1), admin, key, &act(100)).await;
+    assert!(is_missing(&late, "bootstrap token"));
+}
+
+/// Where the administrator cannot be made, the token still holds.
+pub async fn a_failed_bootstrap_uses_nothing_up(directory: &dyn Directory) {
+    let ann = user(directory, 1, "ann").await;
+    key(directory, 1, &ann.id).await;
+    assert!(ok(directory.offer_bootstrap(token(1), at(100), &act(0)).await));
+    for (name, number, expected) in [("ann", 2, false), ("root", 2, true)] {
+        let admin = new_user(number, name, Role::Admin);
+        let key = new_key(number, &admin.id);
+        let answer = directory.redeem_bootstrap(token(1), admin, key, &act(1)).await;
+        assert_eq!(answer.is_ok(), expected, "{answer:?}");
+    }
+}
