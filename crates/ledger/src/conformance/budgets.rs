@@ -50,6 +50,21 @@ pub(super) async fn changing_a_limit_keeps_what_was_spent(store: impl Fixture) {
     assert!(spent == 80 && spent + leased <= 90, "{spent} + {leased}");
 }
 
+pub(super) async fn a_budget_made_while_a_call_is_under_way_is_charged(store: impl Fixture) {
+    let mut desk = Desk::new(store);
+    let book = desk.book("r1").await;
+    let reservation = desk.reserve(&book, 1, 60).await.expect("there is no budget");
+
+    desk = desk.with_budget(50).await;
+    desk.pass(SignedDuration::from_millis(250));
+    desk.sync(&book).await;
+    reservation.settle(settled(60));
+    desk.sync(&book).await;
+
+    assert_eq!(desk.b1_counts().await, (60, 0, 60, 0), "charged, and counted as never reserved");
+    desk.reserve(&book, 2, 1).await.expect_err("nothing is left of it");
+}
+
 pub(super) async fn a_budget_does_not_become_another(store: impl Fixture) {
     let desk = Desk::new(store).with_budget(100).await;
     let account = "tenant:acme".parse().expect("it is an account");
