@@ -1,4 +1,5 @@
 //! The directory's promises, kept by SQLite; and what only a file on a disk can get wrong.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may unwrap as the test itself does")]
 
 use std::{
     os::unix::fs::PermissionsExt as _,

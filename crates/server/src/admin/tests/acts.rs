@@ -1,0 +1,201 @@
+//! What the acts do, and how their refusals read.
+
+use super::*;
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_at_once() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    let revoked = house.as_admin("POST", &format!("/keys/{}/revoke", ann.key_id), Value::Null).await;
+    assert_eq!((revoked.status, &revoked.body["status"]), (StatusCode::OK, &json!("revoked")));
+    let refused = house.send(Some(&ann.key), "GET", "/whoami", Value::Null).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.problem(), ("authentication", "this key was revoked"));
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_out_and_may_come_back() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    for (disabled, expected) in [(true, StatusCode::UNAUTHORIZED), (false, StatusCode::OK)] {
+        let path = format!("/users/{}", ann.user);
+        house.as_admin("PATCH", &path, json!({ "disabled": disabled })).await;
+        assert_eq!(house.send(Some(&ann.key), "GET", "/whoami", Value::Null).await.status, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_keeps_its_id_and_both_texts_work() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    let rotated = house.as_admin("POST", &format!("/keys/{}/rotate", ann.key_id), json!({})).await;
+    assert_eq!((rotated.status, rotated.text("id")), (StatusCode::OK, ann.key_id.clone()));
+    for key in [&ann.key, &rotated.text("key")] {
+        let who = house.send(Some(key), "GET", "/whoami", Value::Null).await;
+        assert_eq!((who.status, who.text("key")), (StatusCode::OK, ann.key_id.clone()));
+    }
+    let again = json!({ "overlap_seconds": 0 });
+    house.as_admin("POST", &format!("/keys/{}/rotate", ann.key_id), again).await;
+    let old = house.send(Some(&rotated.text("key")), "GET", "/whoami", Value::Null).await;
+    assert_eq!(old.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_bootstrap_token_works_once() {
+    let house = House::open().await;
+    let token = BootstrapToken::mint([1; 24]);
+    let again = house.send(None, "POST", "/bootstrap", json!({ "token": token.as_str() })).await;
+    assert_eq!((again.status, again.problem().0), (StatusCode::UNAUTHORIZED, "authentication"));
+    let cut = house.send(None, "POST", "/bootstrap", json!({ "token": &token.as_str()[1..] })).await;
+    assert_eq!((cut.status, &cut.body["error"]["field"]), (StatusCode::BAD_REQUEST, &json!("token")));
+}
+
+#[tokio::test]
+async fn a_key_is_never_shown_again() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    for path in ["/keys".to_owned(), format!("/keys/{}", ann.key_id), "/whoami".to_owned()] {
+        let shown = house.as_admin("GET", &path, Value::Null).await.body.to_string();
+        assert!(!shown.contains(&ann.key) && !shown.contains(&house.admin.key), "{path}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_member_and_the_request() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    let account = format!("user:{}", ann.user);
+    for (method, path, body, status, field) in [
+        ("POST", "/keys", json!({ "name": "" }), 400, "name"),
+        ("POST", "/keys", json!({ "name": "a\nb" }), 400, "name"),
+        ("POST", "/keys", json!({ "name": "a", "scopes": ["fly"] }), 400, "scopes"),
+        ("POST", "/keys", json!({ "name": "a", "scopes": [] }), 400, "scopes"),
+        ("POST", "/keys", json!({ "name": "a", "expires_at": "soon" }), 400, "expires_at"),
+        ("POST", "/keys", json!({ "name": "a", "expires_at": "2020-01-01T00:00:00Z" }), 400, "expires_at"),
+        ("POST", "/keys", json!({ "name": "a", "models": { "allow": [""] } }), 400, "models"),
+        ("POST", "/keys", json!({ "name": "a", "colour": "red" }), 400, "colour"),
+        ("POST", "/users", json!({ "name": "ann" }), 409, "name"),
+        ("POST", "/users", json!({ "name": "b", "role": "king" }), 400, "role"),
+        ("POST", "/users", json!({ "name": "b", "email": "b" }), 400, "email"),
+        ("POST", "/tenants", json!({ "id": "a b" }), 400, "id"),
+        ("POST", "/tenants", json!({ "id": "default" }), 409, "id"),
+        (
+            "POST",
+            "/budgets",
+            json!({ "account": "ann", "window": "daily", "limit_usd": "1" }),
+            400,
+            "account",
+        ),
+        (
+            "POST",
+            "/budgets",
+            json!({ "account": account, "window": "hourly", "limit_usd": "1" }),
+            400,
+            "window",
+        ),
+        ("POST", "/budgets", json!({ "account": account, "window": "daily" }), 400, "limit_usd"),
+        (
+            "POST",
+            "/budgets",
+            json!({ "account": account, "window": "daily", "limit_usd": "1e9" }),
+            400,
+            "limit_usd",
+        ),
+        (
+            "POST",
+            "/budgets",
+            json!({ "account": account, "window": "daily", "limit_usd": "1", "limit_tokens": 5 }),
+            400,
+            "limit_tokens",
+        ),
+        ("GET", "/keys?limit=0", Value::Null, 400, "limit"),
+        ("GET", "/keys?user=a%20b", Value::Null, 400, "user"),
+        ("GET", "/usage?from=yesterday", Value::Null, 400, "from"),
+    ] {
+        let refused = house.as_admin(method, path, body.clone()).await;
+        let found = (refused.status.as_u16(), refused.body["error"]["field"].as_str());
+        assert_eq!(found, (status, Some(field)), "{method} {path} {body}: {}", refused.body);
+        assert_eq!(refused.body["error"]["request_id"], json!(refused.request_id));
+        assert!(refused.request_id.starts_with("req_"));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_in_the_same_shape() {
+    let house = House::open().await;
+    for (method, path, status) in [
+        ("GET", "/nothing", 404),
+        ("GET", "/keys/..%2f..%2fusers", 404),
+        ("GET", "/keys/%00", 404),
+        ("PUT", "/keys", 405),
+        ("GET", "/keys?limit=many", 400),
+        ("GET", "/keys?colour=red", 400),
+        ("GET", "/usage?by=moon", 400),
+        ("DELETE", "/budgets/none", 404),
+    ] {
+        let refused = house.as_admin(method, path, Value::Null).await;
+        assert_eq!(refused.status.as_u16(), status, "{method} {path}: {}", refused.body);
+        assert!(!refused.problem().1.is_empty());
+    }
+    let long = json!({ "name": "x".repeat(BODY_MOST) });
+    let refused = house.as_admin("POST", "/keys", long).await;
+    assert_eq!((refused.status, refused.problem().0), (StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
+}
+
+#[tokio::test]
+async fn a_budget_is_made_changed_and_removed() {
+    let house = House::open().await;
+    let wanted = |usd: &str| json!({ "account": "tenant:default", "window": "monthly", "limit_usd": usd });
+    let made = house.as_admin("POST", "/budgets", wanted("0.000000001")).await;
+    assert_eq!((made.status, &made.body["limit"]), (StatusCode::CREATED, &json!(1)));
+    let changed = house.as_admin("POST", "/budgets", wanted("100.5")).await;
+    assert_eq!(changed.text("id"), made.text("id"));
+    assert_eq!((changed.text("limit_usd"), changed.text("unit")), ("100.50".to_owned(), "usd".to_owned()));
+    assert_eq!(changed.text("window_key"), "2026-09");
+    let path = format!("/budgets/{}", made.text("id"));
+    assert_eq!(house.as_admin("DELETE", &path, Value::Null).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(house.as_admin("DELETE", &path, Value::Null).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn usage_of_nobody_is_an_empty_list_with_a_total() {
+    let house = House::open().await;
+    for by in ["user", "key", "model", "day", "tenant"] {
+        let usage =
+            house.as_admin("GET", &format!("/usage?by={by}&from=2026-09-01T00:00:00Z"), Value::Null).await;
+        assert_eq!((usage.status, &usage.body["data"]), (StatusCode::OK, &json!([])));
+        assert_eq!(usage.body["total"]["cost_usd"], json!("0.00"));
+    }
+}
+
+#[tokio::test]
+async fn every_act_is_in_the_audit_log_with_its_request() {
+    let house = House::open().await;
+    let made = house.as_admin("POST", "/users", json!({ "name": "ann" })).await;
+    let page = stonegate_identity::directory::PageRequest { after: None, limit: 1 };
+    let logged = house.store.directory.list_audit(&page).await.unwrap().items.remove(0);
+    assert_eq!(logged.actor, format!("user:{}", house.admin.user));
+    assert_eq!(
+        (logged.action.as_str(), logged.subject),
+        ("user.create", format!("user:{}", made.text("id")))
+    );
+    assert_eq!(logged.request_id, Some(made.request_id));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_a_503_that_tells_nothing() {
+    let house = House::open().await;
+    house.store.close().await;
+    let refused = house.as_admin("GET", "/keys", Value::Null).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.problem(), ("unavailable", "the store does not answer; try again in a moment"));
+    assert!(house.state.keys.refresh(now()).await.is_err());
+}
+
+#[tokio::test]
+async fn answers_are_not_to_be_kept_by_anyone_between() {
+    let house = House::open().await;
+    let request = Request::get("/admin/v1/whoami").body(Body::empty()).unwrap();
+    let response = house.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+}
