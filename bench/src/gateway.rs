@@ -2,22 +2,19 @@
 
 use std::{
     fs::{self, File},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
 
-/// How long Stonegate may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Every account on the path has a budget that a run cannot use up, so that all of them are reckoned with.
-const BUDGET_USD: &str = "1000000000";
+const BUDGET_USD: &str = "1000000";
 
 /// A Stonegate installation of this run's own.
 pub(crate) struct Gateway {
@@ -25,6 +22,12 @@ pub(crate) struct Gateway {
     directory: TempDir,
     /// The key that the load generator shows.
     pub(crate) key: String,
+}
+
+/// The sums over all usage records.
+pub(crate) struct Recorded {
+    pub(crate) calls: u64,
+    pub(crate) output_tokens: u64,
 }
 
 impl Gateway {
@@ -40,38 +43,46 @@ impl Gateway {
         let created = gateway.ask(&["keys", "create", "--name", "bench"])?;
         gateway.key = text(&created, "key")?;
         let id = text(&created, "id")?;
-        for account in [text(&created, "tenant")?, text(&created, "user")?, format!("key:{id}")] {
-            gateway.ask(&["budgets", "set", &account, "--usd", BUDGET_USD, "--window", "monthly"])?;
+        let (tenant, user) = (text(&created, "tenant")?, text(&created, "user")?);
+        for account in [format!("tenant:{tenant}"), format!("user:{user}"), format!("key:{id}")] {
+            gateway.ask(&[
+                "budgets",
+                "set",
+                "--account",
+                &account,
+                "--window",
+                "monthly",
+                "--limit-usd",
+                BUDGET_USD,
+            ])?;
         }
         Ok(gateway)
     }
 
-    /// Starts it on `core`, with `upstream` for Bedrock, and waits until it listens.
+    /// Starts it on `core`, with `upstream` for Bedrock, and waits until it is ready.
     pub(crate) fn start(&self, core: usize, upstream: SocketAddr) -> Result<(Process, SocketAddr)> {
-        let address = free_address()?;
         let log = File::options().create(true).append(true).open(self.log())?;
-        let mut command = self.command(&["serve", "--listen", &address.to_string()]);
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command
             .env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", format!("http://{upstream}"))
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
             .stderr(log);
-        let process = Process::start(core, &mut command)?;
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if began.elapsed() > PATIENCE {
-                bail!("Stonegate does not listen; its log ends:\n{}", self.log_end());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut process = Process::start(core, &mut command)?;
+        let ready: Value =
+            serde_json::from_str(&process.line()?).context("reading what `serve --json` printed")?;
+        let address = text(&ready, "listen")?.parse()?;
         Ok((process, address))
     }
 
-    /// How many calls its usage counts.
-    pub(crate) fn recorded_calls(&self) -> Result<u64> {
+    /// What its usage counts.
+    pub(crate) fn recorded(&self) -> Result<Recorded> {
         let usage = self.ask(&["usage"])?;
-        usage["total"]["calls"].as_u64().with_context(|| format!("no total.calls in {usage}"))
+        let count = |pointer: &str| {
+            usage.pointer(pointer).and_then(Value::as_u64).with_context(|| format!("no {pointer} in {usage}"))
+        };
+        Ok(Recorded { calls: count("/total/calls")?, output_tokens: count("/total/tokens/output")? })
     }
 
     /// The last lines of its log, for when something went wrong.
@@ -105,9 +116,4 @@ impl Gateway {
 
 fn text(value: &Value, member: &str) -> Result<String> {
     Ok(value[member].as_str().with_context(|| format!("no {member} in {value}"))?.to_owned())
-}
-
-/// An address that nobody listens on; the next moment somebody may, which then stops the run.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

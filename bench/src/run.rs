@@ -22,7 +22,8 @@ use tokio::{
 
 use crate::{
     affinity::{self, Cores},
-    gateway::Gateway,
+    answers::OUTPUT_TOKENS,
+    gateway::{Gateway, Recorded},
     load::Target,
     preference::Preference,
     process::Process,
@@ -50,6 +51,9 @@ pub(crate) struct Options {
     /// Put a second bare proxy in Stonegate's place: what differs from 1 is the noise of this machine.
     #[arg(long)]
     calibrate: bool,
+    /// Put another proxy in Stonegate's place, started and answering as `stonegate-bench bare` does: for experiments.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "calibrate")]
+    stand_in: Option<PathBuf>,
     /// Also write the figures to this file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -117,6 +121,8 @@ struct Bench {
     plan: Plan,
     upstream: SocketAddr,
     gateway: Option<Gateway>,
+    /// The proxy in Stonegate's place, where there is no gateway.
+    stand_in: PathBuf,
     answers_before: Cell<u64>,
 }
 
@@ -126,12 +132,15 @@ async fn measure(options: &Options, cores: Cores) -> Result<Report> {
     stub.arg("stub").arg("--slow-seconds").arg(plan.slow_seconds.to_string());
     let mut stub = Process::start(cores.load, &mut stub)?;
     let upstream: SocketAddr = stub.line()?.parse()?;
-    let gateway = match (&options.stonegate, options.calibrate) {
-        (_, true) => None,
-        (Some(binary), false) => Some(Gateway::install(binary)?),
-        (None, false) => Some(Gateway::install(&env::current_exe()?.with_file_name("stonegate"))?),
+    let myself = env::current_exe()?;
+    let gateway = if options.calibrate || options.stand_in.is_some() {
+        None
+    } else {
+        let beside = || myself.with_file_name("stonegate");
+        Some(Gateway::install(&options.stonegate.clone().unwrap_or_else(beside))?)
     };
-    let bench = Bench { cores, plan, upstream, gateway, answers_before: Cell::new(0) };
+    let stand_in = options.stand_in.clone().unwrap_or(myself);
+    let bench = Bench { cores, plan, upstream, gateway, stand_in, answers_before: Cell::new(0) };
     let report = bench.scenarios(&options.only).await;
     report.map_err(|error| match &bench.gateway {
         Some(gateway) => error.context(format!("Stonegate's log ends:\n{}", gateway.log_end())),
@@ -181,7 +190,10 @@ impl Bench {
             let target = Target::new(address, Receiver::Stonegate { key: &gateway.key }, seconds);
             return Ok(Subject { process, target: Rc::new(target) });
         }
-        let mut command = Command::new(env::current_exe()?);
+        let mut command = match which {
+            Which::Bare => Command::new(env::current_exe()?),
+            Which::Stonegate => Command::new(&self.stand_in),
+        };
         command.arg("bare").arg("--upstream").arg(self.upstream.to_string());
         let mut process = Process::start(self.cores.proxy, &mut command)?;
         let target = Target::new(process.line()?.parse()?, Receiver::Bedrock, seconds);
@@ -198,14 +210,17 @@ impl Bench {
     /// As many usage records as answers, or the figures are those of a gateway that does not do its work.
     fn check_books(&self, report: &mut Report) -> Result<()> {
         let Some(gateway) = &self.gateway else {
-            report.notes.push("Calibration: a second bare proxy stood in Stonegate's place.".to_owned());
+            report.notes.push("In Stonegate's place stood another proxy.".to_owned());
             return Ok(());
         };
-        let (answers, recorded) = (self.answers_before.get(), gateway.recorded_calls()?);
-        ensure!(recorded == answers, "{answers} answers were given, but usage counts {recorded} calls");
-        report
-            .notes
-            .push(format!("Stonegate gave {answers} answers, and its usage counts {recorded} calls."));
+        let (answers, recorded) = (self.answers_before.get(), gateway.recorded()?);
+        let Recorded { calls, output_tokens } = recorded;
+        ensure!(calls == answers, "{answers} answers were given, but usage counts {calls} calls");
+        let expected = answers * OUTPUT_TOKENS;
+        ensure!(output_tokens == expected, "usage counts {output_tokens} output tokens, not {expected}");
+        report.notes.push(format!(
+            "Books: {answers} answers were given, {calls} calls are in usage, with all their {output_tokens} output tokens."
+        ));
         Ok(())
     }
 }
