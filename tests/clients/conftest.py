@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator
 
 import anthropic
 import pytest
 
 from harness.claude_code import ClaudeCode
-from harness.gateway import Demo, Gateway, Key
+from harness.gateway import Demo, Gateway, Key, Serve
 from harness.simulator import Simulator, StartedSimulator
 
 WORK = Path(__file__).parent / ".work"
 RECORDS = pytest.StashKey[list[Path]]()
+LOGS = pytest.StashKey[list[Path]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[RECORDS] = []
+    config.stash[LOGS] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,6 +55,12 @@ def records(pytestconfig: pytest.Config) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def logs(pytestconfig: pytest.Config) -> list[Path]:
+    """What every gateway wrote to its log."""
+    return pytestconfig.stash[LOGS]
+
+
+@pytest.fixture(scope="session")
 def simulator(
     binary: Path, record: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Simulator]:
@@ -63,16 +71,17 @@ def simulator(
 
 @pytest.fixture(scope="session")
 def gateways(
-    binary: Path, simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+    binary: Path, simulator: Simulator, logs: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Gateway]]:
     """Starts a gateway with these settings, or gives the one that already runs with them."""
-    running: dict[tuple[tuple[str, str], ...], Gateway] = {}
+    running: dict[tuple[tuple[str, str], ...], Serve] = {}
 
     def start(**settings: str) -> Gateway:
         named = {name.replace("__", "."): value for name, value in settings.items()}
         place = tuple(sorted(named.items()))
         if place not in running:
-            running[place] = Gateway(binary, tmp_path_factory.mktemp("gateway"), simulator, named)
+            running[place] = Serve(binary, tmp_path_factory.mktemp("gateway"), simulator, named)
+            logs.append(running[place].background.log)
         return running[place]
 
     yield start

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ TOOLS = ["--allowedTools", "Bash,Edit,Read,Write", "--permission-mode", "acceptE
 
 
 @pytest.fixture(params=["serve", "demo"])
-def door(request: pytest.FixtureRequest) -> Gateway | Demo:
+def door(request: pytest.FixtureRequest) -> Gateway:
     """Both ways in which a person meets Stonegate."""
-    found: Gateway | Demo = request.getfixturevalue("gateway" if request.param == "serve" else "demo")
+    found: Gateway = request.getfixturevalue("gateway" if request.param == "serve" else "demo")
     return found
 
 
@@ -28,13 +29,18 @@ def first_delta(event: dict[str, Any]) -> bool:
     return event.get("type") == "stream_event" and event["event"]["type"] == "content_block_delta"
 
 
-def test_a_plain_answer(door: Gateway | Demo, claude_code: ClaudeCode, marker: str) -> None:
+def test_a_plain_answer(door: Gateway, claude_code: ClaudeCode, marker: str) -> None:
     turn = claude_code.ask(door.base_url, door.key.text, f"Say {marker}")
     assert turn.code == 0 and not turn.result["is_error"]
     assert turn.said == marker
     arrived = door.simulator.arrival(marker)
     assert "claude-opus-5-5" in arrived.path and arrived.is_stream
     assert turn.result["usage"]["output_tokens"] > 0
+
+
+def test_the_key_that_the_demo_prints_works(demo: Demo, claude_code: ClaudeCode, marker: str) -> None:
+    turn = claude_code.ask(demo.base_url, demo.printed_key.text, f"Say {marker}", bearer=True)
+    assert turn.said == marker
 
 
 def test_the_prompt_reaches_bedrock_as_claude_code_wrote_it(
@@ -54,7 +60,7 @@ def test_the_prompt_reaches_bedrock_as_claude_code_wrote_it(
     assert "per-turn-control-2026-07-01" not in body["anthropic_beta"]
 
 
-def test_a_command_and_an_edit_over_several_turns(door: Gateway | Demo, claude_code: ClaudeCode, marker: str) -> None:
+def test_a_command_and_an_edit_over_several_turns(door: Gateway, claude_code: ClaudeCode, marker: str) -> None:
     notes = claude_code.directory / "notes.txt"
     notes.write_text("alpha\nomega\n")
     plan = [
@@ -83,18 +89,16 @@ def test_parallel_tool_calls(gateway: Gateway, claude_code: ClaudeCode, marker: 
     assert sorted(block["content"] for block in turn.blocks("tool_result")) == ["one", "two"]
 
 
-def test_thinking_is_signed_and_replayed(
-    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str
-) -> None:
+def test_thinking_is_signed_and_replayed(door: Gateway, claude_code: ClaudeCode, marker: str) -> None:
     """The simulator refuses a thinking block whose signature was not made for its text."""
     plan = 'think 60; tool Bash {"command":"true"}; then think 40; text Thought through.'
-    turn = claude_code.ask(gateway.base_url, gateway.key.text, f"{marker} [sim: {plan}]", *TOOLS)
+    turn = claude_code.ask(door.base_url, door.key.text, f"{marker} [sim: {plan}]", *TOOLS)
     assert turn.said == "Thought through."
     thoughts = turn.blocks("thinking")
     assert len(thoughts) == 2 and all(thought["signature"] for thought in thoughts)
     replayed = [
         block
-        for message in simulator.arrivals(marker)[1].json["messages"]
+        for message in door.simulator.arrivals(marker)[1].json["messages"]
         if message["role"] == "assistant"
         for block in message["content"]
     ]
@@ -103,9 +107,7 @@ def test_thinking_is_signed_and_replayed(
 
 
 @pytest.mark.parametrize("model", ["sonnet", "haiku", "claude-sonnet-4-6", "claude-haiku-4-5", "claude-opus-5-5[1m]"])
-def test_other_models(
-    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str, model: str
-) -> None:
+def test_other_models(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str, model: str) -> None:
     """Older ones get another shape of request: no message from the system, a budget in place of adaptive thinking."""
     turn = claude_code.ask(gateway.base_url, gateway.key.text, f"Say {marker}", "--model", model)
     assert turn.said == marker
@@ -141,9 +143,7 @@ def test_the_key_may_come_as_bearer(gateway: Gateway, claude_code: ClaudeCode, m
     assert claude_code.ask(gateway.base_url, gateway.key.text, f"Say {marker}", bearer=True).said == marker
 
 
-def test_context_is_counted(
-    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, key: Key
-) -> None:
+def test_context_is_counted(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, key: Key) -> None:
     """`/context` counts each tool and segment by a call of its own, all at once."""
     before = sum(arrival.is_count for arrival in simulator.log())
     turn = claude_code.ask(gateway.base_url, key.text, "/context")
@@ -154,10 +154,18 @@ def test_context_is_counted(
     assert gateway.usage(key).nanodollars == 0
 
 
+def test_a_conversation_is_compacted(
+    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str
+) -> None:
+    claude_code.ask(gateway.base_url, gateway.key.text, f"Say {marker}")
+    turn = claude_code.ask(gateway.base_url, gateway.key.text, "/compact", "--continue")
+    assert turn.code == 0 and not turn.result["is_error"]
+    assert [arrival.status for arrival in simulator.log()] == [200] * len(simulator.log())
+    assert len(simulator.arrivals(marker)) >= 2
+
+
 def test_models_are_discovered(gateway: Gateway, claude_code: ClaudeCode, marker: str) -> None:
-    claude_code.ask(
-        gateway.base_url, gateway.key.text, f"Say {marker}", CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY="1"
-    )
+    claude_code.ask(gateway.base_url, gateway.key.text, f"Say {marker}", CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY="1")
     kept = json.loads((claude_code.home / ".claude/cache/gateway-models.json").read_text())
     assert kept["baseUrl"] == gateway.base_url
     models = {model["id"]: model["display_name"] for model in kept["models"]}
@@ -165,14 +173,12 @@ def test_models_are_discovered(gateway: Gateway, claude_code: ClaudeCode, marker
     assert models["claude-sonnet-5-5"] == "Claude Sonnet 5.5"
 
 
-def test_throttling_is_waited_out(
-    gateways: Callable[..., Gateway], claude_code: ClaudeCode, simulator: Simulator, marker: str
-) -> None:
-    gateway = gateways(bedrock__max_attempts="1")
-    turn = claude_code.ask(gateway.base_url, gateway.key.text, f"{marker} [sim: throttle 2 x 1; text At last.]")
+def test_throttling_is_waited_out(door: Gateway, claude_code: ClaudeCode, marker: str) -> None:
+    """First by the gateway, within its own patience, and then by Claude Code."""
+    turn = claude_code.ask(door.base_url, door.key.text, f"{marker} [sim: throttle 1 x 5; text At last.]")
     assert turn.said == "At last."
-    assert turn.seconds > 2
-    assert [arrival.status for arrival in simulator.arrivals(marker)] == [429, 200]
+    assert turn.seconds > 5
+    assert [arrival.status for arrival in door.simulator.arrivals(marker)] == [429] * 5 + [200]
 
 
 def test_a_failure_in_mid_stream_is_recovered_from(
@@ -199,23 +205,20 @@ def test_an_overflow_heals_by_itself(
 
 
 def interrupted(gateway: Gateway, claude_code: ClaudeCode, key: Key, prompt: str) -> Turn:
-    turn = claude_code.ask(
-        gateway.base_url, key.text, prompt, "--include-partial-messages", stop_when=first_delta
-    )
+    turn = claude_code.ask(gateway.base_url, key.text, prompt, "--include-partial-messages", stop_when=first_delta)
     # Now and then it is gone before it could say so.
     assert all(event["terminal_reason"] == "aborted_streaming" for event in turn.of_type("result"))
     assert turn.of_type("stream_event")
     return turn
 
 
-def test_an_interrupted_call_is_read_on_and_accounted(
-    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, key: Key, marker: str
-) -> None:
+def test_an_interrupted_call_is_read_on_and_accounted(door: Gateway, claude_code: ClaudeCode, marker: str) -> None:
     """Bedrock bills what it says to nobody, so it is read to the end and charged by its own report."""
-    turn = interrupted(gateway, claude_code, key, f"{marker} [sim: slow 20ms x 150]")
+    key = door.create_key(marker)
+    turn = interrupted(door, claude_code, key, f"{marker} [sim: slow 20ms x 150]")
     assert turn.seconds < 10
-    simulator.wait_for(marker, lambda found: [arrival.ending for arrival in found] == ["finished"])
-    usage = gateway.wait_for_usage(key, calls=1)
+    door.simulator.wait_for(marker, lambda found: [arrival.ending for arrival in found] == ["finished"])
+    usage = door.wait_for_usage(key, calls=1)
     assert (usage.calls, usage.estimated) == (1, 0)
     assert usage.tokens["output"] > 140
 
@@ -234,11 +237,12 @@ def test_an_interrupted_call_can_be_cancelled_upstream(
     assert usage.tokens["output"] > 0 and usage.nanodollars > 0
 
 
-def test_a_revoked_key_is_told_once(gateway: Gateway, claude_code: ClaudeCode, key: Key, marker: str) -> None:
-    claude_code.ask(gateway.base_url, key.text, f"Say {marker}")
-    gateway.revoke(key)
+def test_a_revoked_key_is_told_once(door: Gateway, claude_code: ClaudeCode, marker: str) -> None:
+    key = door.create_key(marker)
+    claude_code.ask(door.base_url, key.text, f"Say {marker}")
+    door.revoke(key)
     time.sleep(1)
-    with Tap(gateway.base_url) as tap:
+    with Tap(door.base_url) as tap:
         turn = claude_code.ask(tap.base_url, key.text, f"Say {marker} again")
     assert turn.result["is_error"] and "revoked" in turn.said.lower()
     assert turn.seconds < 10

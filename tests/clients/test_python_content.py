@@ -135,5 +135,3 @@ def test_what_is_larger_than_bedrock_takes_is_refused_as_too_large(
         client.messages.create(model=MODEL, max_tokens=500, messages=[user(f"{marker} {'x' * 25_100_000}")])
     assert refused.value.type == "request_too_large"
     assert simulator.arrivals(marker) == []
-
-

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import anthropic
 import pytest
@@ -173,9 +174,7 @@ def test_sampling_parameters_are_refused_by_name_in_the_second_version(
     client: anthropic.Anthropic, marker: str
 ) -> None:
     with pytest.raises(anthropic.BadRequestError) as refused:
-        client.messages.create(
-            model=MODEL, max_tokens=200, messages=ask(marker), extra_body={"temperature": 1.0}
-        )
+        client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker), extra_body={"temperature": 1.0})
     assert "temperature" in refused.value.message
 
 
@@ -206,9 +205,7 @@ def test_a_body_without_max_tokens_is_refused_by_name(gateway: Gateway, marker: 
         ("modelTimeoutException", "timeout_error"),
     ],
 )
-def test_a_failure_in_mid_stream_is_raised(
-    client: anthropic.Anthropic, marker: str, exception: str, kind: str
-) -> None:
+def test_a_failure_in_mid_stream_is_raised(client: anthropic.Anthropic, marker: str, exception: str, kind: str) -> None:
     heard = []
     with pytest.raises(anthropic.APIStatusError) as failed:
         with client.messages.stream(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import anthropic
 import pytest
@@ -67,7 +68,8 @@ def test_every_name_of_a_model_finds_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["claude-opus-5-5", "claude-haiku-5-5", "claude-haiku-4-5-20251001", "claude-sonnet-4-6", "claude-fable-5-1"]
+    "name",
+    ["claude-opus-5-5", "claude-haiku-5-5", "claude-haiku-4-5-20251001", "claude-sonnet-4-6", "claude-fable-5-1"],
 )
 def test_all_generations_answer(client: anthropic.Anthropic, simulator: Simulator, marker: str, name: str) -> None:
     message = client.messages.create(model=name, max_tokens=2000, messages=ask(marker))
@@ -75,7 +77,9 @@ def test_all_generations_answer(client: anthropic.Anthropic, simulator: Simulato
     assert name.rsplit("-2025", 1)[0] in simulator.arrival(marker).path
 
 
-def test_names_can_be_given_by_the_operator(gateways: Callable[..., Gateway], simulator: Simulator, marker: str) -> None:
+def test_names_can_be_given_by_the_operator(
+    gateways: Callable[..., Gateway], simulator: Simulator, marker: str
+) -> None:
     """Clients name small models in the background that nobody listed."""
     gateway = gateways(models__aliases="fast=claude-haiku-5-5")
     with anthropic.Anthropic(base_url=gateway.base_url, api_key=gateway.key.text) as client:
@@ -126,3 +130,22 @@ def test_a_count_without_an_upstream_is_estimated(
 def test_counting_an_unknown_model_is_not_found(client: anthropic.Anthropic, marker: str) -> None:
     with pytest.raises(anthropic.NotFoundError):
         client.messages.count_tokens(model="claude-sonet-5-5", messages=ask(marker))
+
+
+def test_a_long_context_is_asked_for_where_it_is_not_native(
+    client: anthropic.Anthropic, simulator: Simulator, marker: str
+) -> None:
+    client.messages.create(model="claude-sonnet-4-5[1m]", max_tokens=200, messages=ask(marker))
+    assert simulator.arrival(marker).json["anthropic_beta"] == ["context-1m-2025-08-07"]
+
+
+def test_a_key_sees_and_calls_its_own_models_only(gateway: Gateway, simulator: Simulator, marker: str) -> None:
+    key = gateway.create_key(marker, "--allow-model", "claude-haiku-*")
+    with anthropic.Anthropic(base_url=gateway.base_url, api_key=key.text) as client:
+        ids = [model.id for model in client.models.list(limit=1000)]
+        assert ids and all(model.startswith("claude-haiku-") for model in ids)
+        client.messages.create(model="claude-haiku-5-5", max_tokens=200, messages=ask(marker))
+        with pytest.raises(anthropic.PermissionDeniedError) as refused:
+            client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker))
+    assert MODEL in refused.value.message
+    assert len(simulator.arrivals(marker)) == 1

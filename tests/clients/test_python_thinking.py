@@ -60,9 +60,7 @@ def test_a_forged_signature_is_refused_so_that_the_client_can_tell(
     assert "signature" in refused.value.message
 
 
-def test_redacted_thinking_survives_both_ways(
-    client: anthropic.Anthropic, simulator: Simulator, marker: str
-) -> None:
+def test_redacted_thinking_survives_both_ways(client: anthropic.Anthropic, simulator: Simulator, marker: str) -> None:
     messages = ask(marker, "redact; text Hm.")
     first = client.messages.create(model=MODEL, max_tokens=4000, messages=messages, thinking=ADAPTIVE)
     assert first.content[0].type == "redacted_thinking"

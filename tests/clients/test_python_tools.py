@@ -12,7 +12,9 @@ from anthropic import beta_tool
 from harness.samples import MODEL, TIME, WEATHER, ask, user
 from harness.simulator import Simulator
 
-TWO_CALLS = 'text Let me look.; tool get_weather {"city":"Bern"}; tool get_time {"city":"Rom"}; then text Sunny at noon.'
+TWO_CALLS = (
+    'text Let me look.; tool get_weather {"city":"Bern"}; tool get_time {"city":"Rom"}; then text Sunny at noon.'
+)
 
 
 def uses(message: Any) -> list[Any]:
@@ -92,9 +94,7 @@ def test_a_forced_tool_is_called(client: anthropic.Anthropic, marker: str, choic
     assert [use.name for use in uses(message)] == ["get_time"]
 
 
-def test_deferred_tools_travel_with_their_beta(
-    client: anthropic.Anthropic, simulator: Simulator, marker: str
-) -> None:
+def test_deferred_tools_travel_with_their_beta(client: anthropic.Anthropic, simulator: Simulator, marker: str) -> None:
     tools: list[Any] = [
         {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"},
         {**WEATHER, "defer_loading": True},

@@ -45,9 +45,7 @@ def test_the_check_finds_what_is_wrong(arrival: Arrival, word: str) -> None:
     "arrival",
     [
         request("/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/invoke"),
-        request(
-            "/model/a.b%3A0/invoke-with-response-stream", [JSON, ["x-amzn-bedrock-accept", "application/json"]]
-        ),
+        request("/model/a.b%3A0/invoke-with-response-stream", [JSON, ["x-amzn-bedrock-accept", "application/json"]]),
         request("/model/a.b/count-tokens", body=json.dumps({"input": {"invokeModel": {"body": BODY}}}).encode()),
     ],
 )

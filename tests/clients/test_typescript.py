@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator
 
 import pytest
 
@@ -35,9 +35,7 @@ def outcomes(
     yield run
 
 
-def _run(
-    file: str, gateway: Gateway, hasty: Gateway, simulator: Simulator, places: pytest.TempPathFactory
-) -> Outcomes:
+def _run(file: str, gateway: Gateway, hasty: Gateway, simulator: Simulator, places: pytest.TempPathFactory) -> Outcomes:
     home = places.mktemp("node")
     report = home / "report.xml"
     command = ["node", "--test", "--test-reporter=junit", f"--test-reporter-destination={report}", file]

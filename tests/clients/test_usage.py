@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import anthropic
 import pytest
 
-from harness.gateway import Gateway, Key
+from harness.gateway import Gateway, Key, Serve
 from harness.samples import MODEL, OLDER_MODEL, ask, long_text, user
+from harness.simulator import Simulator
 
 # Nano-dollars for a token of Claude Sonnet 5.5 through a profile of one geography, which is 10 % over the list price
 # ($2 and $10 for a million).
@@ -81,9 +84,7 @@ def test_a_stream_that_fails_is_charged_by_what_was_seen(
     assert usage.tokens["output"] > 0 and usage.nanodollars > 0
 
 
-def test_what_bedrock_refuses_costs_nothing(
-    gateway: Gateway, own: anthropic.Anthropic, key: Key, marker: str
-) -> None:
+def test_what_bedrock_refuses_costs_nothing(gateway: Gateway, own: anthropic.Anthropic, key: Key, marker: str) -> None:
     with pytest.raises(anthropic.BadRequestError):
         own.messages.create(model=MODEL, max_tokens=200, messages=ask(marker, "error ValidationException"))
     assert gateway.usage(key).nanodollars == 0
@@ -129,3 +130,30 @@ def test_a_budget_set_through_the_server_holds_from_its_answer_on(gateway: Gatew
     with anthropic.Anthropic(base_url=gateway.base_url, api_key=key.text) as client:
         with pytest.raises(anthropic.RateLimitError):
             client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker))
+
+
+def test_what_a_client_has_seen_is_kept_through_a_kill(
+    binary: Path, simulator: Simulator, tmp_path: Path, marker: str
+) -> None:
+    gateway = Serve(binary, tmp_path, simulator, {})
+    with anthropic.Anthropic(base_url=gateway.base_url, api_key=gateway.key.text) as client:
+        for _ in range(5):
+            with client.messages.stream(model=MODEL, max_tokens=200, messages=ask(marker)) as stream:
+                stream.until_done()
+        plain = client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker))
+    gateway.background.process.kill()
+    gateway.stop()
+    usage = gateway.usage(gateway.key)
+    assert (usage.calls, usage.tokens["output"]) == (6, 6 * plain.usage.output_tokens)
+
+
+def test_budgets_and_keys_outlive_the_process(binary: Path, simulator: Simulator, tmp_path: Path, marker: str) -> None:
+    before = Serve(binary, tmp_path, simulator, {})
+    key = before.create_key(marker)
+    before.limit(key, window="total", limit_usd="0.000001")
+    assert before.stop() == 0
+    after = Serve(binary, tmp_path, simulator, {})
+    with anthropic.Anthropic(base_url=after.base_url, api_key=key.text) as client:
+        with pytest.raises(anthropic.RateLimitError):
+            client.messages.create(model=MODEL, max_tokens=200, messages=ask(marker))
+    assert after.stop() == 0

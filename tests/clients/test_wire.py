@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
 import time
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from harness.gateway import Gateway, Key
+from harness.gateway import Gateway, Key, Serve
 from harness.samples import MODEL, ask
-from harness.simulator import Simulator
+from harness.simulator import BEARER_TOKEN, Simulator
 
 
 def post(
@@ -119,7 +122,7 @@ def test_what_is_no_request_is_refused_in_anthropics_shape(gateway: Gateway, bod
 def test_connections_to_bedrock_are_used_again(gateway: Gateway, simulator: Simulator, marker: str) -> None:
     """A stream is read to its very end, which is after its last event; else each costs AWS's handshakes anew."""
     for _ in range(3):
-        post(gateway, body_of(marker, stream=True)).read()
+        post(gateway, body_of(marker, "slow 5ms x 10", stream=True)).read()
     simulator.wait_for(marker, lambda found: [arrival.ending for arrival in found] == ["finished"] * 3)
 
 
@@ -152,11 +155,9 @@ def test_tiers_that_ask_for_nothing_special_are_what_bedrock_does_anyway(
     assert arrived.headers.get("x-amzn-bedrock-service-tier", "default") == "default"
 
 
-def test_a_client_that_leaves_before_the_first_byte_is_accounted(
-    gateway: Gateway, simulator: Simulator, key: Key, marker: str
-) -> None:
+def leave(gateway: Gateway, simulator: Simulator, key: Key, marker: str, body: bytes) -> None:
+    """Asks, and goes away as soon as the question has reached Bedrock."""
     address = urlsplit(gateway.base_url)
-    body = body_of(marker, "delay 1s; words 30", stream=True)
     head = (
         f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {key.text}\r\nanthropic-version: 2023-06-01\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -164,7 +165,51 @@ def test_a_client_that_leaves_before_the_first_byte_is_accounted(
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(head.encode() + body)
         simulator.wait_for(marker, lambda found: len(found) == 1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_before_the_first_byte_is_accounted(
+    gateway: Gateway, simulator: Simulator, key: Key, marker: str, stream: bool
+) -> None:
+    leave(gateway, simulator, key, marker, body_of(marker, "delay 1s; words 30", stream=stream))
     simulator.wait_for(marker, lambda found: found[0].ending == "finished")
     usage = gateway.wait_for_usage(key, calls=1)
     assert (usage.calls, usage.estimated) == (1, 0)
     assert usage.tokens["output"] >= 30
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_before_the_first_byte_can_be_left_as_well(
+    gateways: Callable[..., Gateway], simulator: Simulator, marker: str, stream: bool
+) -> None:
+    """Within a second. What Bedrock will bill for it is not known, so the prompt at least is charged."""
+    gateway = gateways(stream__on_disconnect="cancel")
+    key = gateway.create_key(marker)
+    leave(gateway, simulator, key, marker, body_of(marker, "delay 20s; words 30", stream=stream))
+    simulator.wait_for(marker, lambda found: found[0].ending == "client_gone", seconds=2)
+    usage = gateway.wait_for_usage(key, calls=1)
+    assert (usage.calls, usage.estimated) == (1, 1)
+    assert usage.tokens["input"] > 0 and usage.nanodollars > 0
+
+
+def test_open_streams_end_well_when_the_gateway_is_told_to_stop(
+    binary: Path, simulator: Simulator, tmp_path: Path, marker: str
+) -> None:
+    gateway = Serve(binary, tmp_path, simulator, {})
+    answer = post(gateway, body_of(marker, "slow 20ms x 100", stream=True))
+    heard = events(answer)
+    assert next(heard)[0] == "message_start"
+    gateway.background.process.send_signal(signal.SIGTERM)
+    assert [name for name, _ in heard][-1] == "message_stop"
+    # Not by `stop`: a second order to stop would end it at once.
+    assert gateway.background.process.wait(10) == 0
+
+
+def test_a_bedrock_api_key_is_used_in_place_of_signatures(
+    gateways: Callable[..., Gateway], simulator: Simulator, marker: str
+) -> None:
+    gateway = gateways(bedrock__bearer_token=BEARER_TOKEN)
+    answer = post(gateway, body_of(marker))
+    assert answer.status == 200
+    answer.read()
+    assert simulator.arrival(marker).headers["authorization"].startswith("Bearer ")

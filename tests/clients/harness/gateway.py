@@ -53,21 +53,15 @@ class Usage:
 
 
 class Gateway:
-    """`stonegate serve` on a directory of its own, before a simulator."""
+    """A gateway that runs, and the commands that work on its store meanwhile."""
 
-    def __init__(self, binary: Path, home: Path, simulator: Simulator, settings: dict[str, str]) -> None:
+    def __init__(self, binary: Path, background: Background, environment: dict[str, str], simulator: Simulator) -> None:
         self.binary = binary
-        self.home = home
+        self.background = background
+        self.environment = environment
         self.simulator = simulator
-        self.data_dir = home / "data"
-        self.environment = clean_environment(
-            home, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=simulator.base_url, **AWS_ENVIRONMENT
-        )
-        command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir), "--json"]
-        for name, value in settings.items():
-            command += ["--set", f"{name}={value}"]
-        self.background = Background(command, self.environment, home / "gateway.log")
-        self.base_url = self.background.started["url"].rstrip("/")
+        self.base_url: str = background.started["url"].rstrip("/")
+        self.data_dir: str = background.started["data_dir"]
         self._admin_key: str | None = None
         self.key = self.create_key("tests")
 
@@ -137,27 +131,37 @@ class Gateway:
             return error.code, _parsed(error.read())
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body.decode(errors="replace")
+class Serve(Gateway):
+    """`stonegate serve` on a directory of its own, before a simulator."""
+
+    def __init__(self, binary: Path, home: Path, simulator: Simulator, settings: dict[str, str]) -> None:
+        environment = clean_environment(home, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=simulator.base_url, **AWS_ENVIRONMENT)
+        command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(home / "data"), "--json"]
+        for name, value in settings.items():
+            command += ["--set", f"{name}={value}"]
+        super().__init__(binary, Background(command, environment, home / "gateway.log"), environment, simulator)
 
 
-class Demo:
+class Demo(Gateway):
     """`stonegate demo`: gateway, simulator and sample people in one process."""
 
     def __init__(self, binary: Path, home: Path, record: Path) -> None:
+        environment = clean_environment(home)
         command = [str(binary), "demo", "--listen", "127.0.0.1:0", "--json"]
-        self.background = Background(command, clean_environment(home), home / "demo.log")
-        started = self.background.started
-        self.base_url: str = started["url"].rstrip("/")
-        self.key = Key(id="", text=started["key"])
-        self.simulator = Simulator(started["simulator_url"])
+        background = Background(command, environment, home / "demo.log")
+        super().__init__(binary, background, environment, Simulator(background.started["simulator_url"]))
+        self.printed_key = Key(id="", text=background.started["key"])
         self._record = record
 
     def stop(self) -> int:
         """Keeps what arrived at its simulator, as other simulators do by themselves, and ends."""
         lines = [json.dumps(arrival.raw) for arrival in self.simulator.log()]
         self._record.write_text("".join(f"{line}\n" for line in lines))
-        return self.background.stop()
+        return super().stop()
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")

@@ -76,5 +76,7 @@ class Background:
 
 def clean_environment(home: Path, **variables: str) -> dict[str, str]:
     """Nothing of the caller's own set-up: no keys, no proxies, no configuration but what is given."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ", "TMPDIR", "LLVM_PROFILE_FILE") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "TZ", "TMPDIR", "LLVM_PROFILE_FILE") if name in os.environ
+    }
     return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "NO_PROXY": "*", **variables}

@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 import re
-from typing import Any, Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 from urllib.parse import unquote
 
 import botocore.session
@@ -98,9 +99,7 @@ def _mistyped(header: str, value: str, member: Shape) -> Iterator[str]:
             yield f"{header} is no JSON"
 
 
-def _body(
-    arrival: Arrival, operation: OperationModel, shape: StructureShape, params: dict[str, Any]
-) -> Iterator[str]:
+def _body(arrival: Arrival, operation: OperationModel, shape: StructureShape, params: dict[str, Any]) -> Iterator[str]:
     payload = shape.serialization.get("payload")
     if payload:
         params[payload] = arrival.body
@@ -119,7 +118,7 @@ def _body(
             params[name] = yield from _decoded(value, shape.members[name], name)
 
 
-def _decoded(value: Any, shape: Shape, place: str) -> Iterator[str]:
+def _decoded(value: Any, shape: Shape, place: str) -> Generator[str, None, Any]:
     """The value with its blobs as bytes; unknown members of structures are complained of."""
     if shape.type_name == "blob":
         try:

@@ -6,9 +6,10 @@ import base64
 import json
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from .process import Background, clean_environment
 
@@ -145,7 +146,18 @@ class StartedSimulator(Simulator):
     """A simulator with a process of its own, which records to a file."""
 
     def __init__(self, binary: Path, home: Path, record: Path, *flags: str) -> None:
-        command = [str(binary), "simulate", "--listen", "127.0.0.1:0", "--record", str(record), "--pace", "0", "--json", *flags]
+        command = [
+            str(binary),
+            "simulate",
+            "--listen",
+            "127.0.0.1:0",
+            "--record",
+            str(record),
+            "--pace",
+            "0",
+            "--json",
+            *flags,
+        ]
         self.background = Background(command, clean_environment(home), home / "simulator.log")
         super().__init__(self.background.started["url"])
 

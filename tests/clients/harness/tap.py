@@ -27,7 +27,9 @@ class Tap:
     def __enter__(self) -> Tap:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._listener.close()
 
     def _accept(self) -> None:
