@@ -98,6 +98,7 @@ struct State {
     sequence: u64,
     in_flight: Option<InFlight>,
     answered_at: Option<Timestamp>,
+    is_retired: bool,
 }
 
 struct InFlight {
@@ -206,6 +207,24 @@ impl Book {
         self.0.has_work.load(Ordering::Acquire)
     }
 
+    /// Makes the next [`Book::plan_sync`] ask for news of budgets, even if no poll is due.
+    pub fn ask_for_news(&self) {
+        self.state().answered_at = None;
+        self.announce_work();
+    }
+
+    /// Grants nothing from now on and gives back all that no call holds, so that nothing has to be written off when the
+    /// process ends. Calls under way settle as ever.
+    pub fn retire(&self) {
+        let mut state = self.state();
+        state.is_retired = true;
+        state.is_ready = false;
+        state.answered_at = None;
+        state.holdings.retire();
+        drop(state);
+        self.announce_work();
+    }
+
     /// What the store should hear now. `None` when there is nothing to say and no poll is due. While a request awaits
     /// its answer, it is that same request again.
     pub fn plan_sync(&self, now: Timestamp) -> Option<Arc<SyncRequest>> {
@@ -246,7 +265,7 @@ impl Book {
         state.holdings.change(reply.budgets, reply.budgets_version);
         state.sequence = reply.sequence;
         state.answered_at = Some(now);
-        state.is_ready = true;
+        state.is_ready = !state.is_retired;
         let is_dirty = state.holdings.is_dirty();
         drop(state);
         self.0.durable.fetch_max(up_to.0, Ordering::AcqRel);

@@ -32,6 +32,8 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     adoption::what_a_dead_replica_may_have_spent_counts_as_spent(open().await).await;
     adoption::what_is_known_to_be_unused_is_free_again(open().await).await;
     adoption::a_replica_that_returns_gets_everything_back(open().await).await;
+    adoption::a_replica_that_retires_leaves_nothing_to_write_off(open().await).await;
+    budgets::news_of_a_budget_can_be_asked_for(open().await).await;
     adoption::only_the_silent_are_dead(open().await).await;
     queries::usage_is_summed_by_every_group(open().await).await;
     queries::usage_can_be_filtered(open().await).await;

@@ -42,9 +42,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Decides on another attempt.
 ///
-/// Tried again: throttling, overload, unavailability, a connection that could not be made. Not tried again: what
-/// would fail again (refusals, missing rights, spent daily quotas) and what may already have been billed (an answer
-/// that broke off or took too long).
+/// Tried again: throttling, overload, unavailability, a connection that could not be made or was closed before it
+/// brought anything, as a pooled one is that upstream has just given up. Not tried again: what would fail again
+/// (refusals, missing rights, spent daily quotas), and an answer that took too long: the model was at work, and would be
+/// again for as long.
 ///
 /// The pause is what upstream asked for, or a doubling one, with up to half of it taken off or put on at random so
 /// that calls which failed together do not come back together.
@@ -54,14 +55,14 @@ pub fn verdict(failure: &Failure, attempt: Attempt, policy: RetryPolicy) -> Verd
         FailureClass::Throttled
         | FailureClass::Overloaded
         | FailureClass::Unavailable
-        | FailureClass::Unreachable => true,
+        | FailureClass::Unreachable
+        | FailureClass::BrokenOff => true,
         FailureClass::Exhausted
         | FailureClass::Rejected
         | FailureClass::Credentials
         | FailureClass::Denied
         | FailureClass::NotFound
-        | FailureClass::TimedOut
-        | FailureClass::BrokenOff => false,
+        | FailureClass::TimedOut => false,
     };
     if !worth_it || attempt.made >= policy.most_attempts {
         return Verdict::GiveUp;
@@ -112,7 +113,7 @@ mod tests {
             (F::Rejected, 1, 0, None, None, None),
             (F::Denied, 1, 0, None, None, None),
             (F::TimedOut, 1, 0, None, None, None),
-            (F::BrokenOff, 1, 0, None, None, None),
+            (F::BrokenOff, 1, 0, None, None, Some(200)),
         ] {
             let verdict = verdict(&failure(class, wait_s), attempt(made, elapsed_ms, patience_s), POLICY);
             let expected =

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use stonegate_bedrock::{Client, Endpoint};
 use stonegate_catalog::{Catalog, Place};
 use stonegate_protocol::{Learned, RejectedPart};
@@ -16,6 +19,9 @@ use crate::config::{Config, OnDisconnect};
 use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
 use crate::listen::Stopping;
+
+/// How long the end of an answer may stay away after its last event.
+const REST: Duration = Duration::from_secs(1);
 
 /// The gateway's shared parts.
 pub(crate) struct App {
@@ -39,6 +45,15 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Reads what is left of an answer whose last event is through, so that its connection can be used again.
+    pub(crate) fn read_out(&self, rest: Option<Incoming>) {
+        let Some(mut rest) = rest else { return };
+        self.abandoned.spawn(async move {
+            let to_the_end = async { while let Some(Ok(_)) = rest.frame().await {} };
+            tokio::time::timeout(REST, to_the_end).await.ok();
+        });
+    }
+
     /// Goes on with work whose client left, within the bounds of the settings; drops it where they do not allow it.
     pub(crate) fn rescue(&self, work: impl Future<Output = ()> + Send + 'static) {
         match self.config.stream.on_disconnect {

@@ -36,7 +36,14 @@ type Work = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
 /// `POST /v1/messages`.
 pub(crate) async fn messages(State(app): State<Arc<App>>, request: Request) -> Response {
     let intake = Intake::now();
-    match answer(app, &intake, request).await {
+    let outgoing = match prepare(&app, &intake, request).await {
+        Ok(outgoing) => outgoing,
+        Err(problem) => {
+            record::refused(intake.call, &problem);
+            return error::respond(&problem, intake.call);
+        }
+    };
+    match answer(app, outgoing).await {
         Ok(mut response) => {
             error::identify(&mut response, intake.call);
             response
@@ -45,23 +52,31 @@ pub(crate) async fn messages(State(app): State<Arc<App>>, request: Request) -> R
     }
 }
 
-async fn answer(app: Arc<App>, intake: &Intake, request: Request) -> Result<Response, Problem> {
+/// Everything before the call is sent: who, what, whether, and for how much.
+async fn prepare(app: &App, intake: &Intake, request: Request) -> Result<Outgoing, Problem> {
     let (head, body) = request.into_parts();
-    let caller = intake::authenticate(&app, &head.headers, intake.at).await?;
-    let body = intake::read_body(&app, &head.headers, body).await?;
+    let caller = intake::authenticate(app, &head.headers, intake.at).await?;
+    let body = intake::read_body(app, &head.headers, body).await?;
     let inbound = intake::parse(&head.headers, body)?;
-    let admission = admit::admit(&app, &caller, Action::SendMessages, inbound.model())?;
-    let (quote, price) = reserve::quote(&app, &admission, &inbound)?;
-    let draft = reserve::draft(&app, &admission, &inbound, intake, intake::client(&head.headers));
-    let reservation = reserve::reserve(&app, &admission, quote, draft, intake.at).await?;
+    let admission = admit::admit(app, &caller, Action::SendMessages, inbound.model())?;
+    let (quote, price) = reserve::quote(app, &admission, &inbound)?;
+    let draft = reserve::draft(app, &admission, &inbound, intake, intake::client(&head.headers));
+    let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);
-    let lowered = (reservation.output_tokens() < inbound.max_tokens()).then(|| reservation.output_tokens());
-    let is_stream = inbound.is_stream();
-    let outgoing =
-        Outgoing { inbound, admission, quote, price, reservation, started: intake.started, patience };
-    let mut response = if is_stream { stream(app, outgoing).await? } else { whole(app, outgoing).await? };
-    if let Some(lowered) = lowered {
-        response.headers_mut().insert(MAX_TOKENS, HeaderValue::from(lowered));
+    Ok(Outgoing { inbound, admission, quote, price, reservation, started: intake.started, patience })
+}
+
+/// The call itself, and the way back.
+async fn answer(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+    let granted = outgoing.reservation.output_tokens();
+    let is_lowered = granted < outgoing.inbound.max_tokens();
+    let mut response = if outgoing.inbound.is_stream() {
+        stream(app, outgoing).await?
+    } else {
+        whole(app, outgoing).await?
+    };
+    if is_lowered {
+        response.headers_mut().insert(MAX_TOKENS, HeaderValue::from(granted));
     }
     Ok(response)
 }
@@ -124,7 +139,7 @@ async fn collect(app: Arc<App>, outgoing: Outgoing) -> Result<(BytesMut, Vec<Dro
 }
 
 /// Reads an answer to its end for the sake of its usage report.
-pub(crate) async fn drain(mut flow: Flow) {
+pub(crate) async fn drain(app: Arc<App>, mut flow: Flow) {
     let mut unseen = BytesMut::new();
     let end = loop {
         match flow.read(&mut unseen).await {
@@ -132,7 +147,7 @@ pub(crate) async fn drain(mut flow: Flow) {
             Stop::Output => unseen.clear(),
         }
     };
-    let _ticket = flow.finish(end, Audience::Nobody, &mut unseen);
+    app.read_out(flow.finish(end, Audience::Nobody, &mut unseen).rest);
 }
 
 /// A dispatch that goes on, and drains what it gets, should the client leave.
@@ -141,9 +156,10 @@ fn detached(
     work: impl Future<Output = Result<Answer, Problem>> + Send + 'static,
 ) -> Detach<Result<Answer, Problem>, impl FnOnce(Work)> {
     Detach::new(Box::pin(work), move |work: Work| {
+        let own = Arc::clone(&app);
         app.rescue(async move {
             if let Ok(Answer { flow, .. }) = work.await {
-                drain(flow).await;
+                drain(own, flow).await;
             }
         });
     })

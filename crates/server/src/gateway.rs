@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::announced::Announced;
 use crate::app::{App, Lessons, Names};
 use crate::config::{self, Config, Secret};
 use crate::directory::DirectoryCache;
@@ -115,7 +116,7 @@ impl Gateway {
         });
         let admin = admin::AdminState {
             keys: Arc::clone(&app.directory),
-            ledger: Arc::clone(&store.ledger),
+            ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),
             now: clock::now,
         };
         Ok(Gateway { app, admin, store, tls, bootstrap, _lock: lock })
@@ -207,7 +208,7 @@ async fn keep(store: &Store) -> Result<Keeper, StartError> {
     let adoption =
         Adoption { at: now, by: replica.clone(), silent_since: None, unrecorded: Unrecorded::Unknown };
     let adopted = store.ledger.adopt(adoption).await?;
-    if adopted.replicas > 0 {
+    if adopted.calls > 0 || adopted.leases > 0 {
         tracing::warn!(
             calls = adopted.calls,
             leases = adopted.leases,

@@ -116,6 +116,7 @@ impl Keeper {
     pub(crate) async fn news(&self) -> Result<(), StoreAway> {
         let awaited = self.begun.load(Ordering::Acquire) + 1;
         let mut done = self.done.subscribe();
+        self.book.ask_for_news();
         self.wake.notify_one();
         match tokio::time::timeout(self.patience, done.wait_for(|done| *done >= awaited)).await {
             Ok(Ok(_)) => Ok(()),
@@ -146,10 +147,17 @@ impl Keeper {
                 }
             }
         }
+        self.book.retire();
         let last_words = async {
-            while let Err(error) = self.sync().await {
-                tracing::warn!(%error, "the ledger could not be synced at shutdown");
-                tokio::time::sleep(RETRY_FIRST).await;
+            loop {
+                match self.sync().await {
+                    Ok(()) if self.book.has_work() => {}
+                    Ok(()) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "the ledger could not be synced at shutdown");
+                        tokio::time::sleep(RETRY_FIRST).await;
+                    }
+                }
             }
         };
         if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {

@@ -3,6 +3,7 @@
 //! [`Gateway`] puts the parts together and serves; [`serve`] does both. `call.rs` is the way of a call.
 
 pub mod admin;
+mod announced;
 mod app;
 pub mod bootstrap;
 mod call;

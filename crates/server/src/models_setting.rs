@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use stonegate_catalog::{Catalog, CatalogError, Geography, Place, Preference};
 
-use crate::config::{Bedrock, Models, Unpriced};
+use crate::config::{Bedrock, ModelRule, Models, Unpriced};
 
 /// The catalog cannot be put together; names the setting and the place in it.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,10 @@ pub(crate) fn catalog(models: &Models, unpriced: Unpriced) -> Result<Catalog, Mo
             .map_err(|source| ModelsError::Unreadable { path: path.clone(), source })?;
         catalog = catalog.with_overrides(&text).map_err(|source| ModelsError::Wrong { path, source })?;
     }
-    let mut table = toml::Table::from_iter([("aliases".to_owned(), toml::Value::Table(aliases(models)))]);
+    let mut table = toml::Table::from_iter([
+        ("aliases".to_owned(), toml::Value::Table(aliases(models))),
+        ("rules".to_owned(), toml::Value::Array(rules(models))),
+    ]);
     if unpriced == Unpriced::Dearest {
         table.insert("unpriced".to_owned(), toml::Value::String("dearest".to_owned()));
     }
@@ -47,9 +50,18 @@ pub(crate) fn catalog(models: &Models, unpriced: Unpriced) -> Result<Catalog, Mo
 }
 
 fn aliases(models: &Models) -> toml::Table {
-    let plain = models.aliases.iter();
-    let rules = models.rules.iter().map(|rule| (&rule.pattern, &rule.model));
-    plain.chain(rules).map(|(name, model)| (name.clone(), toml::Value::String(model.clone()))).collect()
+    models.aliases.iter().map(|(name, model)| (name.clone(), toml::Value::String(model.clone()))).collect()
+}
+
+/// In the operator's order: the first match wins.
+fn rules(models: &Models) -> toml::value::Array {
+    let entry = |(name, text): (&str, &String)| (name.to_owned(), toml::Value::String(text.clone()));
+    let rule = |rule: &ModelRule| {
+        toml::Value::Table(
+            [("match", &rule.pattern), ("model", &rule.model)].into_iter().map(entry).collect(),
+        )
+    };
+    models.rules.iter().map(rule).collect()
 }
 
 /// Where calls are made from: the endpoint's region, and which of a model's doors come first.

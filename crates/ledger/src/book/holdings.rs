@@ -28,6 +28,7 @@ pub(super) struct Holdings {
     by_account: HashMap<AccountId, Vec<usize>>,
     dirty: Vec<(usize, WindowKey)>,
     pub(super) version: u64,
+    is_retired: bool,
 }
 
 /// One budget with its lines: the one of the current window, and older ones until they are settled.
@@ -148,7 +149,7 @@ impl Holdings {
         let mut moves = Vec::with_capacity(dirty.len());
         for (slot, window) in dirty {
             let Some(slot) = self.slots.get_mut(slot) else { continue };
-            let provision = slot.provision(window, now);
+            let provision = if self.is_retired { Provision::RunDown } else { slot.provision(window, now) };
             let Slot { budget, lines, .. } = slot;
             let Some(line) = lines.iter_mut().find(|line| line.window == window) else { continue };
             line.dirty = false;
@@ -168,6 +169,11 @@ impl Holdings {
                 self.dirty.push((index, line.window));
             }
         }
+    }
+
+    /// All that is free goes back with the next requests.
+    pub(super) fn retire(&mut self) {
+        self.is_retired = true;
     }
 
     /// Takes the store's answers to these moves.

@@ -39,6 +39,22 @@ pub(super) async fn what_a_dead_replica_may_have_spent_counts_as_spent(store: im
     assert_eq!(desk.b1_counts().await, (10 + leased, 0, 0, leased));
 }
 
+pub(super) async fn a_replica_that_retires_leaves_nothing_to_write_off(store: impl Fixture) {
+    let desk = Desk::new(store).with_budget(100).await;
+    let leaving = desk.book("leaving").await;
+    desk.reserve(&leaving, 1, 30).await.expect("it fits").settle(settled(10));
+
+    leaving.retire();
+    desk.sync(&leaving).await;
+
+    assert_eq!(desk.b1_counts().await, (10, 0, 0, 0));
+    assert!(!leaving.has_work(), "all is said");
+    assert!(desk.try_reserve(&leaving, 2, 1).is_err(), "it grants nothing any more");
+    let adopted = desk.adopt("heir", None, Unrecorded::Unknown).await;
+    assert_eq!((adopted.calls, adopted.leases), (0, 0));
+    assert_eq!(desk.b1_counts().await, (10, 0, 0, 0));
+}
+
 pub(super) async fn what_is_known_to_be_unused_is_free_again(store: impl Fixture) {
     let desk = Desk::new(store).with_budget(100).await;
     let dead = desk.book("dead").await;

@@ -108,3 +108,15 @@ pub(super) async fn a_new_window_starts_with_nothing_spent(store: impl Fixture) 
     desk.pass(SignedDuration::from_hours(24 * -10));
     assert_eq!(desk.b1_counts().await, (70, 0, 0, 0), "and what the old window had left was given back");
 }
+
+pub(super) async fn news_of_a_budget_can_be_asked_for(store: impl Fixture) {
+    let desk = Desk::new(store);
+    let book = desk.book("r1").await;
+    let desk = desk.with_budget(100).await;
+    assert!(book.plan_sync(desk.now).is_none(), "no poll is due yet");
+
+    book.ask_for_news();
+    desk.sync(&book).await;
+
+    assert!(desk.reserve(&book, 1, 101).await.is_err(), "the budget is in force");
+}

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::flow::{Flow, Terms, micros};
-use crate::call::record;
+use crate::call::record::{self, Label};
 use crate::clock;
 
 /// A call that is paid for and not yet sent.
@@ -29,6 +29,16 @@ pub(crate) struct Outgoing {
     pub(crate) started: Instant,
     /// How long the client said that it waits.
     pub(crate) patience: Option<Duration>,
+}
+
+impl Outgoing {
+    fn label(&self) -> Label {
+        Label {
+            path: self.admission.path().clone(),
+            model: Arc::clone(&self.admission.resolved().model.id),
+            stream: self.inbound.is_stream(),
+        }
+    }
 }
 
 /// An answer that has begun, and what the client should know of how the call was carried.
@@ -153,6 +163,7 @@ async fn first_event(reply: &mut Reply, relay: &mut Relay, first: &mut BytesMut)
 
 fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: BytesMut) -> Answer {
     let terms = Terms {
+        label: outgoing.label(),
         price: outgoing.price,
         endpoint: Arc::clone(&app.endpoint.name),
         started: outgoing.started,
@@ -205,7 +216,7 @@ fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failur
         endpoint: Some(Arc::clone(&app.endpoint.name)),
         ..Settlement::new(outcome, Basis::Estimated, cost, tokens)
     };
-    record::log(outgoing.reservation.call(), &settlement, failure);
+    record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, failure);
     // The client sees no end of an answer, so nothing waits for the record.
     let _ticket = outgoing.reservation.settle(settlement);
 }

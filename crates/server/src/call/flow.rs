@@ -14,7 +14,7 @@ use stonegate_ledger::{Basis, Outcome, Reservation, Seen, Settlement, Ticket, To
 use stonegate_protocol::{Ending, Failure, FailureClass, Relay, UpstreamEnd, Usage};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::call::record;
+use crate::call::record::{self, Label};
 
 /// Output that has gathered to this size is handed on, even while more input is ready.
 const ENOUGH: usize = 32 * 1024;
@@ -47,6 +47,8 @@ pub(crate) struct Terms {
     pub(crate) price: Arc<Price>,
     /// The endpoint's name.
     pub(crate) endpoint: Arc<str>,
+    /// What the log says of it.
+    pub(crate) label: Label,
     /// When the call came in.
     pub(crate) started: Instant,
     /// How long upstream may be silent.
@@ -59,11 +61,13 @@ pub(crate) struct Finished {
     pub(crate) ticket: Ticket,
     /// What upstream reported, and why it broke off if it did.
     pub(crate) ending: Ending,
+    /// Upstream's body, where its end is yet to come: until it was read, the connection cannot serve another call.
+    pub(crate) rest: Option<Incoming>,
 }
 
 /// An upstream answer in progress, with the reservation that pays for it. Dropping it settles by what was seen.
 pub(crate) struct Flow {
-    upstream: Incoming,
+    upstream: Option<Incoming>,
     request_id: Option<Arc<str>>,
     live: Option<Live>,
     terms: Terms,
@@ -72,6 +76,7 @@ pub(crate) struct Flow {
     first_output: Option<Instant>,
     last_input: Instant,
     turns_left: u8,
+    at_eof: bool,
     watchdog: Pin<Box<Sleep>>,
 }
 
@@ -91,13 +96,14 @@ impl Flow {
     ) -> Self {
         let now = Instant::now();
         Flow {
-            upstream: reply.body,
+            upstream: Some(reply.body),
             request_id: reply.request_id.map(Arc::from),
             live: Some(Live { relay, reservation }),
             first_output: (!first.is_empty()).then_some(now),
             first,
             last_input: now,
             turns_left: TURNS,
+            at_eof: false,
             watchdog: Box::pin(sleep_until(now + terms.idle_timeout)),
             terms,
         }
@@ -108,7 +114,7 @@ impl Flow {
     /// Ready with [`Stop::Output`] as soon as upstream runs dry and `out` holds something. Pending with something in
     /// `out` means that more of it is about to come: the task has been woken already.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<Stop> {
-        let Some(Live { relay, .. }) = &mut self.live else {
+        let (Some(Live { relay, .. }), Some(upstream)) = (&mut self.live, &mut self.upstream) else {
             return Poll::Ready(Stop::End(UpstreamEnd::Eof));
         };
         if !self.first.is_empty() {
@@ -116,13 +122,10 @@ impl Flow {
         }
         let mut read = false;
         let stop = loop {
-            if relay.is_over() {
-                break Some(Stop::End(UpstreamEnd::Eof));
-            }
             if out.len() >= ENOUGH {
                 break Some(Stop::Output);
             }
-            match Pin::new(&mut self.upstream).poll_frame(cx) {
+            match Pin::new(&mut *upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     read = true;
                     self.turns_left = TURNS;
@@ -130,12 +133,20 @@ impl Flow {
                         relay.push(data, out);
                     }
                 }
+                // After the last event, only the connection's reuse is at stake.
+                Poll::Ready(Some(Err(_))) if relay.is_over() => break Some(Stop::End(UpstreamEnd::Eof)),
                 Poll::Ready(Some(Err(error))) => {
                     let failure = Failure::broken_off(error.to_string());
                     break Some(Stop::End(UpstreamEnd::Failed(failure)));
                 }
-                Poll::Ready(None) => break Some(Stop::End(UpstreamEnd::Eof)),
-                Poll::Pending if out.is_empty() => break None,
+                Poll::Ready(None) => {
+                    self.at_eof = true;
+                    break Some(Stop::End(UpstreamEnd::Eof));
+                }
+                Poll::Pending if relay.is_over() && self.turns_left == 0 => {
+                    break Some(Stop::End(UpstreamEnd::Eof));
+                }
+                Poll::Pending if out.is_empty() && !relay.is_over() => break None,
                 Poll::Pending if self.turns_left > 0 => {
                     self.turns_left -= 1;
                     // Behind the connection's own task, which the poll above has woken.
@@ -188,9 +199,10 @@ impl Flow {
         let ending = relay.finish(end, out);
         let call = reservation.call();
         let settlement = self.settlement(&ending, audience);
-        record::log(call, &settlement, ending.failure.as_ref());
+        record::ended(call, &self.terms.label, &settlement, ending.failure.as_ref());
         let ticket = reservation.settle(settlement);
-        Finished { ticket, ending }
+        let rest = self.upstream.take().filter(|_| !self.at_eof && ending.failure.is_none());
+        Finished { ticket, ending, rest }
     }
 
     fn settlement(&self, ending: &Ending, audience: Audience) -> Settlement {

@@ -1,14 +1,29 @@
 //! One log line a call, with the facts of its record and none of its content.
 
-use stonegate_ledger::{CallId, Settlement};
-use stonegate_protocol::Failure;
+use std::sync::Arc;
 
-/// Writes the line. A failure's detail is for the operator; it holds no prompt.
-pub(crate) fn log(call: CallId, settlement: &Settlement, failure: Option<&Failure>) {
+use stonegate_ledger::{AccountPath, CallId, Settlement};
+use stonegate_protocol::{Failure, Problem};
+
+/// What a line says of a call beside how it ended.
+#[derive(Clone)]
+pub(crate) struct Label {
+    pub(crate) path: AccountPath,
+    pub(crate) model: Arc<str>,
+    pub(crate) stream: bool,
+}
+
+/// A call that was sent. A failure's detail is for the operator; it holds no prompt.
+pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failure: Option<&Failure>) {
     let tokens = &settlement.tokens;
     match failure {
         None => tracing::info!(
             request_id = %call,
+            user = &**label.path.user(),
+            key = label.path.key().map(|key| &**key),
+            model = &*label.model,
+            stream = label.stream,
+            status = settlement.status,
             outcome = %settlement.outcome,
             input_tokens = tokens.input,
             output_tokens = tokens.output,
@@ -19,8 +34,12 @@ pub(crate) fn log(call: CallId, settlement: &Settlement, failure: Option<&Failur
         ),
         Some(failure) => tracing::warn!(
             request_id = %call,
+            user = &**label.path.user(),
+            key = label.path.key().map(|key| &**key),
+            model = &*label.model,
+            stream = label.stream,
             outcome = %settlement.outcome,
-            status = failure.status,
+            upstream_status = failure.status,
             error_type = %failure.error_type,
             detail = %failure.detail,
             cost = %settlement.cost,
@@ -29,4 +48,9 @@ pub(crate) fn log(call: CallId, settlement: &Settlement, failure: Option<&Failur
             "call failed"
         ),
     }
+}
+
+/// A call that was refused before anything was sent.
+pub(crate) fn refused(call: CallId, problem: &Problem) {
+    tracing::info!(request_id = %call, kind = ?problem.kind, reason = %problem.message, "call refused");
 }

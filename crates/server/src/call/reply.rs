@@ -104,6 +104,7 @@ impl StreamBody {
         let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) else { return };
         let mut tail = BytesMut::new();
         let finished = flow.finish(end, Audience::Client, &mut tail);
+        self.app.read_out(finished.rest);
         let durable = Box::pin(self.app.keeper.durable(finished.ticket));
         self.state = State::Committing(durable, tail.freeze());
     }
@@ -141,7 +142,7 @@ impl Body for StreamBody {
 impl Drop for StreamBody {
     fn drop(&mut self) {
         if let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) {
-            self.app.rescue(crate::call::drain(*flow));
+            self.app.rescue(crate::call::drain(Arc::clone(&self.app), *flow));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use stonegate_catalog::{Asked, Price, Tier};
 use stonegate_ledger::{Draft, Quote, Reservation};
 use stonegate_protocol::anthropic::Inbound;
@@ -11,28 +10,34 @@ use stonegate_protocol::{Problem, ProblemKind};
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::intake::Intake;
-use crate::error;
+use crate::{clock, error};
+
+/// How often the store is asked for more lease before a call is refused: other calls may take what an answer brought.
+const ROUNDS: u32 = 4;
 
 /// Holds the quote against every budget on the account path.
 ///
-/// Where this replica's lease does not cover it, the store is asked for more once before the call is refused.
+/// Where this replica's lease does not cover it, the store is asked for more before the call is refused.
 pub(crate) async fn reserve(
     app: &App,
     admission: &Admission,
     quote: Quote,
     draft: Draft,
-    now: Timestamp,
 ) -> Result<Reservation, Problem> {
     let book = app.keeper.book();
-    let short = match book.reserve(admission.path(), quote, draft.clone(), now) {
-        Ok(reservation) => return Ok(reservation),
-        Err(short) => short,
-    };
-    if !short.may_improve {
-        return Err(error::shortfall(&short, now));
+    let mut rounds = 0;
+    loop {
+        // Anew each time: an answer of the store is only believed by those who ask after it came.
+        let now = clock::now();
+        match book.reserve(admission.path(), quote, draft.clone(), now) {
+            Ok(reservation) => return Ok(reservation),
+            Err(short) if short.may_improve && rounds < ROUNDS => {
+                rounds += 1;
+                app.keeper.news().await.map_err(error::store_away)?;
+            }
+            Err(short) => return Err(error::shortfall(&short, now)),
+        }
     }
-    app.keeper.news().await.map_err(error::store_away)?;
-    book.reserve(admission.path(), quote, draft, now).map_err(|short| error::shortfall(&short, now))
 }
 
 /// The most that the call may cost, and the price that it is going to settle at.

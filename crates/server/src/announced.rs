@@ -1,0 +1,65 @@
+//! The ledger's store as the admin API sees it: a budget that was changed through this server is in force here when the
+//! answer says so.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stonegate_ledger::{
+    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
+    LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
+};
+
+use crate::keeper::{Keeper, StoreAway};
+
+/// A store whose changes of budgets are read by the book before they are answered.
+pub(crate) struct Announced {
+    store: Arc<dyn LedgerStore>,
+    keeper: Arc<Keeper>,
+}
+
+impl Announced {
+    pub(crate) fn new(store: Arc<dyn LedgerStore>, keeper: Arc<Keeper>) -> Self {
+        Announced { store, keeper }
+    }
+
+    async fn heard(&self) -> Result<(), StoreError> {
+        self.keeper.news().await.map_err(|away: StoreAway| StoreError::Unavailable(away.to_string()))
+    }
+}
+
+impl LedgerStore for Announced {
+    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
+        self.store.sync(request)
+    }
+
+    fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted> {
+        self.store.adopt(adoption)
+    }
+
+    fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.store.define_budget(budget).await?;
+            self.heard().await
+        })
+    }
+
+    fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let removed = self.store.remove_budget(id).await?;
+            self.heard().await?;
+            Ok(removed)
+        })
+    }
+
+    fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
+        self.store.list_budgets(filter, at)
+    }
+
+    fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
+        self.store.usage(query)
+    }
+
+    fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        self.store.journal(query)
+    }
+}
