@@ -45,5 +45,5 @@ pub use capabilities::Capabilities;
 pub use carry::{Carried, Dropped, Learned, Outbound, Target, Unsupported, carry};
 pub use conversation::usage::Usage;
 pub use failure::{Failure, FailureClass, RejectedPart};
-pub use problem::{Capability, ErrorReply, Problem, ProblemKind};
+pub use problem::{Capability, ErrorReply, Problem, ProblemKind, SpentBudget};
 pub use relay::{Basis, Ending, Relay, UpstreamEnd};

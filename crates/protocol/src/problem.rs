@@ -23,6 +23,17 @@ pub struct Problem {
     pub should_retry: Option<bool>,
     /// A status in place of the kind's own (402 for a budget, by setting).
     pub status: Option<u16>,
+    /// For [`ProblemKind::Billing`]: the budget that is used up.
+    pub budget: Option<Box<SpentBudget>>,
+}
+
+/// What a client may know of a budget that does not cover its call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentBudget {
+    /// `daily`, `weekly`, `monthly`; none for a budget that does not renew.
+    pub period: Option<String>,
+    /// When it renews, in seconds since the Unix epoch.
+    pub renews_at: Option<i64>,
 }
 
 /// The kinds of trouble, each with one status and type per dialect.
@@ -68,6 +79,7 @@ impl Problem {
             retry_after: None,
             should_retry: None,
             status: None,
+            budget: None,
         }
     }
 

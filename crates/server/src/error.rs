@@ -7,9 +7,9 @@ use http::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use stonegate_catalog::UnknownModel;
 use stonegate_identity::{Denied, DirectoryError, KeyRefusal};
-use stonegate_ledger::{CallId, Shortfall};
+use stonegate_ledger::{CallId, Shortfall, Window};
 use stonegate_protocol::anthropic;
-use stonegate_protocol::{ErrorReply, Problem, ProblemKind};
+use stonegate_protocol::{ErrorReply, Problem, ProblemKind, SpentBudget};
 
 use crate::keeper::StoreAway;
 
@@ -87,12 +87,16 @@ pub(crate) fn too_large(limit: usize) -> Problem {
 
 /// No budget covers the call. Final for the client: one refusal is one request.
 pub(crate) fn shortfall(shortfall: &Shortfall, now: Timestamp) -> Problem {
-    if shortfall.budget.is_none() {
+    let Some(budget) = &shortfall.budget else {
         return Problem::new(ProblemKind::Unavailable, shortfall.to_string());
-    }
+    };
+    let spent = SpentBudget {
+        period: (budget.window != Window::Total).then(|| budget.window.to_string()),
+        renews_at: shortfall.renews_at.map(Timestamp::as_second),
+    };
     let problem =
         Problem::new(ProblemKind::Billing, shortfall.to_string()).retry(false).code("budget_exceeded");
-    let problem = Problem { status: Some(StatusCode::TOO_MANY_REQUESTS.as_u16()), ..problem };
+    let problem = Problem { budget: Some(Box::new(spent)), ..problem };
     let wait = shortfall.renews_at.and_then(|at| std::time::Duration::try_from(at.duration_since(now)).ok());
     match wait {
         Some(wait) => problem.after(wait),

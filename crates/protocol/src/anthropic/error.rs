@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::problem::{ErrorReply, LONGEST_WAIT, Problem, ProblemKind};
+use crate::problem::{ErrorReply, LONGEST_WAIT, Problem, ProblemKind, SpentBudget};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -49,11 +49,31 @@ pub fn render(problem: &Problem, request_id: &str) -> ErrorReply {
     if let Some(should) = problem.should_retry.or(too_long.then_some(false)) {
         headers.push(("x-should-retry", should.to_string()));
     }
+    if let Some(budget) = &problem.budget {
+        headers.extend(limit_headers(budget));
+    }
     ErrorReply {
         status: problem.status.unwrap_or(status),
         headers,
         body: Bytes::from(body(problem, Some(request_id))),
     }
+}
+
+/// By which Claude Code tells a spent budget from a rate limit and shows when it renews: what Anthropic's own gateway sends
+/// at an organisation's spending cap.
+fn limit_headers(budget: &SpentBudget) -> impl Iterator<Item = (&'static str, String)> {
+    let renews_at = budget.renews_at.map(|at| at.to_string());
+    [
+        ("anthropic-ratelimit-unified-status", Some("rejected".to_owned())),
+        ("anthropic-ratelimit-unified-reset", renews_at.clone()),
+        ("anthropic-ratelimit-unified-overage-reset", renews_at),
+        ("anthropic-ratelimit-unified-overage-period", budget.period.clone()),
+        ("anthropic-ratelimit-unified-overage-utilization", Some("1".to_owned())),
+        ("anthropic-ratelimit-unified-overage-surpassed-threshold", Some("1".to_owned())),
+        ("anthropic-ratelimit-unified-overage-disabled-reason", Some("org_spend_cap_reached".to_owned())),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// Renders a problem as the `error` event that ends a stream.
@@ -146,6 +166,30 @@ mod tests {
             Problem::new(ProblemKind::Billing, "spent").after(Duration::from_secs(86_400)),
             429,
             &[("retry-after", "86400"), ("x-should-retry", "false")],
+            r#"{"type":"error","error":{"type":"billing_error","message":"spent"},"request_id":"req_1"}"#,
+        );
+    }
+
+    #[test]
+    fn a_spent_budget_is_told_from_a_rate_limit() {
+        let budget = SpentBudget { period: Some("daily".to_owned()), renews_at: Some(1_800_000_000) };
+        let problem = Problem {
+            budget: Some(Box::new(budget)),
+            ..Problem::new(ProblemKind::Billing, "spent").retry(false)
+        };
+        check(
+            problem,
+            429,
+            &[
+                ("x-should-retry", "false"),
+                ("anthropic-ratelimit-unified-status", "rejected"),
+                ("anthropic-ratelimit-unified-reset", "1800000000"),
+                ("anthropic-ratelimit-unified-overage-reset", "1800000000"),
+                ("anthropic-ratelimit-unified-overage-period", "daily"),
+                ("anthropic-ratelimit-unified-overage-utilization", "1"),
+                ("anthropic-ratelimit-unified-overage-surpassed-threshold", "1"),
+                ("anthropic-ratelimit-unified-overage-disabled-reason", "org_spend_cap_reached"),
+            ],
             r#"{"type":"error","error":{"type":"billing_error","message":"spent"},"request_id":"req_1"}"#,
         );
     }
