@@ -286,3 +286,17 @@ def test_an_unknown_member_travels_and_what_bedrock_refuses_is_learned(
         model=MODEL, max_tokens=200, messages=ask(f"again {marker}"), extra_body={member: {"deep": [1, 2.50, None]}}
     )
     assert len(simulator.arrivals(f"again {marker}")) == 1
+
+
+def test_an_unknown_beta_travels_and_what_bedrock_refuses_is_learned(
+    client: anthropic.Anthropic, simulator: Simulator, marker: str
+) -> None:
+    """The day after a release of Claude Code must not be the day on which nothing works."""
+    beta = f"future-{marker}-2027-01-01"
+    for words in ("first", "second"):
+        raw = client.beta.messages.with_raw_response.create(
+            model=MODEL, max_tokens=200, messages=ask(f"{words} {marker}"), betas=[beta, "effort-2025-11-24"]
+        )
+        assert beta in raw.headers["x-stonegate-dropped"]
+    sent = [arrival.json["anthropic_beta"] for arrival in simulator.arrivals(marker)]
+    assert sent == [[beta, "effort-2025-11-24"], ["effort-2025-11-24"], ["effort-2025-11-24"]]
