@@ -143,6 +143,14 @@ def test_the_key_may_come_as_bearer(gateway: Gateway, claude_code: ClaudeCode, m
     assert claude_code.ask(gateway.base_url, gateway.key.text, f"Say {marker}", bearer=True).said == marker
 
 
+def test_a_personal_key_beside_ours_does_no_harm(gateway: Gateway, claude_code: ClaudeCode, marker: str) -> None:
+    """Claude Code sends both, each in its own header; the demo's recipe sets only the token."""
+    turn = claude_code.ask(
+        gateway.base_url, "sk-ant-api03-personal", f"Say {marker}", ANTHROPIC_AUTH_TOKEN=gateway.key.text
+    )
+    assert turn.said == marker
+
+
 def test_context_is_counted(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, key: Key) -> None:
     """`/context` counts each tool and segment by a call of its own, all at once."""
     before = sum(arrival.is_count for arrival in simulator.log())
