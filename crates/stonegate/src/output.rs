@@ -84,7 +84,7 @@ pub(crate) fn dollars(nanodollars: u64) -> String {
         NANO.. => 2,
     };
     let unit = 10_u64.pow(9 - places);
-    let rounded = nanodollars.saturating_add(unit / 2) / unit;
+    let rounded = nanodollars / unit + u64::from(nanodollars % unit * 2 >= unit);
     let per_dollar = 10_u64.pow(places);
     let width = usize::try_from(places).unwrap_or_default();
     format!("${}.{:0width$}", rounded / per_dollar, rounded % per_dollar)
@@ -138,6 +138,6 @@ mod tests {
     fn a_table_lines_up_and_hides_control_characters() {
         let rows = [["ann".to_owned(), "7".to_owned()], ["bob\u{1b}[2J".to_owned(), "1 000".to_owned()]];
         let table = Table::new([Column::Text("USER"), Column::Number("CALLS")], rows);
-        assert_eq!(table.lines(), ["USER      CALLS", "ann           7", "bob\u{fffd}[2J  1 000"]);
+        assert_eq!(table.lines(), ["USER     CALLS", "ann          7", "bob\u{fffd}[2J  1 000"]);
     }
 }
