@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod authenticate;
+mod collect;
 mod detach;
 mod dispatch;
 mod flow;
@@ -23,6 +24,7 @@ use stonegate_identity::Action;
 use stonegate_protocol::{Dropped, Problem};
 
 use crate::app::App;
+use crate::call::collect::Collect;
 use crate::call::detach::Detach;
 use crate::call::dispatch::{Answer, Outgoing, dispatch};
 use crate::call::flow::{Audience, Flow, Stop};
@@ -109,33 +111,18 @@ async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
     Ok(response)
 }
 
-/// An answer in one piece.
+/// An answer in one piece. It is given once its record is kept.
 async fn whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
-    let work = collect(Arc::clone(&app), outgoing);
-    let rescuer = Arc::clone(&app);
-    let (tail, dropped) =
-        Detach::new(Box::pin(work), move |work| rescuer.rescue(async move { drop(work.await) })).await?;
-    let mut response = Response::new(Body::from(tail.freeze()));
+    let Answer { flow, dropped } = detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing)).await?;
+    let (finished, body) = Collect::new(Arc::clone(&app), flow).await;
+    app.keeper.durable(finished.ticket).await.map_err(error::unrecorded)?;
+    if let Some(failure) = finished.ending.failure {
+        return Err(Problem::from(&failure));
+    }
+    let mut response = Response::new(Body::from(body.freeze()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     say_dropped(&mut response, &dropped);
     Ok(response)
-}
-
-/// Reads a whole answer, and gives it once its record is kept.
-async fn collect(app: Arc<App>, outgoing: Outgoing) -> Result<(BytesMut, Vec<Dropped>), Problem> {
-    let Answer { mut flow, dropped } = dispatch(Arc::clone(&app), outgoing).await?;
-    let mut out = BytesMut::new();
-    let end = loop {
-        if let Stop::End(end) = flow.read(&mut out).await {
-            break end;
-        }
-    };
-    let finished = flow.finish(end, Audience::Client, &mut out);
-    app.keeper.durable(finished.ticket).await.map_err(error::unrecorded)?;
-    match finished.ending.failure {
-        None => Ok((out, dropped)),
-        Some(failure) => Err(Problem::from(&failure)),
-    }
 }
 
 /// Reads an answer to its end for the sake of its usage report.

@@ -213,7 +213,8 @@ fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failur
     let settlement = Settlement {
         total_us: micros(outgoing.started.elapsed()),
         status: failure.map_or(400, |failure| failure.status),
-        endpoint: Some(Arc::clone(&app.endpoint.name)),
+        // What no upstream said was refused here.
+        endpoint: failure.map(|_| Arc::clone(&app.endpoint.name)),
         ..Settlement::new(outcome, Basis::Estimated, cost, tokens)
     };
     record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, failure);

@@ -73,7 +73,8 @@ pub(crate) struct Flow {
     terms: Terms,
     /// What the relay gave before the flow began.
     first: BytesMut,
-    first_output: Option<Instant>,
+    /// When upstream began to speak: a stream's first event, or the first piece of a whole answer.
+    first_byte: Option<Instant>,
     last_input: Instant,
     turns_left: u8,
     at_eof: bool,
@@ -99,7 +100,7 @@ impl Flow {
             upstream: Some(reply.body),
             request_id: reply.request_id.map(Arc::from),
             live: Some(Live { relay, reservation }),
-            first_output: (!first.is_empty()).then_some(now),
+            first_byte: (!first.is_empty()).then_some(now),
             first,
             last_input: now,
             turns_left: TURNS,
@@ -162,8 +163,8 @@ impl Flow {
         if read {
             self.last_input = Instant::now();
         }
-        if !out.is_empty() && self.first_output.is_none() {
-            self.first_output = Some(self.last_input);
+        if read && self.first_byte.is_none() {
+            self.first_byte = Some(self.last_input);
         }
         match stop {
             Some(stop) => Poll::Ready(stop),
@@ -213,7 +214,7 @@ impl Flow {
         };
         let cost = self.terms.price.cost(&ending.usage);
         Settlement {
-            first_byte_us: self.first_output.map(|at| micros(at - self.terms.started)),
+            first_byte_us: self.first_byte.map(|at| micros(at - self.terms.started)),
             total_us: micros(self.terms.started.elapsed()),
             stop_reason: ending.stop_reason.as_deref().map(Arc::from),
             status: 200,
