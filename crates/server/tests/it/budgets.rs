@@ -1,0 +1,226 @@
+//! No one spends past a hard budget, and a refusal is final, helpful and free.
+
+use std::time::Duration;
+
+use serde_json::json;
+use stonegate_api::{BudgetCreate, BudgetWindow, TenantCreate};
+use stonegate_simulator::Behaviour;
+
+use crate::client::{Answer, Request, together};
+use crate::gateway::{TestGateway, ask, budget, key_of, streamed, with};
+
+/// Looks that an answer is a budget's refusal, and gives its message.
+fn refusal(answer: &Answer) -> String {
+    let (status, kind, message) = answer.error();
+    assert_eq!((status, &*kind), (429, "billing_error"), "{message}");
+    assert_eq!(answer.header("x-should-retry"), Some("false"), "one refusal is one request");
+    assert_eq!(answer.json()["error"]["details"]["error_code"], "budget_exceeded");
+    message
+}
+
+#[tokio::test]
+async fn a_spent_budget_refuses_before_anything_is_sent() {
+    let monthly = BudgetCreate { window: BudgetWindow::Monthly, ..budget("user:ann", "0.000001") };
+    let gateway = TestGateway::builder().any_budget(monthly).start().await;
+    for body in [ask("Hello"), streamed(ask("Hello"))] {
+        let answer = gateway.messages(&body).await;
+        let message = refusal(&answer);
+        assert!(message.contains("monthly") && message.contains("$0.000001"), "{message}");
+        assert!(message.contains("renews at"), "{message}");
+        let wait: u64 = answer.header("retry-after").expect("when it renews").parse().expect("seconds");
+        assert!(wait <= 31 * 24 * 3600, "{wait}");
+    }
+    assert!(gateway.invocations().is_empty());
+    assert!(gateway.records().await.is_empty());
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_budget_binds_on_key_user_and_tenant() {
+    for account in ["key:laptop", "user:ann", "tenant:default"] {
+        let gateway =
+            TestGateway::builder().key(key_of("other", "bob")).budget(account, "0.000001").start().await;
+        let message = refusal(&gateway.messages(&ask("Hello")).await);
+        let kind = account.split(':').next().expect("a kind");
+        assert!(message.contains(&format!("on {kind}:")), "{message}");
+        let other = gateway.send(Request::messages(&ask("Hello")).key(&gateway.keys[1].key)).await;
+        assert_eq!(other.status, if kind == "tenant" { 429 } else { 200 }, "{account}");
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_budget_in_tokens_binds_too() {
+    let tokens = BudgetCreate { limit_usd: None, limit_tokens: Some(5_000), ..budget("user:ann", "1") };
+    let gateway =
+        TestGateway::builder().any_budget(tokens).settings("budget.fit_floor_tokens = 0").start().await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+    let message = refusal(&gateway.messages(&with(ask("Hello"), json!({ "max_tokens": 4_990 }))).await);
+    assert!(message.contains("5000 tokens"), "{message}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn max_tokens_is_lowered_to_what_the_budget_pays_for() {
+    // At $11 a million tokens of output, some 900 tokens.
+    let gateway = TestGateway::builder().budget("user:ann", "0.01").start().await;
+    let body = with(ask("Hello"), json!({ "max_tokens": 30_000 }));
+    let answer = gateway.messages(&body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let lowered: u64 = answer.header("x-stonegate-max-tokens").expect("said").parse().expect("a number");
+    assert!((256..909).contains(&lowered), "{lowered}");
+    assert_eq!(gateway.sent_upstream()["max_tokens"], lowered);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_lowered_max_tokens_lowers_the_thinking_budget_with_it_or_the_call_is_refused() {
+    let thinking = |budget_tokens: u64| {
+        let members = json!({
+            "model": "claude-haiku-4-5", "max_tokens": 30_000,
+            "thinking": { "type": "enabled", "budget_tokens": budget_tokens },
+        });
+        with(ask("Hello"), members)
+    };
+    // At $5.50 a million tokens of output, some 1,800 tokens.
+    let gateway = TestGateway::builder().budget("user:ann", "0.01").start().await;
+    let answer = gateway.messages(&thinking(4_000)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let sent = gateway.sent_upstream();
+    let max_tokens = sent["max_tokens"].as_u64().expect("a number");
+    let budget_tokens = sent["thinking"]["budget_tokens"].as_u64().expect("a number");
+    assert!((1_025..1_819).contains(&max_tokens), "{max_tokens}");
+    assert!((1_024..max_tokens).contains(&budget_tokens), "{budget_tokens}");
+    gateway.finish().await;
+    // Some 900 tokens: less than Anthropic lets anyone think.
+    let gateway = TestGateway::builder().budget("user:ann", "0.005").start().await;
+    refusal(&gateway.messages(&thinking(4_000)).await);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_budget_can_be_set_to_refuse_rather_than_to_lower() {
+    let gateway = TestGateway::builder()
+        .budget("user:ann", "0.01")
+        .settings("budget.fit_floor_tokens = 0")
+        .start()
+        .await;
+    refusal(&gateway.messages(&with(ask("Hello"), json!({ "max_tokens": 30_000 }))).await);
+    let answer = gateway.messages(&with(ask("Hello"), json!({ "max_tokens": 300 }))).await;
+    assert_eq!((answer.status, answer.header("x-stonegate-max-tokens")), (200, None));
+    gateway.finish().await;
+}
+
+/// What a call may cost at most, in the words of a refusal: `… of up to $0.0123; …`.
+async fn quote_of(body: &serde_json::Value) -> u64 {
+    let gateway = TestGateway::builder()
+        .budget("user:ann", "0.000000001")
+        .settings("budget.fit_floor_tokens = 0")
+        .start()
+        .await;
+    let message = refusal(&gateway.messages(body).await);
+    gateway.finish().await;
+    let (_, after) = message.split_once("of up to $").expect("the amount");
+    let digits =
+        after.split(|letter: char| !letter.is_ascii_digit() && letter != '.').next().expect("a number");
+    nanodollars(digits.trim_end_matches('.'))
+}
+
+fn nanodollars(text: &str) -> u64 {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let number: u64 = format!("{whole}{part:0<9}").parse().expect("a number");
+    number
+}
+
+fn usd(nanodollars: u64) -> String {
+    format!("{}.{:09}", nanodollars / 1_000_000_000, nanodollars % 1_000_000_000)
+}
+
+#[tokio::test]
+async fn of_many_calls_at_once_as_many_are_served_as_the_budget_pays_for() {
+    let body = ask("Hello there, all of you");
+    let quote = quote_of(&body).await;
+    let gateway = TestGateway::builder()
+        .budget("user:ann", &usd(5 * quote + quote / 2))
+        .settings("budget.fit_floor_tokens = 0")
+        .start()
+        .await;
+    gateway.simulator.script(Behaviour::text("Hello").delay(Duration::from_millis(700)).forever());
+    let answers = together((0..20).map(|_| gateway.messages(&body))).await;
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(served, 5);
+    answers.iter().filter(|answer| answer.status != 200).for_each(|answer| drop(refusal(answer)));
+    assert_eq!(gateway.invocations().len(), 5);
+    // What they did not take is free again.
+    assert_eq!(gateway.messages(&body).await.status, 200);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_budget_of_exactly_one_call_serves_exactly_one() {
+    let body = ask("Hello");
+    let quote = quote_of(&body).await;
+    let gateway = TestGateway::builder()
+        .budget("user:ann", &usd(quote))
+        .settings("budget.fit_floor_tokens = 0")
+        .start()
+        .await;
+    assert_eq!(gateway.messages(&body).await.status, 200);
+    refusal(&gateway.messages(&body).await);
+    gateway.finish().await;
+    let gateway = TestGateway::builder()
+        .budget("user:ann", &usd(quote - 1))
+        .settings("budget.fit_floor_tokens = 0")
+        .start()
+        .await;
+    refusal(&gateway.messages(&body).await);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_budget_set_by_another_process_is_in_force_within_a_second() {
+    let gateway = TestGateway::start().await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+    gateway.operator().await.set_budget(&budget("user:ann", "0.000001")).await.expect("a budget");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    refusal(&gateway.messages(&ask("Hello")).await);
+    // And lifted again.
+    gateway.operator().await.set_budget(&budget("user:ann", "1")).await.expect("a budget");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_tenants_budget_is_one_for_all_of_its_users() {
+    let gateway =
+        TestGateway::builder().key(key_of("other", "bob")).budget("tenant:default", "0.03").start().await;
+    let operator = gateway.operator().await;
+    let tenant = TenantCreate { id: "acme".to_owned(), ..TenantCreate::default() };
+    operator.create_tenant(&tenant).await.expect("a tenant");
+    let stranger = stonegate_server::operator::KeyRequest {
+        tenant: Some("acme".to_owned()),
+        ..key_of("stranger", "eve")
+    };
+    let stranger = operator.create_key(&stranger).await.expect("a key").key;
+    gateway.simulator.script(Behaviour::text(&"word ".repeat(400)).forever());
+    let mut refused = false;
+    for number in 0..30 {
+        let key = &gateway.keys[number % 2].key;
+        refused |= gateway.send(Request::messages(&ask("Hello")).key(key)).await.status == 429;
+    }
+    assert!(refused);
+    assert_eq!(gateway.send(Request::messages(&ask("Hello")).key(&stranger)).await.status, 200);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_restart_in_good_order_forgets_and_burns_nothing() {
+    let mut gateway = TestGateway::builder().budget("user:ann", "1").start().await;
+    for _ in 0..3 {
+        assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+        gateway.restart().await;
+    }
+    assert_eq!(gateway.records().await.len(), 3);
+    gateway.finish().await;
+}

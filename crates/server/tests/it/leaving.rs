@@ -1,0 +1,124 @@
+//! The client goes away: upstream is read on for the account's sake, or left within a second.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use stonegate_ledger::{Basis, Outcome};
+use stonegate_simulator::{Behaviour, Entry, Outcome as Upstream};
+
+use crate::client::{Request, together};
+use crate::gateway::{TestGateway, ask, streamed, with};
+
+fn is_finished(entries: &[Entry]) -> bool {
+    !entries.is_empty() && entries.iter().all(|entry| matches!(entry.outcome, Upstream::Finished { .. }))
+}
+
+fn is_left(entries: &[Entry]) -> bool {
+    !entries.is_empty() && entries.iter().all(|entry| matches!(entry.outcome, Upstream::ClientGone { .. }))
+}
+
+/// Asks, reads so many events and hangs up.
+async fn ask_and_leave(gateway: &TestGateway, text: &str, events: usize) {
+    let mut answer = gateway.open(Request::messages(&streamed(ask(text)))).await;
+    for _ in 0..events {
+        answer.event().await.expect("an event");
+    }
+}
+
+/// Asks and hangs up before anything is answered.
+async fn ask_and_leave_before_the_answer(gateway: &TestGateway, stream: bool) {
+    let body = with(ask("Hello"), json!({ "stream": stream }));
+    let asking = gateway.open(Request::messages(&body));
+    let arrived = gateway.upstream(|entries| !entries.is_empty());
+    tokio::select! {
+        _ = asking => panic!("it is not answered yet"),
+        _ = arrived => {}
+    }
+}
+
+#[tokio::test]
+async fn an_abandoned_stream_is_read_to_its_end_and_accounted_as_billed() {
+    let gateway = TestGateway::start().await;
+    ask_and_leave(&gateway, "[sim: slow 10ms x 40]", 4).await;
+    gateway.upstream(is_finished).await;
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Reported));
+    assert!(record.tokens.output >= 40, "{record:?}");
+    assert_eq!(record.stop_reason.as_deref(), Some("end_turn"));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_abandoned_before_it_began_is_accounted_as_billed() {
+    for stream in [false, true] {
+        let gateway = TestGateway::start().await;
+        gateway.simulator.script(Behaviour::text("one two three").delay(Duration::from_millis(200)));
+        ask_and_leave_before_the_answer(&gateway, stream).await;
+        gateway.upstream(is_finished).await;
+        let record = gateway.record().await;
+        assert_eq!(
+            (record.outcome, record.basis),
+            (Outcome::ClientGone, Basis::Reported),
+            "stream: {stream}"
+        );
+        assert!(record.tokens.output >= 3, "{record:?}");
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_stream_leaves_upstream_within_a_second() {
+    let gateway = TestGateway::builder().settings("stream.on_disconnect = \"cancel\"").start().await;
+    ask_and_leave(&gateway, "[sim: slow 10ms x 1000]", 10).await;
+    let left = Instant::now();
+    gateway.upstream(is_left).await;
+    assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Estimated));
+    assert!(record.tokens.input > 0 && record.tokens.output > 0 && record.cost.get() > 0, "{record:?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_cancelled_before_the_first_byte_leaves_upstream_within_a_second() {
+    for stream in [false, true] {
+        let gateway = TestGateway::builder().settings("stream.on_disconnect = \"cancel\"").start().await;
+        gateway.simulator.script(Behaviour::text("late").delay(Duration::from_secs(30)));
+        ask_and_leave_before_the_answer(&gateway, stream).await;
+        let left = Instant::now();
+        gateway.upstream(is_left).await;
+        assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+        let record = gateway.record().await;
+        assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Estimated));
+        assert!(record.cost.get() > 0, "the input may have been billed: {record:?}");
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn an_abandoned_stream_is_not_read_for_ever() {
+    let gateway = TestGateway::builder().settings("stream.drain_max_seconds = 1").start().await;
+    ask_and_leave(&gateway, "[sim: endless; slow 10ms]", 4).await;
+    let left = Instant::now();
+    gateway.upstream(is_left).await;
+    let read_on = left.elapsed();
+    assert!(read_on > Duration::from_millis(800) && read_on < Duration::from_millis(1_500), "{read_on:?}");
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Estimated));
+    assert!(record.tokens.output > 20, "what was read on is charged: {record:?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn no_more_abandoned_streams_are_read_than_the_setting_says() {
+    let gateway = TestGateway::builder().settings("stream.drain_max_calls = 2").start().await;
+    together((0..5).map(|_| ask_and_leave(&gateway, "[sim: slow 10ms x 80]", 4))).await;
+    let entries = gateway.upstream(|entries| entries.iter().all(|entry| entry.outcome.is_over())).await;
+    let finished = entries.iter().filter(|entry| matches!(entry.outcome, Upstream::Finished { .. })).count();
+    assert_eq!((finished, entries.len()), (2, 5));
+    let records = gateway.records_soon(5).await;
+    let reported = records.iter().filter(|record| record.basis == Basis::Reported).count();
+    assert_eq!(reported, 2);
+    assert!(records.iter().all(|record| record.outcome == Outcome::ClientGone && record.cost.get() > 0));
+    gateway.finish().await;
+}

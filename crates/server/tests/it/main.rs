@@ -1,0 +1,18 @@
+//! The whole gateway over real sockets, with the simulator in Bedrock's place: one [`TestGateway`](gateway::TestGateway)
+//! for each test, shut down and looked through at the end.
+#![expect(clippy::disallowed_methods, reason = "tests own their runtime: what they spawn ends with them")]
+
+mod client;
+mod gateway;
+
+mod budgets;
+mod count;
+mod keys;
+mod leaving;
+mod messages;
+mod models;
+mod privacy;
+mod records;
+mod refusals;
+mod stopping;
+mod upstream;

@@ -1,0 +1,100 @@
+//! The gateway starts, says how it is, and stops in good order.
+
+use std::time::Duration;
+
+use http::Method;
+use stonegate_server::{Gateway, StartError, config::Config};
+use stonegate_simulator::Auth;
+use tokio::net::TcpStream;
+
+use crate::client::Request;
+use crate::gateway::{Expected, TestGateway, ask, streamed};
+
+#[tokio::test]
+async fn open_streams_outlive_the_order_to_stop_and_new_calls_get_503() {
+    let mut gateway = TestGateway::start().await;
+    let mut open = gateway.open(Request::messages(&streamed(ask("[sim: slow 20ms x 30]")))).await;
+    open.event().await.expect("it has begun");
+    gateway.order_stop();
+    tokio::task::yield_now().await;
+    let refused = loop {
+        let answer = gateway.messages(&ask("Hello")).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    let (status, kind, _) = refused.error();
+    assert_eq!((status, &*kind, refused.header("retry-after")), (503, "api_error", Some("1")));
+    assert_eq!(gateway.send(Request::get("/readyz")).await.status, 503);
+    assert_eq!(gateway.send(Request::get("/healthz")).await.status, 200);
+    let events = open.whole().await.events();
+    assert_eq!(events.last().expect("events").name, "message_stop");
+    gateway.stopped().await;
+    assert!(TcpStream::connect(gateway.address).await.is_err(), "the port is closed");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_the_drain_time_is_cut_and_accounted() {
+    let mut gateway = TestGateway::builder().settings("server.drain_seconds = 1").start().await;
+    let mut open = gateway.open(Request::messages(&streamed(ask("[sim: endless; slow 10ms]")))).await;
+    open.event().await.expect("it has begun");
+    gateway.stopped().await;
+    assert!(open.whole().await.broke, "the client sees that it was cut");
+    let record = gateway.record().await;
+    assert!(record.tokens.output > 10 && record.cost.get() > 0, "{record:?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn an_abandoned_answer_is_read_on_within_the_drain_time() {
+    let mut gateway = TestGateway::start().await;
+    let mut left = gateway.open(Request::messages(&streamed(ask("[sim: slow 10ms x 50]")))).await;
+    left.event().await.expect("it has begun");
+    drop(left);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    gateway.stopped().await;
+    assert_eq!(gateway.record().await.basis, stonegate_ledger::Basis::Reported);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_dir_is_refused() {
+    let mut gateway = TestGateway::start().await;
+    let config = || Config::from_toml(&gateway.settings_text()).expect("settings");
+    let refused = Gateway::open(config()).await.err().expect("refused");
+    assert!(matches!(refused, StartError::Taken(_)), "{refused}");
+    assert!(refused.to_string().contains("server.data_dir"), "{refused}");
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200, "and the first goes on");
+    gateway.stopped().await;
+    drop(Gateway::open(Config::from_toml(&gateway.settings_text()).expect("settings")).await.expect("free"));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn it_says_that_it_lives_and_whether_it_can_serve() {
+    let gateway = TestGateway::start().await;
+    let alive = gateway.send(Request::get("/healthz")).await;
+    assert_eq!((alive.status, alive.text()), (200, "ok\n"));
+    let ready = gateway.send(Request::get("/readyz")).await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (200, &serde_json::Value::Bool(true)));
+    for path in ["/", "/api/hello"] {
+        let head = gateway.send(Request::new(Method::HEAD, path)).await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(gateway.send(Request::get(path)).await.status, 200);
+    }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn credentials_that_upstream_does_not_take_are_the_operators_matter() {
+    let mut gateway = TestGateway::start().await;
+    gateway.simulator.set_auth(Auth { credentials: Vec::new(), bearer_tokens: Vec::new() });
+    let answer = gateway.messages(&ask("Hello")).await;
+    let (status, kind, message) = answer.error();
+    assert_eq!((status, &*kind), (500, "api_error"), "no 401: the caller's own key is fine");
+    assert!(message.contains("administrator"), "{message}");
+    assert_eq!(answer.header("x-should-retry"), Some("false"));
+    gateway.expect(Expected { refused: 1, ..Expected::default() });
+    gateway.finish().await;
+}
