@@ -47,6 +47,8 @@ struct Named {
     pinned: Option<Pinned>,
     /// Whether the name asks for the long context window.
     long: bool,
+    /// Whether the operator's alias or rule led here.
+    is_substitute: bool,
 }
 
 /// A door that a name chose.
@@ -70,6 +72,9 @@ pub struct Resolved {
     pub via: Via,
     /// Whether the name asked for the long context window (`…[1m]`).
     pub long_context: bool,
+    /// Whether an alias or rule of the operator led to the model: the client asked for another, with that one\'s limits in
+    /// mind.
+    pub is_substitute: bool,
     /// What a call costs in the standard tier.
     pub price: Arc<Price>,
 }
@@ -202,7 +207,7 @@ impl Catalog {
     }
 
     fn place(&self, named: Named, place: &Place) -> Result<Resolved, Why> {
-        let Named { model, pinned, long } = named;
+        let Named { model, pinned, long, is_substitute } = named;
         let not_offered = || Why::NotOffered { region: place.region.clone() };
         let offer = match &pinned {
             Some(Pinned { via, .. }) if !place.permits(*via) => return Err(Why::OutOfReach),
@@ -224,7 +229,7 @@ impl Catalog {
         let via = offer.via;
         let chosen = pinned.and_then(|pinned| pinned.upstream_id);
         let upstream_id = chosen.unwrap_or_else(|| Arc::clone(&offer.upstream_id));
-        Ok(Resolved { model, upstream_id, via, long_context: long, price })
+        Ok(Resolved { model, upstream_id, via, long_context: long, is_substitute, price })
     }
 
     fn name_models(&mut self, document: &Document) -> Result<(), CatalogError> {
@@ -232,7 +237,7 @@ impl Catalog {
             let entry = document.models.get(&*model.id);
             let own = entry.into_iter().flat_map(|entry| entry.names.iter().map(String::as_str));
             let mantle = model.mantle.iter().map(|mantle| mantle.id.as_str());
-            let plain = Named { model: Arc::clone(model), pinned: None, long: false };
+            let plain = Named { model: Arc::clone(model), pinned: None, long: false, is_substitute: false };
             for name in [&*model.id, &*model.bedrock_id].into_iter().chain(mantle).chain(own) {
                 let taken = self.names.insert(Box::from(name), plain.clone());
                 if let Some(taken) = taken.filter(|taken| taken.model.id != model.id) {
@@ -284,12 +289,13 @@ impl Catalog {
         let aliases = &document.aliases;
         let mut named = Vec::with_capacity(aliases.len());
         for alias in aliases.keys() {
-            named.push((alias.clone(), self.follow(&format!("aliases.\"{alias}\""), alias, aliases)?));
+            let target = self.follow(&format!("aliases.\"{alias}\""), alias, aliases)?;
+            named.push((alias.clone(), Named { is_substitute: true, ..target }));
         }
         for (at, rule) in document.rules.iter().enumerate() {
             let place = format!("rules, number {}", at + 1);
             let target = self.follow(&place, &rule.model, aliases)?;
-            self.patterns.push((rule.pattern.clone(), target));
+            self.patterns.push((rule.pattern.clone(), Named { is_substitute: true, ..target }));
         }
         let (mut patterns, plain): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|(alias, _)| alias.contains('*'));

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
-use stonegate_identity::{Caller, KeyText};
+use stonegate_identity::Caller;
 use stonegate_ledger::CallId;
 use stonegate_protocol::anthropic::{self, Inbound};
 use stonegate_protocol::{Problem, ProblemKind};
@@ -47,7 +47,7 @@ pub(crate) async fn authenticate(
     if app.stopping.has_begun() {
         return Err(error::stopping());
     }
-    let key = shown_key(headers).and_then(|text| KeyText::parse(text).ok()).ok_or_else(error::no_key)?;
+    let key = shown_key(headers).ok_or_else(error::no_key)?;
     let grant = app.directory.grant(&key.digest()).await.map_err(|away| error::directory_away(&away))?;
     let grant = grant.ok_or_else(error::no_key)?;
     grant.admit(now).cloned().map_err(error::refused_key)

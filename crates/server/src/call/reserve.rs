@@ -54,15 +54,20 @@ pub(crate) fn quote(
             Problem::new(ProblemKind::InvalidRequest, message)
         })?,
     };
+    // A client whose model was replaced may ask for more than the one in its place can write.
+    let ceiling = match resolved.is_substitute {
+        true => inbound.max_tokens().min(resolved.model.max_output_tokens),
+        false => inbound.max_tokens(),
+    };
     let floor = match app.config.budget.fit_floor_tokens {
-        0 => inbound.max_tokens(),
-        floor => floor.max(inbound.least_output_tokens()).min(inbound.max_tokens()),
+        0 => ceiling,
+        floor => floor.max(inbound.least_output_tokens()).min(ceiling),
     };
     let quote = price.quote(&Asked {
         sizes: inbound.sizes(),
         cache_lifetime: inbound.cache_lifetime(),
         context_window: resolved.model.longest_context(),
-        max_output_tokens: inbound.max_tokens(),
+        max_output_tokens: ceiling,
         least_output_tokens: floor,
     });
     Ok((quote, price))
