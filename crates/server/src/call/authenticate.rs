@@ -25,36 +25,36 @@ mod tests {
 
     use super::*;
 
-    /// Two keys of ours, by a letter each, in place of `A` and `B`.
+    /// Two keys of ours, by a letter each, in place of `$A` and `$B`.
     fn check(headers: &[(&'static str, &str)], expected: Option<char>) {
         let [a, b] = [[1; 24], [2; 24]].map(KeyText::mint);
-        let fill = |text: &str| text.replace('A', a.as_str()).replace('B', b.as_str());
+        let fill = |text: &str| text.replace("$A", a.as_str()).replace("$B", b.as_str());
         let mut sent = HeaderMap::new();
         for (name, value) in headers {
             sent.append(*name, HeaderValue::from_str(&fill(value)).expect("it is text"));
         }
-        let expected = expected.map(|letter| fill(&letter.to_string()));
+        let expected = expected.map(|letter| fill(&format!("${letter}")));
         assert_eq!(shown_key(&sent).map(|key| key.as_str().to_owned()), expected, "{headers:?}");
     }
 
     #[test]
     fn both_headers_are_read() {
-        check(&[("x-api-key", "A")], Some('A'));
-        check(&[("x-api-key", " A ")], Some('A'));
-        check(&[("authorization", "Bearer B")], Some('B'));
-        check(&[("authorization", "bearer   B ")], Some('B'));
-        check(&[("authorization", "Basic B")], None);
+        check(&[("x-api-key", "$A")], Some('A'));
+        check(&[("x-api-key", " $A ")], Some('A'));
+        check(&[("authorization", "Bearer $B")], Some('B'));
+        check(&[("authorization", "bearer   $B ")], Some('B'));
+        check(&[("authorization", "Basic $B")], None);
         check(&[("authorization", "Bearer ")], None);
-        check(&[("authorization", "B")], None);
+        check(&[("authorization", "$B")], None);
         check(&[("x-api-key", "")], None);
-        check(&[("cookie", "A")], None);
+        check(&[("cookie", "$A")], None);
     }
 
     #[test]
     fn of_two_keys_the_one_that_can_be_ours_counts() {
-        check(&[("x-api-key", "A"), ("authorization", "Bearer B")], Some('A'));
-        check(&[("x-api-key", "sk-ant-x"), ("authorization", "Bearer B")], Some('B'));
-        check(&[("x-api-key", "A"), ("authorization", "Bearer sk-ant-x")], Some('A'));
+        check(&[("x-api-key", "$A"), ("authorization", "Bearer $B")], Some('A'));
+        check(&[("x-api-key", "sk-ant-x"), ("authorization", "Bearer $B")], Some('B'));
+        check(&[("x-api-key", "$A"), ("authorization", "Bearer sk-ant-x")], Some('A'));
         check(&[("x-api-key", "sk-ant-x"), ("authorization", "Bearer sk-ant-y")], None);
     }
 }
