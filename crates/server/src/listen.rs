@@ -22,9 +22,10 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -80,7 +81,8 @@ pub async fn run<S, B>(
     let door = Arc::new(Door {
         service,
         stopping: stopping.clone(),
-        http: http(options.header_timeout),
+        http: Http::new(options.header_timeout),
+        header_timeout: options.header_timeout,
         tls: options.tls,
         closing: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -110,15 +112,23 @@ pub async fn run<S, B>(
     door.close(deadline).await;
 }
 
-fn http(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(BUFFER);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_send_buf_size(BUFFER)
-        .keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(HANDSHAKE);
-    http
+/// How each version of HTTP is spoken.
+struct Http {
+    one: http1::Builder,
+    two: http2::Builder<TokioExecutor>,
+}
+
+impl Http {
+    fn new(header_timeout: Duration) -> Self {
+        let mut one = http1::Builder::new();
+        one.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(BUFFER);
+        let mut two = http2::Builder::new(TokioExecutor::new());
+        two.timer(TokioTimer::new())
+            .max_send_buf_size(BUFFER)
+            .keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(HANDSHAKE);
+        Http { one, two }
+    }
 }
 
 /// Errors of one connection pass; a lack of descriptors does not, and must not become a busy loop.
@@ -130,11 +140,15 @@ async fn pause_after(error: &std::io::Error) {
     }
 }
 
+/// The first bytes of an HTTP/2 connection's preface.
+const PREFACE: &[u8] = b"PRI * HTTP/2";
+
 /// What every connection shares.
 struct Door<S> {
     service: S,
     stopping: Stopping,
-    http: auto::Builder<TokioExecutor>,
+    http: Http,
+    header_timeout: Duration,
     tls: Option<Tls>,
     /// Connections end as soon as the answer that is under way is through.
     closing: CancellationToken,
@@ -170,7 +184,15 @@ where
     // Two kinds of task, so that a plain connection does not carry the memory of a TLS one.
     let own = Arc::clone(door);
     match &door.tls {
-        None => door.connections.spawn(serve(own, stream, peer)),
+        None => door.connections.spawn(async move {
+            let spoken = tokio::select! {
+                spoken = spoken_first(&stream, own.header_timeout) => spoken,
+                () = own.closing.cancelled() => return,
+            };
+            if let Some(spoken) = spoken {
+                serve(own, stream, peer, spoken).await;
+            }
+        }),
         Some(tls) => {
             let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream));
             door.connections.spawn(async move {
@@ -179,7 +201,11 @@ where
                     () = own.closing.cancelled() => return,
                 };
                 match shaken {
-                    Ok(Ok(stream)) => serve(own, stream, peer).await,
+                    Ok(Ok(stream)) => {
+                        let is_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        let spoken = if is_two { Spoken::Two } else { Spoken::One };
+                        serve(own, stream, peer, spoken).await;
+                    }
                     Ok(Err(error)) => tracing::debug!(%error, %peer, "TLS handshake failed"),
                     Err(_elapsed) => tracing::debug!(%peer, "TLS handshake took too long"),
                 }
@@ -194,8 +220,24 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
         .set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))
 }
 
+/// Which HTTP a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    One,
+    Two,
+}
+
+/// Looks at the first bytes without taking them: HTTP/2 without TLS begins with a preface that no HTTP/1 method begins with.
+/// `None` when nothing came in time.
+async fn spoken_first(stream: &TcpStream, patience: Duration) -> Option<Spoken> {
+    let mut first = [0; PREFACE.len()];
+    let read = tokio::time::timeout(patience, stream.peek(&mut first)).await.ok()?.ok()?;
+    let is_two = read > 1 && first.get(..read).is_some_and(|first| PREFACE.starts_with(first));
+    Some(if is_two { Spoken::Two } else { Spoken::One })
+}
+
 /// One connection, from its first byte to its last.
-async fn serve<S, B, I>(door: Arc<Door<S>>, io: I, peer: SocketAddr)
+async fn serve<S, B, I>(door: Arc<Door<S>>, io: I, peer: SocketAddr, spoken: Spoken)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
@@ -205,7 +247,19 @@ where
 {
     let own = Arc::clone(&door);
     let service = service_fn(move |request| answer(Arc::clone(&own), request, peer));
-    let mut connection = pin!(door.http.serve_connection(TokioIo::new(io), service));
+    let io = TokioIo::new(io);
+    match spoken {
+        Spoken::One => drive(&door, door.http.one.serve_connection(io, service), peer).await,
+        Spoken::Two => drive(&door, door.http.two.serve_connection(io, service), peer).await,
+    }
+}
+
+async fn drive<S, C>(door: &Door<S>, connection: C, peer: SocketAddr)
+where
+    C: GracefulConnection,
+    C::Error: std::fmt::Display,
+{
+    let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = door.closing.cancelled() => None,

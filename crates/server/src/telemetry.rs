@@ -142,6 +142,10 @@ fn spawn_writer(sink: impl Write + Send + 'static) -> io::Result<Queue> {
     Ok(Queue(queue))
 }
 
+/// The thread's rest after each batch. A line that wakes a sleeping thread costs the call that wrote it more than the line
+/// itself.
+const NAP: Duration = Duration::from_millis(10);
+
 /// The thread's life: it ends when the queue has no entrance any more.
 fn write_lines(messages: &Receiver<Message>, mut sink: impl Write) {
     let mut batch = Vec::with_capacity(BATCH);
@@ -160,8 +164,12 @@ fn write_lines(messages: &Receiver<Message>, mut sink: impl Write) {
         // Nobody is left to tell when standard error is closed.
         sink.write_all(&batch).and_then(|()| sink.flush()).ok();
         batch.clear();
-        if let Some(done) = waiting {
-            done.send(()).ok();
+        match waiting {
+            Some(done) => {
+                done.send(()).ok();
+            }
+            // Whoever logs meanwhile finds nobody to wake, and goes on with its call.
+            None => thread::sleep(NAP),
         }
         let dropped = dropped_lines();
         if dropped > reported {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use stonegate_protocol::Problem;
 use stonegate_protocol::anthropic;
+use stonegate_protocol::{Problem, UpstreamEnd};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::app::App;
@@ -31,6 +31,7 @@ pub(crate) struct StreamBody {
     state: State,
     app: Arc<App>,
     out: BytesMut,
+    flushed: bool,
     silence: Silence,
 }
 
@@ -39,6 +40,8 @@ enum State {
     Waiting(Pending),
     /// Events flow.
     Relaying(Box<Flow>),
+    /// Upstream has ended, and the client has not got everything before that yet.
+    Flushing(Box<Flow>, UpstreamEnd),
     /// All is said but the end, which waits for the journal.
     Committing(Durable, Bytes),
     /// Nothing is left.
@@ -58,7 +61,7 @@ impl StreamBody {
 
     fn new(app: Arc<App>, state: State, out: BytesMut) -> Self {
         let silence = Silence::new(app.config.stream.ping);
-        StreamBody { state, app, out, silence }
+        StreamBody { state, app, out, flushed: false, silence }
     }
 
     /// One step: `Some` when there is something to hand on or the state ended, `None` to go round again.
@@ -78,15 +81,30 @@ impl StreamBody {
             },
             State::Relaying(flow) => match flow.poll_read(cx, &mut self.out) {
                 Poll::Ready(Stop::Output) => Poll::Ready(Some(Some(self.take_out()))),
-                Poll::Ready(Stop::End(end)) => {
+                Poll::Ready(Stop::End(end)) if self.out.is_empty() => {
                     self.end(end);
                     Poll::Ready(None)
+                }
+                Poll::Ready(Stop::End(end)) => {
+                    self.flush(end);
+                    Poll::Ready(Some(Some(self.take_out())))
                 }
                 // More of what is there is about to come.
                 Poll::Pending if !self.out.is_empty() => Poll::Pending,
                 Poll::Pending => self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(PING)))),
             },
-            State::Committing(_, _) if !self.out.is_empty() => Poll::Ready(Some(Some(self.take_out()))),
+            // The HTTP server writes what it has when it is told that there is no more: the bookkeeping comes after that.
+            State::Flushing(..) if !std::mem::replace(&mut self.flushed, true) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            State::Flushing(..) => {
+                if let State::Flushing(flow, end) = std::mem::replace(&mut self.state, State::Over) {
+                    self.state = State::Relaying(flow);
+                    self.end(end);
+                }
+                Poll::Ready(None)
+            }
             State::Committing(durable, tail) => {
                 let kept = std::task::ready!(durable.as_mut().poll(cx));
                 let end = match kept {
@@ -100,7 +118,13 @@ impl StreamBody {
         }
     }
 
-    fn end(&mut self, end: stonegate_protocol::UpstreamEnd) {
+    fn flush(&mut self, end: UpstreamEnd) {
+        if let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) {
+            self.state = State::Flushing(flow, end);
+        }
+    }
+
+    fn end(&mut self, end: UpstreamEnd) {
         let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) else { return };
         let mut tail = BytesMut::new();
         let finished = flow.finish(end, Audience::Client, &mut tail);
@@ -141,7 +165,9 @@ impl Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        if let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) {
+        if let State::Relaying(flow) | State::Flushing(flow, _) =
+            std::mem::replace(&mut self.state, State::Over)
+        {
             self.app.rescue(crate::call::drain(Arc::clone(&self.app), *flow));
         }
     }
