@@ -51,7 +51,9 @@ def record(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def records(pytestconfig: pytest.Config) -> list[Path]:
-    return pytestconfig.stash[RECORDS]
+    """What this run recorded, and what other tests of the project left in the folder `STONEGATE_RECORDS`."""
+    others = os.environ.get("STONEGATE_RECORDS")
+    return pytestconfig.stash[RECORDS] + (sorted(Path(others).glob("*.jsonl")) if others else [])
 
 
 @pytest.fixture(scope="session")

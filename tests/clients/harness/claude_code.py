@@ -118,6 +118,7 @@ class ClaudeCode:
             ANTHROPIC_BASE_URL=base_url,
             CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
             CLAUDE_CONFIG_DIR=str(self.home / ".claude"),
+            CLAUDE_CODE_TMPDIR=str(self.home),
             TMPDIR=str(self.home),
             **{credential: key},
             **variables,
