@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stonegate_ledger::{AccountPath, CallId, Settlement};
-use stonegate_protocol::{Failure, Problem};
+use stonegate_protocol::{Failure, FailureClass, Problem};
 
 /// What a line says of a call beside how it ended.
 #[derive(Clone)]
@@ -13,7 +13,7 @@ pub(crate) struct Label {
     pub(crate) stream: bool,
 }
 
-/// A call that was sent. A failure's detail is for the operator; it holds no prompt.
+/// A call that was sent.
 pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failure: Option<&Failure>) {
     let tokens = &settlement.tokens;
     match failure {
@@ -41,13 +41,18 @@ pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failur
             outcome = %settlement.outcome,
             upstream_status = failure.status,
             error_type = %failure.error_type,
-            detail = %failure.detail,
+            detail = detail(failure),
             cost = %settlement.cost,
             total_us = settlement.total_us,
             upstream_request_id = settlement.upstream_request_id.as_deref(),
             "call failed"
         ),
     }
+}
+
+/// Upstream's words, for the operator; but not where they speak of the request's content, which they may quote.
+fn detail(failure: &Failure) -> Option<&str> {
+    (failure.class != FailureClass::Rejected).then_some(failure.detail.as_str())
 }
 
 /// A call that was refused before anything was sent.
