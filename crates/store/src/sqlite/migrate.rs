@@ -67,11 +67,7 @@ fn form(steps: &[&str]) -> i64 {
 
 async fn apply(path: &Path, connect: &SqliteConnectOptions, steps: &[&'static str]) -> Result<(), Trouble> {
     // Whose file it is comes before anything that would change it, be it only its journal's mode.
-    let mut look = SqliteConnectOptions::new().filename(path).busy_timeout(PAUSE).connect().await?;
-    let (application, found) = marks(&mut look).await?;
-    let is_empty =
-        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_schema").fetch_one(&mut look).await? == 0;
-    look.close().await?;
+    let (application, found, is_empty) = look(path).await?;
     check(application, found, is_empty, steps)?;
 
     let mut connection = connect.connect().await?;
@@ -89,6 +85,20 @@ async fn apply(path: &Path, connect: &SqliteConnectOptions, steps: &[&'static st
     }
     transaction.commit().await?;
     Ok(connection.close().await?)
+}
+
+/// What the file says of itself: application, form, and whether there is anything in it. Read in one transaction, so that
+/// another process's first step is seen whole or not at all.
+async fn look(path: &Path) -> sqlx::Result<(i64, i64, bool)> {
+    let connect = SqliteConnectOptions::new().filename(path).busy_timeout(PAUSE);
+    let mut connection = connect.connect().await?;
+    let mut transaction = connection.begin().await?;
+    let (application, form) = marks(&mut transaction).await?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *transaction).await?;
+    transaction.rollback().await?;
+    connection.close().await?;
+    Ok((application, form, tables == 0))
 }
 
 fn check(application: i64, found: i64, is_empty: bool, steps: &[&str]) -> Result<(), Trouble> {
