@@ -1,6 +1,9 @@
 # The menu. Every target does its own set-up; `make demo` and `make test` are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test clients deny bench fuzz fmt openapi
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# What the gateway's tests sent to their simulators; the client tests hold it against AWS's service model.
+RECORDS := $(TARGET)/tmp
+.PHONY: help demo check test clients deny bench fuzz fmt
 
 help:            ## This list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
@@ -12,6 +15,7 @@ check:           ## Format, lints, structure, unit tests: the inner loop
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo xtask tidy
+	rm -f $(RECORDS)/bedrock-*.jsonl
 	cargo test --workspace --quiet
 
 test: check deny clients  ## All tests, with all set-up: `check`, licences and bans, real clients
@@ -19,7 +23,7 @@ test: check deny clients  ## All tests, with all set-up: `check`, licences and b
 
 clients:         ## The real Claude Code and the vendors' SDKs against the binary
 	cargo build --quiet --package stonegate
-	STONEGATE_BIN=$(CURDIR)/target/debug/stonegate bash tests/clients/run.sh
+	STONEGATE_BIN=$(TARGET)/debug/stonegate STONEGATE_RECORDS=$(RECORDS) bash tests/clients/run.sh
 
 deny:            ## Licences, sources and banned dependencies
 	bash xtask/deny.sh
@@ -32,6 +36,3 @@ fuzz:            ## A minute of each fuzz target (needs cargo-fuzz and a nightly
 
 fmt:             ## Format everything
 	cargo fmt --all
-
-openapi:         ## Write openapi/admin.json from the code
-	cargo xtask openapi

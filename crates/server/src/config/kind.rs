@@ -197,7 +197,9 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 fn pair(text: &str) -> Option<(String, String)> {
     let (name, value) = text.split_once('=')?;
-    (!name.trim().is_empty() && !value.trim().is_empty())
+    // What stands in a file as TOML is no list of pairs.
+    let is_plain = !name.contains(['[', '{', '"']);
+    (is_plain && !name.trim().is_empty() && !value.trim().is_empty())
         .then(|| (name.trim().to_owned(), value.trim().to_owned()))
 }
 

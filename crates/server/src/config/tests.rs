@@ -257,6 +257,7 @@ fn values_out_of_range_are_refused() {
         ("log.level", "info,loud"),
         ("models.aliases", "fast"),
         ("models.rules", "=claude"),
+        ("models.rules", "[{match=\"fast\",model=\"claude-haiku-5-5\"}]"),
         ("store.url", "stonegate.db"),
     ] {
         let Problems(problems) = load(&sources("", &[], &[(name, value)])).expect_err(value);

@@ -4,6 +4,8 @@
 //! said that must not be said.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,7 +92,8 @@ impl Builder {
 
     pub(crate) async fn start(self) -> TestGateway {
         let folder = tempfile::tempdir().expect("a folder");
-        let simulator = Simulator::start(self.simulator).await.expect("a simulator");
+        let recorded = Options { record: Some(recording()), ..self.simulator };
+        let simulator = Simulator::start(recorded).await.expect("a simulator");
         let url = format!("sqlite:{}", folder.path().join("stonegate.db").display());
         let operator = Operator::open(&url).await.expect("a store");
         let ann = operator.create_key(&key_of("laptop", "ann")).await.expect("a key");
@@ -123,6 +126,13 @@ impl Builder {
             expected: Expected::default(),
         }
     }
+}
+
+/// Where to keep what goes upstream, for those who compare it with AWS's own service model.
+fn record_file() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bedrock-{}-{number}.jsonl", std::process::id()))
 }
 
 /// A hard budget in USD without end.
@@ -450,4 +460,11 @@ impl<'a> MakeWriter<'a> for Logs {
     fn make_writer(&'a self) -> Logs {
         self.clone()
     }
+}
+
+/// Where this gateway's requests to Bedrock are kept: `make clients` holds them against AWS's own service model.
+fn recording() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bedrock-{}-{number}.jsonl", std::process::id()))
 }

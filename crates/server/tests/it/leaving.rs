@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use stonegate_ledger::{Basis, Outcome};
 use stonegate_simulator::{Behaviour, Entry, Outcome as Upstream};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::client::{Request, together};
 use crate::gateway::{TestGateway, ask, streamed, with};
@@ -120,5 +122,46 @@ async fn no_more_abandoned_streams_are_read_than_the_setting_says() {
     let reported = records.iter().filter(|record| record.basis == Basis::Reported).count();
     assert_eq!(reported, 2);
     assert!(records.iter().all(|record| record.outcome == Outcome::ClientGone && record.cost.get() > 0));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_it_is_kept_waiting_is_accounted_as_billed() {
+    let gateway = TestGateway::builder().settings("stream.ping_seconds = 1").start().await;
+    gateway.simulator.script(Behaviour::text("one two three").delay(Duration::from_millis(1_300)));
+    let mut waiting = gateway.open(Request::messages(&streamed(ask("Hello")))).await;
+    assert_eq!(waiting.event().await.expect("an event").name, "ping");
+    drop(waiting);
+    gateway.upstream(is_finished).await;
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Reported));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_within_its_own_request_costs_nothing() {
+    let gateway = TestGateway::start().await;
+    let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\ncontent-length: 1000\r\n\r\n{{\"model\":",
+        gateway.key
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(gateway.invocations().is_empty() && gateway.records().await.is_empty());
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_was_cancelled_leaves_upstream_within_a_second() {
+    let gateway = TestGateway::builder().settings("stream.on_disconnect = \"cancel\"").start().await;
+    gateway.simulator.script(Behaviour::endless(Duration::from_millis(10)));
+    ask_and_leave_before_the_answer(&gateway, false).await;
+    let left = Instant::now();
+    gateway.upstream(is_left).await;
+    assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+    assert_eq!(gateway.record().await.outcome, Outcome::ClientGone);
     gateway.finish().await;
 }

@@ -9,6 +9,7 @@ mod budgets;
 mod count;
 mod keys;
 mod leaving;
+mod lessons;
 mod messages;
 mod models;
 mod privacy;

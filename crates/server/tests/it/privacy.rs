@@ -13,7 +13,9 @@ async fn the_log_has_one_line_a_call_and_neither_prompt_nor_answer_nor_key() {
     let answered = gateway.messages(&ask(prompt)).await;
     gateway.simulator.script(Behaviour::text("Ottokar the orange ocelot"));
     let streamed = gateway.messages(&streamed(ask(prompt))).await;
-    gateway.simulator.script(Behaviour::error_with(400, "ValidationException", "messages.0: not so"));
+    // Upstream may quote what it refuses.
+    let message = format!("messages.0.content: {prompt} is not allowed");
+    gateway.simulator.script(Behaviour::error_with(400, "ValidationException", &message));
     let refused = gateway.messages(&ask(prompt)).await;
     let unknown = gateway.send(Request::messages(&ask(prompt)).key("sk-stone-nothing")).await;
     gateway.stopped().await;

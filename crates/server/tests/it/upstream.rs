@@ -6,7 +6,7 @@ use serde_json::json;
 use stonegate_ledger::{Basis, Outcome};
 use stonegate_simulator::{Behaviour, Cut, Verdict};
 
-use crate::client::{Request, text_of};
+use crate::client::{Request, text_of, together};
 use crate::gateway::{Expected, HAIKU, TestGateway, ask, streamed, with};
 
 #[tokio::test]
@@ -204,6 +204,19 @@ async fn a_refused_member_is_learned_and_left_out_once_and_for_all() {
 }
 
 #[tokio::test]
+async fn calls_that_learn_the_same_at_the_same_time_all_go_on() {
+    let mut gateway = TestGateway::start().await;
+    let body = with(ask("Hello"), json!({ "member_of_tomorrow": 1 }));
+    for answer in together((0..10).map(|_| gateway.messages(&body))).await {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let refused = gateway.invocations().len() - 10;
+    assert!(refused > 1, "several were under way when the first was refused");
+    gateway.expect(Expected { refused, repeated: refused, ..Expected::default() });
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn a_silent_model_is_covered_by_pings() {
     let gateway = TestGateway::builder().settings("stream.ping_seconds = 1").start().await;
     gateway.simulator.script(Behaviour::text("one two").silence(3, Duration::from_millis(1_300)));
@@ -254,15 +267,51 @@ async fn a_model_that_falls_silent_for_too_long_is_given_up() {
 
 #[tokio::test]
 async fn a_model_that_never_answers_is_given_up() {
-    for stream in [false, true] {
-        let gateway = TestGateway::builder().settings("bedrock.first_byte_timeout_seconds = 1").start().await;
-        gateway.simulator.script(Behaviour::text("late").delay(Duration::from_secs(30)));
-        let answer = gateway.messages(&with(ask("Hello"), json!({ "stream": stream }))).await;
+    let gateway = TestGateway::builder().settings("bedrock.first_byte_timeout_seconds = 1").start().await;
+    gateway.simulator.script(Behaviour::text("late").delay(Duration::from_secs(30)).forever());
+    let bodies = [ask("Hello"), streamed(ask("Hello"))];
+    for answer in together(bodies.iter().map(|body| gateway.messages(body))).await {
         let (status, kind, _) = answer.error();
         assert_eq!((status, &*kind), (504, "timeout_error"));
-        let record = gateway.record().await;
+    }
+    for record in gateway.records_soon(2).await {
         assert_eq!(record.outcome, Outcome::UpstreamFailed);
         assert!(record.cost.get() > 0, "its input may have been billed: {record:?}");
-        gateway.finish().await;
     }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_wait_that_nobody_should_sleep_through_says_so() {
+    let gateway = TestGateway::start().await;
+    let daily = Behaviour::error_with(
+        429,
+        "ThrottlingException",
+        "Too many tokens per day, please wait before trying again.",
+    );
+    gateway.simulator.script(daily);
+    let answer = gateway.messages(&ask("Hello")).await;
+    assert_eq!((answer.error().0, answer.header("x-should-retry")), (429, Some("false")));
+    gateway.simulator.script(Behaviour::throttled(86_400));
+    let answer = gateway.messages(&ask("Hello")).await;
+    let wait: u64 = answer.header("retry-after").expect("a wait").parse().expect("seconds");
+    assert!(answer.status == 429 && wait <= 60, "{wait}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn each_event_is_handed_on_as_soon_as_it_is_there() {
+    let gateway = TestGateway::start().await;
+    gateway.simulator.script(Behaviour::text("one two three").event_delay(Duration::from_millis(120)));
+    let mut answer = gateway.open(Request::messages(&streamed(ask("Hello")))).await;
+    let mut last = Instant::now();
+    let mut gaps = Vec::new();
+    while answer.event().await.is_some() {
+        gaps.push(last.elapsed());
+        last = Instant::now();
+    }
+    // The first may have been under way before the head was read.
+    assert!(gaps.len() > 4, "{gaps:?}");
+    assert!(gaps[1..].iter().all(|gap| *gap > Duration::from_millis(60)), "one by one: {gaps:?}");
+    gateway.finish().await;
 }
