@@ -9,7 +9,7 @@ use stonegate_bedrock::{Deadlines, Reply};
 use stonegate_catalog::Price;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::anthropic::Inbound;
-use stonegate_protocol::{Carried, Dropped, Failure, FailureClass, Problem, Relay, Target, carry};
+use stonegate_protocol::{Carried, Dropped, Failure, FailureClass, Learned, Problem, Relay, Target, carry};
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
 
@@ -67,7 +67,8 @@ pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<An
     let mut made = 0;
     loop {
         made += 1;
-        let failure = match attempt(&app, &mut outgoing).await {
+        let learned = app.lessons.of(&outgoing.admission.resolved().upstream_id);
+        let failure = match attempt(&app, &mut outgoing, &learned).await {
             Ok((reply, carried, first)) => return Ok(begin(&app, outgoing, reply, carried, first)),
             Err(Setback::Unsupported(problem)) => {
                 fail(outgoing, &app, Outcome::Refused, None);
@@ -75,7 +76,7 @@ pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<An
             }
             Err(Setback::Failure(failure)) => failure,
         };
-        if learn(&app, &outgoing, &failure) {
+        if learn(&app, &outgoing, &learned, &failure) {
             made -= 1;
             continue;
         }
@@ -107,15 +108,18 @@ pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<An
 
 /// One attempt: the answer's headers, and for a stream its first event, so that a failure which Bedrock reports as the
 /// first event of a successful stream can still be tried again.
-async fn attempt(app: &App, outgoing: &mut Outgoing) -> Result<(Reply, Carried, BytesMut), Setback> {
+async fn attempt(
+    app: &App,
+    outgoing: &mut Outgoing,
+    learned: &Learned,
+) -> Result<(Reply, Carried, BytesMut), Setback> {
     let resolved = outgoing.admission.resolved();
     let target = Target {
         upstream_id: &resolved.upstream_id,
         capabilities: &resolved.model.capabilities,
         long_context: resolved.long_context,
     };
-    let learned = app.lessons.of(&resolved.upstream_id);
-    let mut carried = carry(&outgoing.inbound, &target, &learned, outgoing.reservation.output_tokens())
+    let mut carried = carry(&outgoing.inbound, &target, learned, outgoing.reservation.output_tokens())
         .map_err(|unsupported| Setback::Unsupported(Problem::from(&unsupported)))?;
     outgoing.reservation.mark_sent();
     let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };
@@ -175,17 +179,20 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
     }
 }
 
-/// Leaves out what upstream has just refused by name, from now on and for this call. True when that is news.
-fn learn(app: &App, outgoing: &Outgoing, failure: &Failure) -> bool {
+/// Leaves out what upstream has just refused by name, from now on and for this call. True when the attempt did not know of
+/// it; another call may have learned the same in the meantime.
+fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure) -> bool {
     let Some(part) = failure.rejected_part() else { return false };
-    let upstream_id = &outgoing.admission.resolved().upstream_id;
-    tracing::warn!(
-        request_id = %outgoing.reservation.call(),
-        model = %outgoing.admission.resolved().model.id,
-        ?part,
-        "upstream refuses a part that the catalog does not know of; going on without it"
-    );
-    app.lessons.note(upstream_id, part)
+    let resolved = outgoing.admission.resolved();
+    if app.lessons.note(&resolved.upstream_id, part.clone()) {
+        tracing::warn!(
+            request_id = %outgoing.reservation.call(),
+            model = %resolved.model.id,
+            ?part,
+            "upstream refuses a part that the catalog does not know of; going on without it"
+        );
+    }
+    known.clone().note(part)
 }
 
 /// Whether upstream may bill for a failure: a refusal costs nothing, an answer that never came may.
