@@ -128,13 +128,6 @@ impl Builder {
     }
 }
 
-/// Where to keep what goes upstream, for those who compare it with AWS's own service model.
-fn record_file() -> PathBuf {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bedrock-{}-{number}.jsonl", std::process::id()))
-}
-
 /// A hard budget in USD without end.
 pub(crate) fn budget(account: &str, usd: &str) -> BudgetCreate {
     BudgetCreate {

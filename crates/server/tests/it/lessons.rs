@@ -20,6 +20,7 @@ fn claude_code_turn(signature: &str) -> Value {
                 { "type": "text", "text": "<system-reminder>Be brief.</system-reminder>" },
                 { "type": "text", "text": "List the files, please" },
             ] },
+            { "role": "system", "content": "The user prefers short answers." },
             { "role": "assistant", "content": [
                 { "type": "thinking", "thinking": "I shall list them.", "signature": signature },
                 { "type": "tool_use", "id": "toolu_01", "name": "Bash", "input": { "command": "ls" } },
@@ -40,15 +41,16 @@ fn claude_code_turn(signature: &str) -> Value {
                 "additionalProperties": false,
             },
         }],
-        "thinking": { "type": "adaptive", "display": "summarized" },
+        "thinking": { "type": "adaptive", "display": "omitted" },
         "context_management": { "edits": [{ "type": "clear_thinking_20251015", "keep": "all" }] },
         "output_config": { "effort": "medium" },
         "metadata": { "user_id": "{\"device_id\":\"d\",\"session_id\":\"s\"}" },
     })
 }
 
-const CLAUDE_CODE_BETAS: &str = "claude-code-20250219,interleaved-thinking-2025-05-14,thinking-token-count-2026-05-13,\
-context-management-2025-06-27,prompt-caching-scope-2026-01-05,mid-conversation-system-2026-04-07,effort-2025-11-24";
+const CLAUDE_CODE_BETAS: &str = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,\
+per-turn-control-2026-07-01,mid-conversation-tool-changes-2026-07-01,thinking-token-count-2026-05-13,\
+advanced-tool-use-2025-11-20,effort-2025-11-24";
 
 #[tokio::test]
 async fn a_turn_of_claude_code_is_served_as_it_is() {
