@@ -15,6 +15,7 @@ fn refusal(answer: &Answer) -> String {
     assert_eq!((status, &*kind), (429, "billing_error"), "{message}");
     assert_eq!(answer.header("x-should-retry"), Some("false"), "one refusal is one request");
     assert_eq!(answer.json()["error"]["details"]["error_code"], "budget_exceeded");
+    assert_eq!(answer.header("anthropic-ratelimit-unified-status"), Some("rejected"), "Claude Code shows it");
     message
 }
 
@@ -27,6 +28,7 @@ async fn a_spent_budget_refuses_before_anything_is_sent() {
         let message = refusal(&answer);
         assert!(message.contains("monthly") && message.contains("$0.000001"), "{message}");
         assert!(message.contains("renews at"), "{message}");
+        assert_eq!(answer.header("anthropic-ratelimit-unified-overage-period"), Some("monthly"));
         let wait: u64 = answer.header("retry-after").expect("when it renews").parse().expect("seconds");
         assert!(wait <= 31 * 24 * 3600, "{wait}");
     }

@@ -93,3 +93,35 @@ async fn a_key_without_the_scope_may_not_call() {
     assert!(message.contains("messages:send"), "{message}");
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn a_personal_key_of_anthropics_beside_ours_does_no_harm() {
+    let gateway = TestGateway::start().await;
+    let ours = format!("Bearer {}", gateway.key);
+    let personal = "sk-ant-api03-personal";
+    for request in [
+        Request::messages(&ask("Hello")).header("x-api-key", personal).header("authorization", &ours),
+        Request::messages(&ask("Hello"))
+            .header("x-api-key", &gateway.key)
+            .header("authorization", &format!("Bearer {personal}")),
+    ] {
+        assert_eq!(gateway.send(request).await.status, 200);
+    }
+    for entry in gateway.invocations() {
+        assert!(entry.headers.iter().all(|(_, value)| !value.contains("sk-")), "no key goes upstream");
+    }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_rotated_key_works_beside_the_new_one_for_a_while() {
+    let gateway = TestGateway::start().await;
+    let id = &gateway.keys[0].about.id;
+    let rotated = gateway.operator().await.rotate_key(id, Some(1)).await.expect("rotated");
+    assert_eq!(gateway.send(Request::messages(&ask("Hello")).key(&rotated.key)).await.status, 200);
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200, "the old one has a second left");
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 401);
+    assert_eq!(gateway.send(Request::messages(&ask("Hello")).key(&rotated.key)).await.status, 200);
+    gateway.finish().await;
+}

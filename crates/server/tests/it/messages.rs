@@ -172,6 +172,24 @@ async fn names_that_clients_use_find_their_model() {
 }
 
 #[tokio::test]
+async fn an_alias_to_a_model_that_writes_less_lowers_max_tokens_and_says_so() {
+    let gateway = TestGateway::builder()
+        .settings("models.aliases = { claude-fable-5-2 = \"claude-haiku-4-5\" }")
+        .start()
+        .await;
+    let body = with(ask("Hello"), json!({ "model": "claude-fable-5-2", "max_tokens": 128_000 }));
+    let answer = gateway.messages(&body).await;
+    assert_eq!(
+        (answer.status, answer.header("x-stonegate-max-tokens")),
+        (200, Some("64000")),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(gateway.sent_upstream()["max_tokens"], 64_000);
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn the_long_window_is_asked_for_by_the_beta_where_it_is_not_native() {
     let gateway = TestGateway::start().await;
     let body = with(ask("Hello"), json!({ "model": "claude-sonnet-4-5[1m]" }));
