@@ -117,6 +117,15 @@ pub(crate) fn store_away(_: StoreAway) -> Problem {
     Problem::new(ProblemKind::Unavailable, "budgets cannot be read at the moment; try again later")
 }
 
+/// There is credit, but too many calls ask for it at the same moment.
+pub(crate) fn crowded() -> Problem {
+    Problem::new(
+        ProblemKind::Overloaded,
+        "too many calls are waiting for their budgets at the moment; try again",
+    )
+    .after(std::time::Duration::from_secs(1))
+}
+
 /// The gateway is about to stop.
 pub(crate) fn stopping() -> Problem {
     Problem::new(ProblemKind::Unavailable, "this gateway is shutting down; try again")

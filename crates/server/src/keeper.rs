@@ -40,6 +40,7 @@ pub(crate) struct Keeper {
     waiting: Mutex<BinaryHeap<Reverse<Waiter>>>,
     begun: AtomicU64,
     was_shared: AtomicBool,
+    is_away: AtomicBool,
     done: watch::Sender<u64>,
     patience: Duration,
 }
@@ -84,6 +85,7 @@ impl Keeper {
             waiting: Mutex::new(BinaryHeap::new()),
             begun: AtomicU64::new(0),
             was_shared: AtomicBool::new(false),
+            is_away: AtomicBool::new(false),
             done: watch::Sender::new(0),
             patience,
         }
@@ -92,6 +94,11 @@ impl Keeper {
     /// The book that calls reserve in.
     pub(crate) fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// Whether the store failed when it was last asked.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
     }
 
     /// Resolves when the record behind the ticket is in the store.
@@ -185,11 +192,13 @@ impl Keeper {
             match self.store.sync(&request).await {
                 Ok(reply) => self.book.apply_sync(reply, clock::now()),
                 Err(error) => {
+                    self.is_away.store(true, Ordering::Relaxed);
                     self.book.sync_failed(clock::now());
                     return Err(error);
                 }
             }
         }
+        self.is_away.store(false, Ordering::Relaxed);
         self.done.send_replace(number);
         let durable = self.book.durable();
         let mut waiting = self.lock();
@@ -211,3 +220,6 @@ impl Keeper {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

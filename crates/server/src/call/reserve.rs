@@ -1,23 +1,28 @@
 //! The money for a call, held before anything is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use stonegate_catalog::{Asked, Price, Tier};
 use stonegate_ledger::{Draft, Quote, Reservation};
 use stonegate_protocol::anthropic::Inbound;
 use stonegate_protocol::{Problem, ProblemKind};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::intake::Intake;
+use crate::keeper::StoreAway;
 use crate::{clock, error};
 
-/// How often the store is asked for more lease before a call is refused: other calls may take what an answer brought.
-const ROUNDS: u32 = 4;
+/// How long a call goes on asking for credit that the store has and that others take before it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Holds the quote against every budget on the account path.
 ///
-/// Where this replica's lease does not cover it, the store is asked for more before the call is refused.
+/// Where this replica's lease does not cover it, the store is asked for more. A refusal is final for the client, so it is
+/// spoken only on the store's word that nothing is left; a crowd that keeps taking what is granted is another matter, and
+/// passes.
 pub(crate) async fn reserve(
     app: &App,
     admission: &Admission,
@@ -25,17 +30,21 @@ pub(crate) async fn reserve(
     draft: Draft,
 ) -> Result<Reservation, Problem> {
     let book = app.keeper.book();
-    let mut rounds = 0;
+    let mut asked_since = None;
     loop {
         // Anew each time: an answer of the store is only believed by those who ask after it came.
         let now = clock::now();
         match book.reserve(admission.path(), quote, draft.clone(), now) {
             Ok(reservation) => return Ok(reservation),
-            Err(short) if short.may_improve && rounds < ROUNDS => {
-                rounds += 1;
-                app.keeper.news().await.map_err(error::store_away)?;
+            // What a store that is away would have granted, nobody knows.
+            Err(short) if !short.may_improve && app.keeper.is_away() => {
+                return Err(error::store_away(StoreAway));
             }
-            Err(short) => return Err(error::shortfall(&short, now)),
+            Err(short) if !short.may_improve => return Err(error::shortfall(&short, now)),
+            Err(_) if asked_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
+                return Err(error::crowded());
+            }
+            Err(_) => app.keeper.news().await.map_err(error::store_away)?,
         }
     }
 }
