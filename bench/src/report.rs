@@ -92,6 +92,23 @@ impl Figure {
         pairs.map(|(stonegate, bare)| stonegate / bare).collect::<Samples>().summary()
     }
 
+    /// What is asked and whether it was met, in words.
+    fn aim_columns(&self) -> [String; 3] {
+        let (least, aim) = match self.aim {
+            Some(Aim::RatioAtMost(least, aim)) => (format!("≤ {least}×"), format!("{aim}×")),
+            Some(Aim::RatioAtLeast(least, aim)) => (format!("≥ {least}×"), format!("{aim}×")),
+            Some(Aim::AtMost(least, aim)) => (format!("≤ {least}"), aim.to_string()),
+            None => (String::new(), String::new()),
+        };
+        let met = match self.verdict() {
+            Some(Verdict::Aim) => "aim",
+            Some(Verdict::Least) => "at least",
+            Some(Verdict::Missed) => "MISSED",
+            None => "",
+        };
+        [least, aim, met.to_owned()]
+    }
+
     fn verdict(&self) -> Option<Verdict> {
         let met = |value: f64, at_most: bool, least: f64, aim: f64| {
             let within = |limit: f64| if at_most { value <= limit } else { value >= limit };
@@ -158,18 +175,7 @@ impl Report {
             "median (min–max of the rounds)", "", "bare proxy", "Stonegate", "ratio", "at least", "aim"
         )?;
         for figure in &self.figures {
-            let (least, aim) = match figure.aim {
-                Some(Aim::RatioAtMost(least, aim)) => (format!("≤ {least}×"), format!("{aim}×")),
-                Some(Aim::RatioAtLeast(least, aim)) => (format!("≥ {least}×"), format!("{aim}×")),
-                Some(Aim::AtMost(least, aim)) => (format!("≤ {least}"), format!("{aim}")),
-                None => (String::new(), String::new()),
-            };
-            let met = match figure.verdict() {
-                Some(Verdict::Aim) => "aim",
-                Some(Verdict::Least) => "at least",
-                Some(Verdict::Missed) => "MISSED",
-                None => "",
-            };
+            let [least, aim, met] = figure.aim_columns();
             writeln!(
                 out,
                 "{:<44} {:>5}  {:<22} {:<22} {:<19} {least:<9} {aim:<7} {met}",
@@ -184,6 +190,29 @@ impl Report {
             writeln!(out, "{note}")?;
         }
         Ok(())
+    }
+
+    /// The same as a table for `docs/performance.md`.
+    pub(crate) fn markdown(&self) -> String {
+        let mut table =
+            "| | bare proxy | Stonegate | ratio | at least | aim | met |\n|---|---|---|---|---|---|---|\n"
+                .to_owned();
+        for figure in &self.figures {
+            let [least, aim, met] = figure.aim_columns();
+            let (bare, stonegate, ratio) =
+                (figure.bare.summary(), figure.stonegate.summary(), figure.ratio());
+            let columns = [
+                format!("{}, {}", figure.name.trim_start(), figure.unit),
+                spread(bare),
+                spread(stonegate),
+                spread(ratio),
+                least,
+                aim,
+                met,
+            ];
+            table.push_str(&format!("| {} |\n", columns.join(" | ")));
+        }
+        table
     }
 }
 

@@ -57,6 +57,9 @@ pub(crate) struct Options {
     /// Also write the figures to this file.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Also write them to this file as a table for `docs/performance.md`.
+    #[arg(long)]
+    markdown: Option<PathBuf>,
     /// Fail if a figure misses what it must reach, not only if an answer or a record is wrong.
     #[arg(long)]
     strict: bool,
@@ -99,6 +102,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report.json()))
             .with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = &options.markdown {
+        fs::write(path, report.markdown()).with_context(|| format!("writing {}", path.display()))?;
     }
     let missed = report.missed();
     ensure!(!options.strict || missed == 0, "{missed} figures miss what they must reach");
