@@ -1,15 +1,13 @@
 //! What every handler may see, put together once at the start.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::{Client, Endpoint};
 use stonegate_catalog::{Catalog, Place};
-use stonegate_protocol::{Learned, RejectedPart};
 use stonegate_routing::RetryAllowance;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, OnDisconnect};
 use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
+use crate::lessons::Lessons;
 use crate::listen::Stopping;
 
 /// How long the end of an answer may stay away after its last event.
@@ -86,23 +85,4 @@ impl App {
 pub(crate) struct Names {
     pub(crate) anthropic: Arc<str>,
     pub(crate) price_version: Arc<str>,
-}
-
-/// What upstream refused although the catalog did not say so, by upstream model id. It lasts as long as the process:
-/// a newer catalog is the cure.
-#[derive(Default)]
-pub(crate) struct Lessons(RwLock<HashMap<String, Arc<Learned>>>);
-
-impl Lessons {
-    /// What is known of a model.
-    pub(crate) fn of(&self, upstream_id: &str) -> Arc<Learned> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(upstream_id).cloned().unwrap_or_default()
-    }
-
-    /// Notes a refused part. False when it was known, so that trying again would not help.
-    pub(crate) fn note(&self, upstream_id: &str, part: RejectedPart) -> bool {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(known.entry(upstream_id.to_owned()).or_default()).note(part)
-    }
 }

@@ -65,7 +65,7 @@ async fn count_upstream(app: &App, admission: &Admission, inbound: &Inbound) -> 
         capabilities: &resolved.model.capabilities,
         long_context: resolved.long_context,
     };
-    let learned = app.lessons.of(&resolved.upstream_id);
+    let learned = app.lessons.of(admission.path().tenant(), &resolved.upstream_id);
     let outbound =
         count::carry_count(inbound, &target, &learned).map_err(|unsupported| Problem::from(&unsupported))?;
     match ask(app, &outbound).await {

@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::announced::Announced;
-use crate::app::{App, Lessons, Names};
+use crate::app::{App, Names};
 use crate::config::{self, Config, Secret};
 use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
+use crate::lessons::Lessons;
 use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::models_setting::{self, ModelsError};
 use crate::{admin, bootstrap, clock, router};

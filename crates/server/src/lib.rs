@@ -15,6 +15,7 @@ mod error;
 mod gateway;
 mod health;
 mod keeper;
+mod lessons;
 pub mod listen;
 mod models;
 mod models_setting;

@@ -47,6 +47,9 @@ pub(crate) struct Answer {
     pub(crate) dropped: Vec<Dropped>,
 }
 
+/// The most refused parts that one call leaves out, one attempt each.
+const MOST_LESSONS: u32 = 8;
+
 /// Why one attempt came to nothing.
 enum Setback {
     /// Upstream's doing; another attempt may help.
@@ -64,10 +67,11 @@ pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<An
         most_attempts: app.config.bedrock.max_attempts,
         budget: app.config.bedrock.retry_budget,
     };
-    let mut made = 0;
+    let (mut made, mut lessons) = (0, 0);
     loop {
         made += 1;
-        let learned = app.lessons.of(&outgoing.admission.resolved().upstream_id);
+        let tenant = outgoing.admission.path().tenant();
+        let learned = app.lessons.of(tenant, &outgoing.admission.resolved().upstream_id);
         let failure = match attempt(&app, &mut outgoing, &learned).await {
             Ok((reply, carried, first)) => return Ok(begin(&app, outgoing, reply, carried, first)),
             Err(Setback::Unsupported(problem)) => {
@@ -76,7 +80,8 @@ pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<An
             }
             Err(Setback::Failure(failure)) => failure,
         };
-        if learn(&app, &outgoing, &learned, &failure) {
+        if lessons < MOST_LESSONS && learn(&app, &outgoing, &learned, &failure) {
+            lessons += 1;
             made -= 1;
             continue;
         }
@@ -179,12 +184,13 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
     }
 }
 
-/// Leaves out what upstream has just refused by name, from now on and for this call. True when the attempt did not know of
-/// it; another call may have learned the same in the meantime.
+/// Leaves out what upstream has just refused by name, from now on and for this call. True when more is
+/// known than the attempt knew; another call may have learned the same in the meantime.
 fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure) -> bool {
     let Some(part) = failure.rejected_part() else { return false };
     let resolved = outgoing.admission.resolved();
-    if app.lessons.note(&resolved.upstream_id, part.clone()) {
+    let tenant = outgoing.admission.path().tenant();
+    if app.lessons.note(tenant, &resolved.upstream_id, part.clone()) {
         tracing::warn!(
             request_id = %outgoing.reservation.call(),
             model = %resolved.model.id,
@@ -192,7 +198,7 @@ fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure) -> 
             "upstream refuses a part that the catalog does not know of; going on without it"
         );
     }
-    known.clone().note(part)
+    *app.lessons.of(tenant, &resolved.upstream_id) != *known
 }
 
 /// Whether upstream may bill for a failure: a refusal costs nothing, an answer that never came may.

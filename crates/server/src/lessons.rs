@@ -1,0 +1,63 @@
+//! What upstream refused although the catalog did not say so.
+//!
+//! Each tenant learns for itself: upstream's words quote the request, so whoever words a request cleverly may teach the
+//! gateway nonsense, and shall teach it to nobody else. Lessons last as long as the process; a newer catalog is the cure.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use stonegate_protocol::{Learned, RejectedPart};
+
+/// The most that is kept about one model for one tenant. Beyond it, refusals go to the client.
+const MOST: usize = 64;
+
+/// Lessons by tenant and upstream model id.
+#[derive(Default)]
+pub(crate) struct Lessons(RwLock<HashMap<Arc<str>, OfTenant>>);
+
+/// One tenant's lessons by model.
+type OfTenant = HashMap<Arc<str>, Arc<Learned>>;
+
+impl Lessons {
+    /// What a tenant's calls have taught about a model.
+    pub(crate) fn of(&self, tenant: &str, upstream_id: &str) -> Arc<Learned> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).and_then(|models| models.get(upstream_id)).cloned().unwrap_or_default()
+    }
+
+    /// Notes a refused part. False when it was known, or no more is kept.
+    pub(crate) fn note(&self, tenant: &Arc<str>, upstream_id: &Arc<str>, part: RejectedPart) -> bool {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let models = known.entry(Arc::clone(tenant)).or_default();
+        let learned = Arc::make_mut(models.entry(Arc::clone(upstream_id)).or_default());
+        learned.betas.len() + learned.members.len() < MOST && learned.note(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str) -> RejectedPart {
+        RejectedPart::Member(name.to_owned())
+    }
+
+    #[test]
+    fn what_one_tenant_taught_changes_nothing_for_another() {
+        let (lessons, model) = (Lessons::default(), Arc::from("us.anthropic.claude-opus-5-5"));
+        let (acme, other) = (Arc::from("acme"), Arc::<str>::from("other"));
+
+        assert!(lessons.note(&acme, &model, member("tools.*.cache_control")));
+        assert!(!lessons.note(&acme, &model, member("tools.*.cache_control")), "it is known");
+
+        assert!(lessons.of(&acme, &model).members.contains("tools.*.cache_control"));
+        assert_eq!(*lessons.of(&other, &model), Learned::default());
+    }
+
+    #[test]
+    fn nobody_can_fill_the_memory() {
+        let (lessons, tenant, model) = (Lessons::default(), Arc::from("acme"), Arc::from("m"));
+        let noted = (0..1_000).filter(|n| lessons.note(&tenant, &model, member(&format!("x{n}")))).count();
+        assert_eq!(noted, MOST);
+    }
+}
