@@ -19,7 +19,6 @@ check:           ## Format, lints, structure, unit tests: the inner loop
 	cargo test --workspace --quiet
 
 test: check deny clients  ## All tests, with all set-up: `check`, licences and bans, real clients
-	cargo bench --workspace --quiet --no-run
 
 clients:         ## The real Claude Code and the vendors' SDKs against the binary
 	cargo build --quiet --package stonegate
