@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stonegate_ledger::Picodollars;
+use stonegate_protocol::{Dialect, Traits};
 
 use crate::document::{ModelEntry, PriceEntry, StepEntry};
 use crate::error::CatalogError;
-use crate::model::{Dialect, Model, Offer, Use};
+use crate::model::{Model, Offer, Use};
 use crate::place::{Geography, Via};
 use crate::price::{Price, Rates, Tier};
 use crate::rules;
@@ -50,10 +51,15 @@ pub(crate) fn model(id: &str, entry: &ModelEntry) -> Result<Model, CatalogError>
         context_window,
         long_context: entry.long_context.clone(),
         max_output_tokens,
-        features: entry.features.clone(),
-        thinking: entry.thinking.clone(),
-        effort: entry.effort,
-        minimum_cacheable_tokens: entry.minimum_cacheable_tokens,
+        traits: Arc::new(Traits {
+            family: family.to_owned(),
+            bedrock_id: bedrock_id.to_owned(),
+            features: entry.features.clone(),
+            thinking: entry.thinking.clone(),
+            effort: entry.effort,
+            max_output_tokens,
+            minimum_cacheable_tokens: entry.minimum_cacheable_tokens,
+        }),
         dimensions: entry.dimensions,
         capabilities: rules::capabilities(id, entry, is_anthropic)?,
         counts_tokens: entry.counts_tokens,

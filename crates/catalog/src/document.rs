@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use stonegate_protocol::traits::{Feature, ThinkingKind};
+use stonegate_protocol::{Dialect, Effort};
 use toml::{Table, Value};
 
 use crate::error::CatalogError;
-use crate::model::{Dialect, Effort, Feature, LongContext, Mantle, Thinking, Use};
+use crate::model::{LongContext, Mantle, Use};
 use crate::price::{Tier, Unit};
 
 /// A catalog file. Every member may be missing: what a layer does not say, the one below it does.
@@ -75,7 +77,7 @@ pub(crate) struct ModelEntry {
     pub(crate) long_context: Option<LongContext>,
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) features: BTreeSet<Feature>,
-    pub(crate) thinking: BTreeSet<Thinking>,
+    pub(crate) thinking: BTreeSet<ThinkingKind>,
     pub(crate) effort: Option<Effort>,
     pub(crate) minimum_cacheable_tokens: Option<u64>,
     pub(crate) dimensions: Option<u64>,

@@ -1,6 +1,6 @@
 //! How many tokens a request may be: at most, for quotes; about, for `count_tokens`.
 
-use stonegate_protocol::anthropic::Sizes;
+use stonegate_protocol::conversation::Sizes;
 
 /// Tokens of a conversation's frame: what a model is told about it besides the caller's own words.
 const FRAME: u64 = 1_024;

@@ -18,7 +18,7 @@ mod unknown;
 pub use catalog::{Catalog, Resolved};
 pub use error::CatalogError;
 pub use estimate::estimate_tokens;
-pub use model::{Dialect, Effort, Feature, LongContext, Mantle, Model, Offer, Thinking, Use};
+pub use model::{LongContext, Mantle, Model, Offer, Use};
 pub use place::{Geography, Place, Preference, Reach, Via};
 pub use price::{Asked, Price, Rates, Tier, Unit};
 pub use unknown::{UnknownModel, Why};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use stonegate_protocol::Capabilities;
+use stonegate_protocol::{Capabilities, Dialect, Traits};
 
 use crate::place::{Geography, Via};
 use crate::price::Price;
@@ -30,14 +30,8 @@ pub struct Model {
     pub long_context: Option<LongContext>,
     /// The most tokens of an answer.
     pub max_output_tokens: u64,
-    /// What it can do.
-    pub features: BTreeSet<Feature>,
-    /// How it thinks.
-    pub thinking: BTreeSet<Thinking>,
-    /// The highest effort that can be asked for.
-    pub effort: Option<Effort>,
-    /// A prompt shorter than this is never cached.
-    pub minimum_cacheable_tokens: Option<u64>,
+    /// What it can do and how it thinks.
+    pub traits: Arc<Traits>,
     /// Components of an embedding.
     pub dimensions: Option<u64>,
     /// What Bedrock accepts in an Anthropic body.
@@ -141,95 +135,4 @@ pub enum Use {
     Realtime,
     /// Words about videos.
     Video,
-}
-
-/// A wire protocol that Bedrock speaks with a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// Anthropic Messages, as the body of InvokeModel.
-    Anthropic,
-    /// OpenAI Chat Completions.
-    OpenaiChat,
-    /// OpenAI Responses.
-    OpenaiResponses,
-    /// Bedrock's Converse.
-    Converse,
-    /// InvokeModel with a body of the model's own.
-    BedrockNative,
-}
-
-/// What a model can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Feature {
-    /// Calls tools.
-    Tools,
-    /// Can be made to call a tool.
-    ForcedToolChoice,
-    /// Finds deferred tools by itself.
-    ToolSearch,
-    /// Uses a computer.
-    ComputerUse,
-    /// Reads images.
-    Images,
-    /// Reads PDFs and other documents.
-    Documents,
-    /// Watches video.
-    Video,
-    /// Listens.
-    Audio,
-    /// Thinks before it answers.
-    Reasoning,
-    /// Answers in the shape of a schema.
-    StructuredOutput,
-    /// Caches prompts.
-    PromptCache,
-    /// Caches prompts for an hour.
-    #[serde(rename = "prompt_cache_1h")]
-    PromptCache1h,
-    /// Goes on from the beginning of an answer.
-    AssistantPrefill,
-    /// Takes `temperature`, `top_p` and `top_k`.
-    Sampling,
-    /// Takes a system message between others.
-    MidConversationSystem,
-}
-
-/// How a model thinks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Thinking {
-    /// Within a budget of tokens.
-    Budget,
-    /// As long as it seems worth it.
-    Adaptive,
-    /// Without being asked, and whatever one asks.
-    AlwaysOn,
-    /// By an effort that one asks for.
-    Effort,
-}
-
-/// How hard a model may be asked to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effort {
-    /// `high`
-    High,
-    /// `xhigh`
-    Xhigh,
-    /// `max`
-    Max,
-}
-
-impl Effort {
-    /// The level's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Effort::High => "high",
-            Effort::Xhigh => "xhigh",
-            Effort::Max => "max",
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use stonegate_ledger::{Nanodollars, Picodollars, Quote};
 use stonegate_protocol::Usage;
-use stonegate_protocol::anthropic::{CacheLifetime, Sizes};
+use stonegate_protocol::conversation::{CacheLifetime, Sizes};
 
 use crate::estimate::most_tokens;
 

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
-use stonegate_protocol::Capabilities;
+use stonegate_protocol::traits::{Feature, ThinkingKind};
+use stonegate_protocol::{Capabilities, Effort};
 use toml::{Table, Value};
 
 use crate::document::{ModelEntry, lay_over};
 use crate::error::CatalogError;
-use crate::model::{Effort, Feature, Thinking};
 
 /// What models have that no Anthropic body reaches; shared, since there are many.
 static UNUSED: LazyLock<Arc<Capabilities>> = LazyLock::new(Arc::default);
@@ -59,7 +59,7 @@ fn effort(ceiling: Option<Effort>) -> Value {
     match ceiling {
         None => Value::String("unsupported".to_owned()),
         Some(Effort::Max) => Value::String("any".to_owned()),
-        Some(level @ (Effort::High | Effort::Xhigh)) => {
+        Some(level) => {
             Value::Table(Table::from_iter([("up_to".to_owned(), Value::String(level.as_str().to_owned()))]))
         }
     }
@@ -67,7 +67,7 @@ fn effort(ceiling: Option<Effort>) -> Value {
 
 fn refused_thinking(entry: &ModelEntry) -> impl Iterator<Item = &'static str> {
     let can = |kind| entry.thinking.contains(&kind);
-    [("enabled", !can(Thinking::Budget)), ("adaptive", !can(Thinking::Adaptive))]
+    [("enabled", !can(ThinkingKind::Budget)), ("adaptive", !can(ThinkingKind::Adaptive))]
         .into_iter()
         .filter_map(|(kind, refused)| refused.then_some(kind))
 }

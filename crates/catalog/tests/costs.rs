@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use stonegate_catalog::{Asked, Catalog, Place, Price};
 use stonegate_ledger::Nanodollars;
 use stonegate_protocol::Usage;
-use stonegate_protocol::anthropic::{CacheLifetime, Sizes};
+use stonegate_protocol::conversation::{CacheLifetime, Sizes};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
 

@@ -3,8 +3,10 @@
 
 use std::sync::LazyLock;
 
-use stonegate_catalog::{Catalog, Dialect, Feature, Geography, Model, Place, Thinking, Tier, Via};
+use stonegate_catalog::{Catalog, Geography, Model, Place, Tier, Via};
+use stonegate_protocol::Dialect;
 use stonegate_protocol::capabilities::{CacheHourRule, Effort, EffortRule};
+use stonegate_protocol::traits::{Feature, ThinkingKind};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
 
@@ -165,13 +167,13 @@ fn claude_models_know_what_they_take() {
     let opus = model("claude-opus-5-5");
     assert!(opus.dialects.contains(&Dialect::Anthropic));
     assert_eq!((opus.context_window, opus.max_output_tokens), (1_000_000, 128_000));
-    assert_eq!(opus.minimum_cacheable_tokens, Some(512));
+    assert_eq!(opus.traits.minimum_cacheable_tokens, Some(512));
     assert!(!opus.capabilities.sampling);
     assert_eq!(opus.capabilities.effort, EffortRule::Any);
     assert!(opus.capabilities.versions.contains("2026-10-21"));
     assert!(opus.capabilities.refused_thinking.contains("enabled"));
     assert!(!opus.capabilities.refused_thinking.contains("adaptive"));
-    assert!(opus.thinking.contains(&Thinking::AlwaysOn));
+    assert!(opus.traits.thinks(ThinkingKind::AlwaysOn));
 
     let haiku = model("claude-haiku-5-5");
     assert_eq!(haiku.capabilities.effort, EffortRule::UpTo(Effort::Xhigh));
@@ -181,7 +183,7 @@ fn claude_models_know_what_they_take() {
     let sonnet_46 = model("claude-sonnet-4-6");
     assert!(sonnet_46.capabilities.sampling && sonnet_46.capabilities.refused_thinking.is_empty());
     assert!(!sonnet_46.capabilities.versions.contains("2026-10-21"));
-    assert!(!sonnet_46.features.contains(&Feature::AssistantPrefill));
+    assert!(!sonnet_46.traits.features.contains(&Feature::AssistantPrefill));
 
     let sonnet_45 = model("claude-sonnet-4-5");
     assert_eq!(sonnet_45.capabilities.effort, EffortRule::Unsupported);

@@ -10,7 +10,9 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use serde_json::{Value, json};
 use stonegate_protocol::framing::eventstream::Frame;
-use stonegate_protocol::{Capabilities, Learned, Relay, Target, anthropic, carry};
+use stonegate_protocol::{
+    Answering, Bounds, Capabilities, Door, Learned, Relay, Target, Traits, anthropic, carry,
+};
 
 const BETAS: &str = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,\
                      per-turn-control-2026-07-01,advanced-tool-use-2025-11-20,effort-2025-11-24";
@@ -69,13 +71,25 @@ fn parse_and_carry(bencher: Bencher<'_, '_>, bytes: usize) {
     let capabilities = Capabilities::default();
     let target = Target {
         upstream_id: "us.anthropic.claude-opus-5-5",
+        door: Door::INVOKE,
         capabilities: &capabilities,
+        traits: &Traits::default(),
         long_context: false,
     };
     let learned = Learned::default();
     bencher.counter(BytesCount::new(body.len())).bench(|| {
         let inbound = anthropic::parse(Some("2023-06-01"), &[BETAS], body.clone()).unwrap();
-        carry(&inbound, &target, &learned, 64_000).unwrap().outbound.body.len()
+        carry(
+            &inbound,
+            &target,
+            &learned,
+            Bounds { input_tokens: 0, output_tokens: 64_000 },
+            &Answering::default(),
+        )
+        .unwrap()
+        .outbound
+        .body
+        .len()
     });
 }
 
@@ -99,8 +113,22 @@ fn relay() -> Relay {
     let body = Bytes::from_static(br#"{"model":"m","max_tokens":64000,"stream":true,"messages":[]}"#);
     let inbound = anthropic::parse(None, &[], body).unwrap();
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "m", capabilities: &capabilities, long_context: false };
-    carry(&inbound, &target, &Learned::default(), 64_000).unwrap().relay
+    let target = Target {
+        upstream_id: "m",
+        door: Door::INVOKE,
+        capabilities: &capabilities,
+        traits: &Traits::default(),
+        long_context: false,
+    };
+    carry(
+        &inbound,
+        &target,
+        &Learned::default(),
+        Bounds { input_tokens: 0, output_tokens: 64_000 },
+        &Answering::default(),
+    )
+    .unwrap()
+    .relay
 }
 
 /// A stream of 200 deltas, in reads of so many events.

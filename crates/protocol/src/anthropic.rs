@@ -6,8 +6,7 @@ mod facts;
 mod inbound;
 pub(crate) mod meter;
 mod outbound;
+mod passing;
 pub(crate) mod stream;
 
-pub use inbound::{CacheLifetime, Inbound, Malformed, Sizes, parse, parse_count};
-
-pub(crate) use outbound::prepare;
+pub use inbound::{Inbound, parse, parse_count};

@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer};
 
+pub use crate::effort::Effort;
+
 mod claude;
 
 /// What Bedrock accepts for one model.
@@ -172,44 +174,6 @@ pub enum EffortRule {
     UpTo(Effort),
     /// Refused with `capability_rejected: effort_unsupported`, upon which Claude Code asks again without.
     Unsupported,
-}
-
-/// A level of `output_config.effort`, lowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effort {
-    /// `low`
-    Low,
-    /// `medium`
-    Medium,
-    /// `high`
-    High,
-    /// `xhigh`
-    Xhigh,
-    /// `max`
-    Max,
-}
-
-impl Effort {
-    /// The level's name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Effort::Low => "low",
-            Effort::Medium => "medium",
-            Effort::High => "high",
-            Effort::Xhigh => "xhigh",
-            Effort::Max => "max",
-        }
-    }
-
-    /// The level of that name; none for a level that is newer than this table.
-    #[must_use]
-    pub fn from_wire(name: &str) -> Option<Effort> {
-        [Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh, Effort::Max]
-            .into_iter()
-            .find(|level| level.as_str() == name)
-    }
 }
 
 impl Default for Capabilities {

@@ -3,17 +3,20 @@
 //!
 //! Each dialect has one half for being served and one for being called, so that there are N + M pieces, not N × M.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::anthropic::{self, meter::Meter};
 use crate::capabilities::Capabilities;
+use crate::conversation::Request;
+use crate::conversation::meter::Meter;
 use crate::failure::RejectedPart;
+use crate::inbound::Inbound;
 use crate::problem::{Capability, Problem, ProblemKind};
-use crate::relay::Relay;
+use crate::relay::{Reader, Relay};
+use crate::traits::Traits;
 
 /// All that is not unreserved; the slashes and colons of an ARN stand in one path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -23,10 +26,85 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct Target<'a> {
     /// The model id, inference profile id or ARN that Bedrock is called with.
     pub upstream_id: &'a str,
-    /// What the model accepts.
+    /// Which of Bedrock's APIs is spoken with it.
+    pub door: Door<'a>,
+    /// What the model accepts in an Anthropic body.
     pub capabilities: &'a Capabilities,
+    /// What the model can do.
+    pub traits: &'a Traits,
     /// Whether the client asked for the long context window by the model's name (`…[1m]`).
     pub long_context: bool,
+}
+
+/// One of Bedrock's APIs, at one of its two addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Door<'a> {
+    /// The address.
+    pub service: Service,
+    /// The API.
+    pub surface: Surface,
+    /// For the OpenAI-shaped APIs, the path before `/chat/completions` and `/responses`: `/openai/v1`, `/v1`.
+    pub prefix: &'a str,
+}
+
+impl Door<'static> {
+    /// InvokeModel with an Anthropic body, or one of the model's own.
+    pub const INVOKE: Door<'static> =
+        Door { service: Service::Runtime, surface: Surface::InvokeModel, prefix: "" };
+    /// Converse.
+    pub const CONVERSE: Door<'static> =
+        Door { service: Service::Runtime, surface: Surface::Converse, prefix: "" };
+}
+
+/// Bedrock's two addresses. Each has a host and a signing name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// `bedrock-runtime`.
+    Runtime,
+    /// `bedrock-mantle`.
+    Mantle,
+}
+
+/// The APIs that Bedrock has for inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Surface {
+    /// InvokeModel and its stream.
+    InvokeModel,
+    /// Converse and its stream.
+    Converse,
+    /// OpenAI Chat Completions.
+    OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
+}
+
+/// Up to where a call can go, as it was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most tokens that the prompt may be, for an answer that breaks off before they are reported.
+    pub input_tokens: u64,
+    /// The most output tokens that the call may produce.
+    pub output_tokens: u64,
+}
+
+/// What an answer says of itself that no upstream knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answering {
+    /// The call's id: `req_…`.
+    pub call: String,
+    /// When it came in, in seconds since the Unix epoch.
+    pub created_at: i64,
+    /// The media at the addresses that the request names, fetched.
+    pub fetched: BTreeMap<String, Fetched>,
+}
+
+/// A medium that was fetched for a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The MIME type in lower case, without parameters.
+    pub media_type: String,
+    /// The bytes in base64 with padding.
+    pub base64: String,
 }
 
 /// What an upstream refused before although the table did not say so. Kept per endpoint and model by the server.
@@ -54,6 +132,8 @@ impl Learned {
 /// What goes upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbound {
+    /// Which of Bedrock's addresses it goes to.
+    pub service: Service,
     /// The path, percent-encoded once.
     pub path: String,
     /// Headers besides those of transport and signature; names in lower case.
@@ -117,6 +197,7 @@ impl From<&Unsupported> for Problem {
             error_code: unsupported.error_code.clone(),
             capability: unsupported.capability.clone(),
             ..Problem::new(ProblemKind::InvalidRequest, unsupported.message.clone())
+                .member(unsupported.member.clone())
         }
     }
 }
@@ -132,40 +213,52 @@ pub struct Carried {
     pub dropped: Vec<Dropped>,
 }
 
-/// Carries a Messages request to InvokeModel.
+/// Carries a request to a target: as it is where both speak the same dialect, else by way of the canonical conversation.
 ///
-/// `output_ceiling` is the most output tokens that the call may produce; it replaces `max_tokens` where it is lower.
+/// `bounds.output_tokens` is the ceiling that goes upstream, whatever the request says.
 ///
 /// # Errors
 /// Where the request asks for what the target cannot do.
 pub fn carry(
-    inbound: &anthropic::Inbound,
+    inbound: &dyn Inbound,
     target: &Target<'_>,
     learned: &Learned,
-    output_ceiling: u64,
+    bounds: Bounds,
+    answering: &Answering,
 ) -> Result<Carried, Unsupported> {
-    let ceiling = output_ceiling.min(inbound.max_tokens());
-    let prepared = anthropic::prepare(inbound, target, learned, Some(ceiling))?;
-    let mut headers = vec![("content-type", "application/json".to_owned())];
-    let meter = Meter::new(ceiling, inbound.cache_lifetime());
-    let (action, relay) = if inbound.is_stream() {
-        headers.push(("accept", "application/vnd.amazon.eventstream".to_owned()));
-        headers.push(("x-amzn-bedrock-accept", "application/json".to_owned()));
-        ("invoke-with-response-stream", Relay::messages_stream(meter))
-    } else {
-        headers.push(("accept", "application/json".to_owned()));
-        ("invoke", Relay::messages_whole(meter))
-    };
-    if let Some(tier) = prepared.service_tier {
-        headers.push(("x-amzn-bedrock-service-tier", tier.to_owned()));
+    if let Some(carried) = inbound.pass_through(target, learned, bounds, answering) {
+        return carried;
     }
-    let outbound = Outbound {
-        path: model_path(target.upstream_id, action),
-        headers,
-        body: Bytes::from(prepared.body),
-        stream: inbound.is_stream(),
-    };
-    Ok(Carried { outbound, relay, dropped: prepared.dropped })
+    let (request, writer) = inbound.translate(answering)?;
+    let Called { outbound, reader, dropped } = call(&request, target, learned, bounds, inbound.is_stream())?;
+    let meter = Meter::new(bounds, inbound.cache_lifetime());
+    Ok(Carried { outbound, relay: Relay::translated(reader, writer, meter), dropped })
+}
+
+/// A conversation on its way up, and what reads its answer.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) outbound: Outbound,
+    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+fn call(
+    _request: &Request,
+    target: &Target<'_>,
+    _learned: &Learned,
+    _bounds: Bounds,
+    _stream: bool,
+) -> Result<Called, Unsupported> {
+    match target.door.surface {
+        Surface::InvokeModel | Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
+            Err(Unsupported {
+                message: format!("model: {} cannot be called in this dialect", target.upstream_id),
+                member: "model".to_owned(),
+                ..Unsupported::default()
+            })
+        }
+    }
 }
 
 /// `/model/{id}/{action}`, the id percent-encoded once.

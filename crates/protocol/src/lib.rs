@@ -6,18 +6,23 @@
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
-//! use stonegate_protocol::{Capabilities, Learned, Target, UpstreamEnd, anthropic, carry};
+//! use stonegate_protocol::{
+//!     Answering, Bounds, Capabilities, Door, Learned, Target, Traits, UpstreamEnd, anthropic, carry,
+//! };
 //!
 //! let body = Bytes::from(r#"{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}"#);
 //! let inbound = anthropic::parse(Some("2023-06-01"), &["effort-2025-11-24"], body)?;
 //!
-//! let capabilities = Capabilities::default();
+//! let (capabilities, traits) = (Capabilities::default(), Traits::default());
 //! let target = Target {
 //!     upstream_id: "us.anthropic.claude-opus-5-5",
+//!     door: Door::INVOKE,
 //!     capabilities: &capabilities,
+//!     traits: &traits,
 //!     long_context: false,
 //! };
-//! let mut carried = carry(&inbound, &target, &Learned::default(), inbound.max_tokens())?;
+//! let bounds = Bounds { input_tokens: 100, output_tokens: inbound.max_tokens() };
+//! let mut carried = carry(&inbound, &target, &Learned::default(), bounds, &Answering::default())?;
 //! assert_eq!(carried.outbound.path, "/model/us.anthropic.claude-opus-5-5/invoke");
 //!
 //! let answer = Bytes::from(r#"{"stop_reason":"end_turn","usage":{"input_tokens":8,"output_tokens":3}}"#);
@@ -34,16 +39,29 @@ pub mod anthropic;
 pub mod capabilities;
 mod carry;
 pub mod conversation;
+pub mod converse;
+mod dialect;
+mod effort;
 pub mod failure;
 pub mod framing;
+mod inbound;
 mod json;
+pub mod openai;
 mod passthrough;
 pub mod problem;
 mod relay;
+pub mod traits;
 
 pub use capabilities::Capabilities;
-pub use carry::{Carried, Dropped, Learned, Outbound, Target, Unsupported, carry};
+pub use carry::{
+    Answering, Bounds, Carried, Door, Dropped, Fetched, Learned, Outbound, Service, Surface, Target,
+    Unsupported, carry,
+};
 pub use conversation::usage::Usage;
+pub use dialect::Dialect;
+pub use effort::Effort;
 pub use failure::{Failure, FailureClass, RejectedPart};
+pub use inbound::{Inbound, Malformed};
 pub use problem::{Capability, ErrorReply, Problem, ProblemKind, SpentBudget};
-pub use relay::{Basis, Ending, Relay, UpstreamEnd};
+pub use relay::{Basis, Ending, Reader, Relay, UpstreamEnd, Writer};
+pub use traits::Traits;

@@ -13,6 +13,8 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// What is wrong and what to do about it; no secret, no ARN, no account id.
     pub message: String,
+    /// The member of the request that is at fault, as a dotted path.
+    pub member: Option<String>,
     /// A machine-readable code (`error.details.error_code` in Anthropic's dialect).
     pub error_code: Option<String>,
     /// By which Claude Code heals its own request; where the dialect knows such tokens, it replaces the message.
@@ -74,6 +76,7 @@ impl Problem {
         Problem {
             kind,
             message: message.into(),
+            member: None,
             error_code: None,
             capability: None,
             retry_after: None,
@@ -94,6 +97,13 @@ impl Problem {
     #[must_use]
     pub fn retry(mut self, should: bool) -> Problem {
         self.should_retry = Some(should);
+        self
+    }
+
+    /// The same, with the member of the request that is at fault.
+    #[must_use]
+    pub fn member(mut self, path: impl Into<String>) -> Problem {
+        self.member = Some(path.into());
         self
     }
 

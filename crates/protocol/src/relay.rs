@@ -3,22 +3,113 @@
 //! The server pushes what it reads, writes out what was appended, and ends with `finish`. The end of the answer is kept
 //! back until then, since it has to wait for the journal's commit.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 
-use crate::anthropic::meter::Meter;
-use crate::anthropic::stream::{MessagesStream, MessagesWhole};
+use crate::conversation::event::Event;
+use crate::conversation::meter::Meter;
 use crate::conversation::usage::Usage;
 use crate::failure::Failure;
 
 /// Carries one answer down.
 #[derive(Debug)]
 #[must_use = "an answer has to be finished, or its usage is lost"]
-pub struct Relay(Kind);
+pub struct Relay(Box<dyn Carrier>);
 
+/// One way down: pass-through of a dialect, or translation.
+pub(crate) trait Carrier: fmt::Debug + Send {
+    /// Takes what was read and appends what the client shall receive: whole events only, never the one that ends the
+    /// answer.
+    fn push(&mut self, chunk: Bytes, out: &mut BytesMut);
+
+    /// Whether nothing more will be taken from upstream.
+    fn is_over(&self) -> bool;
+
+    /// What went wrong so far.
+    fn failure(&self) -> Option<&Failure>;
+
+    /// What was consumed so far, estimated from above where it was not reported.
+    fn seen(&self) -> &Usage;
+
+    /// Appends the answer's end.
+    fn finish(self: Box<Self>, end: UpstreamEnd, out: &mut BytesMut) -> Ending;
+}
+
+/// Reads an upstream's answer, streamed or whole, as events.
+pub trait Reader: fmt::Debug + Send {
+    /// Takes what was read and appends the events that are complete. A reader of whole answers keeps it all for `finish`.
+    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>);
+
+    /// Whether nothing more will be taken from upstream: the last event came, or a failure.
+    fn is_over(&self) -> bool;
+
+    /// What went wrong so far.
+    fn failure(&self) -> Option<&Failure>;
+
+    /// Appends the events that are left, and says what went wrong: an answer that ended before its own end is a failure.
+    fn finish(self: Box<Self>, end: UpstreamEnd, events: &mut Vec<Event>) -> Option<Failure>;
+}
+
+/// Writes an answer for a client, streamed or whole.
+pub trait Writer: fmt::Debug + Send {
+    /// Takes one event and appends what the client shall receive of it; never what ends the answer.
+    fn write(&mut self, event: Event, out: &mut BytesMut);
+
+    /// Appends the end: the last events or the whole body. On a failure a stream gets the dialect's error event, and a
+    /// whole answer gets nothing, since the server renders the failure with a status of its own.
+    fn finish(self: Box<Self>, usage: &Usage, failure: Option<&Failure>, out: &mut BytesMut);
+}
+
+/// Translation: an upstream's reader, a client's writer, and a meter between them.
 #[derive(Debug)]
-enum Kind {
-    MessagesStream(Box<MessagesStream>),
-    MessagesWhole(Box<MessagesWhole>),
+struct Translation {
+    reader: Box<dyn Reader>,
+    writer: Box<dyn Writer>,
+    meter: Meter,
+    /// Empty between calls; kept for its space.
+    events: Vec<Event>,
+}
+
+impl Translation {
+    fn pass(&mut self, out: &mut BytesMut) {
+        for event in self.events.drain(..) {
+            self.meter.see(&event);
+            self.writer.write(event, out);
+        }
+    }
+}
+
+impl Carrier for Translation {
+    fn push(&mut self, chunk: Bytes, out: &mut BytesMut) {
+        self.reader.push(chunk, &mut self.events);
+        self.pass(out);
+    }
+
+    fn is_over(&self) -> bool {
+        self.reader.is_over()
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        self.reader.failure()
+    }
+
+    fn seen(&self) -> &Usage {
+        self.meter.usage()
+    }
+
+    fn finish(mut self: Box<Self>, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
+        let mut last = Vec::new();
+        let Translation { reader, .. } = *self;
+        let failure = reader.finish(end, &mut last);
+        for event in last {
+            self.meter.see(&event);
+            self.writer.write(event, out);
+        }
+        let ending = self.meter.end(failure);
+        self.writer.finish(&ending.usage, ending.failure.as_ref(), out);
+        ending
+    }
 }
 
 /// How the upstream's body ended.
@@ -56,73 +147,40 @@ pub struct Ending {
 }
 
 impl Relay {
-    pub(crate) fn messages_stream(meter: Meter) -> Relay {
-        Relay(Kind::MessagesStream(Box::new(MessagesStream::new(meter))))
+    pub(crate) fn new(carrier: impl Carrier + 'static) -> Relay {
+        Relay(Box::new(carrier))
     }
 
-    pub(crate) fn messages_whole(meter: Meter) -> Relay {
-        Relay(Kind::MessagesWhole(Box::new(MessagesWhole::new(meter))))
+    pub(crate) fn translated(reader: Box<dyn Reader>, writer: Box<dyn Writer>, meter: Meter) -> Relay {
+        Relay::new(Translation { reader, writer, meter, events: Vec::new() })
     }
 
     /// Takes what was read and appends what the client shall receive: whole events only, and never the one that ends the
     /// answer.
     pub fn push(&mut self, chunk: Bytes, out: &mut BytesMut) {
-        match &mut self.0 {
-            Kind::MessagesStream(stream) => stream.push(chunk, out),
-            Kind::MessagesWhole(whole) => whole.push(&chunk),
-        }
+        self.0.push(chunk, out);
     }
 
     /// Whether nothing more will be taken from upstream: the last event came, or a failure.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        match &self.0 {
-            Kind::MessagesStream(stream) => stream.is_over(),
-            Kind::MessagesWhole(_) => false,
-        }
+        self.0.is_over()
     }
 
     /// What went wrong so far. As long as nothing was sent to the client, the call can still be tried elsewhere.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        match &self.0 {
-            Kind::MessagesStream(stream) => stream.failure(),
-            Kind::MessagesWhole(_) => None,
-        }
+        self.0.failure()
     }
 
     /// What was consumed so far; an upper estimate of the output where nothing was reported yet.
     #[must_use]
     pub fn seen(&self) -> &Usage {
-        match &self.0 {
-            Kind::MessagesStream(stream) => stream.seen(),
-            Kind::MessagesWhole(whole) => whole.seen(),
-        }
+        self.0.seen()
     }
 
     /// Appends the answer's end: the last event or the whole body, or the dialect's error event.
     pub fn finish(self, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
-        match self.0 {
-            Kind::MessagesStream(stream) => stream.finish(end, out),
-            Kind::MessagesWhole(whole) => whole.finish(end, out),
-        }
-    }
-
-    /// What to send when nothing has been sent for a while; empty where the dialect has no such thing.
-    #[must_use]
-    pub fn keep_alive(&self) -> &'static [u8] {
-        match &self.0 {
-            Kind::MessagesStream(_) => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
-            Kind::MessagesWhole(_) => b"",
-        }
-    }
-
-    /// The `content-type` of the answer.
-    #[must_use]
-    pub fn content_type(&self) -> &'static str {
-        match &self.0 {
-            Kind::MessagesStream(_) => "text/event-stream",
-            Kind::MessagesWhole(_) => "application/json",
-        }
+        self.0.finish(end, out)
     }
 }

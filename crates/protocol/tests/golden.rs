@@ -12,7 +12,9 @@ use std::path::Path;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use stonegate_protocol::{Capabilities, Learned, Problem, RejectedPart, Target, anthropic, carry};
+use stonegate_protocol::{
+    Answering, Bounds, Capabilities, Door, Learned, Problem, RejectedPart, Target, Traits, anthropic, carry,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +54,9 @@ fn outcome(fixture: &Fixture) -> String {
     let capabilities: Capabilities = toml::from_str(&fixture.capabilities).unwrap();
     let target = Target {
         upstream_id: "us.anthropic.claude-opus-5-5",
+        door: Door::INVOKE,
         capabilities: &capabilities,
+        traits: &Traits::default(),
         long_context: fixture.long_context,
     };
     let mut learned = Learned::default();
@@ -69,7 +73,13 @@ fn outcome(fixture: &Fixture) -> String {
         Ok(inbound) => inbound,
         Err(malformed) => return refusal(&Problem::from(&malformed)),
     };
-    let carried = match carry(&inbound, &target, &learned, fixture.ceiling.unwrap_or(u64::MAX)) {
+    let carried = match carry(
+        &inbound,
+        &target,
+        &learned,
+        Bounds { input_tokens: 0, output_tokens: fixture.ceiling.unwrap_or(u64::MAX) },
+        &Answering::default(),
+    ) {
         Ok(carried) => carried,
         Err(unsupported) => return refusal(&Problem::from(&unsupported)),
     };

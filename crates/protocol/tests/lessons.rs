@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use stonegate_protocol::framing::eventstream::Frame;
 use stonegate_protocol::{
-    Capabilities, Dropped, Learned, Problem, RejectedPart, Target, UpstreamEnd, anthropic, carry, failure,
+    Answering, Bounds, Capabilities, Door, Dropped, Learned, Problem, RejectedPart, Target, Traits,
+    UpstreamEnd, anthropic, carry, failure,
 };
 
 mod support;
@@ -19,8 +20,21 @@ fn carried(betas: &[&str], members: &Value, learned: &Learned) -> (Value, Vec<Dr
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let inbound = anthropic::parse(Some("2023-06-01"), betas, Bytes::from(body.to_string())).unwrap();
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "m", capabilities: &capabilities, long_context: false };
-    let carried = carry(&inbound, &target, learned, 1000).unwrap();
+    let target = Target {
+        upstream_id: "m",
+        door: Door::INVOKE,
+        capabilities: &capabilities,
+        traits: &Traits::default(),
+        long_context: false,
+    };
+    let carried = carry(
+        &inbound,
+        &target,
+        learned,
+        Bounds { input_tokens: 0, output_tokens: 1000 },
+        &Answering::default(),
+    )
+    .unwrap();
     (serde_json::from_slice(&carried.outbound.body).unwrap(), carried.dropped)
 }
 
@@ -143,8 +157,21 @@ fn lesson_27_a_server_tool_is_a_400_that_names_it() {
     let body = json!({"model": "m", "max_tokens": 9, "messages": [], "tools": [{"type": "web_search_20250305", "name": "web_search"}]});
     let inbound = anthropic::parse(None, &[], Bytes::from(body.to_string())).unwrap();
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "m", capabilities: &capabilities, long_context: false };
-    let refused = carry(&inbound, &target, &Learned::default(), 9).unwrap_err();
+    let target = Target {
+        upstream_id: "m",
+        door: Door::INVOKE,
+        capabilities: &capabilities,
+        traits: &Traits::default(),
+        long_context: false,
+    };
+    let refused = carry(
+        &inbound,
+        &target,
+        &Learned::default(),
+        Bounds { input_tokens: 0, output_tokens: 9 },
+        &Answering::default(),
+    )
+    .unwrap_err();
     let reply = anthropic::error::render(&Problem::from(&refused), "req_0");
     assert_eq!(reply.status, 400);
     assert!(refused.message.starts_with("tools.0: `web_search_20250305`"), "{}", refused.message);
@@ -173,8 +200,22 @@ fn lessons_58_to_60_the_long_window_is_asked_for_once_and_never_lost() {
         (&[], false, Value::Null),
     ] {
         let inbound = anthropic::parse(None, betas, Bytes::from(body.to_string())).unwrap();
-        let target = Target { upstream_id: "m", capabilities: &capabilities, long_context };
-        let outbound = carry(&inbound, &target, &Learned::default(), 9).unwrap().outbound;
+        let target = Target {
+            upstream_id: "m",
+            door: Door::INVOKE,
+            capabilities: &capabilities,
+            traits: &Traits::default(),
+            long_context,
+        };
+        let outbound = carry(
+            &inbound,
+            &target,
+            &Learned::default(),
+            Bounds { input_tokens: 0, output_tokens: 9 },
+            &Answering::default(),
+        )
+        .unwrap()
+        .outbound;
         let sent: Value = serde_json::from_slice(&outbound.body).unwrap();
         assert_eq!(sent["anthropic_beta"], expected);
     }

@@ -6,14 +6,28 @@ use base64::Engine as _;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use stonegate_protocol::anthropic::{self, CacheLifetime, count};
-use stonegate_protocol::{Capabilities, Learned, Target, carry};
+use stonegate_protocol::anthropic::{self, count};
+use stonegate_protocol::conversation::CacheLifetime;
+use stonegate_protocol::{Answering, Bounds, Capabilities, Door, Learned, Target, Traits, carry};
 
 fn carried(body: Bytes, betas: &[&str]) -> Option<Bytes> {
     let inbound = anthropic::parse(Some("2023-06-01"), betas, body).ok()?;
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "m", capabilities: &capabilities, long_context: true };
-    let carried = carry(&inbound, &target, &Learned::default(), 777).ok()?;
+    let target = Target {
+        upstream_id: "m",
+        door: Door::INVOKE,
+        capabilities: &capabilities,
+        traits: &Traits::default(),
+        long_context: true,
+    };
+    let carried = carry(
+        &inbound,
+        &target,
+        &Learned::default(),
+        Bounds { input_tokens: 0, output_tokens: 777 },
+        &Answering::default(),
+    )
+    .ok()?;
     count::carry_count(&inbound, &target, &Learned::default()).ok()?;
     Some(carried.outbound.body)
 }
@@ -165,7 +179,9 @@ fn counted(body: &str) -> (String, Value) {
     let capabilities = Capabilities::default();
     let target = Target {
         upstream_id: "us.anthropic.claude-opus-5-5",
+        door: Door::INVOKE,
         capabilities: &capabilities,
+        traits: &Traits::default(),
         long_context: false,
     };
     let outbound = count::carry_count(&inbound, &target, &Learned::default()).unwrap();

@@ -12,7 +12,7 @@ use stonegate_bedrock::Deadlines;
 use stonegate_catalog::estimate_tokens;
 use stonegate_identity::Action;
 use stonegate_protocol::anthropic::{self, Inbound, count};
-use stonegate_protocol::{Failure, FailureClass, Outbound, Problem, Target};
+use stonegate_protocol::{Door, Failure, FailureClass, Outbound, Problem, Target};
 
 use crate::app::App;
 use crate::call::admit::{Admission, admit};
@@ -62,7 +62,9 @@ async fn count_upstream(app: &App, admission: &Admission, inbound: &Inbound) -> 
     }
     let target = Target {
         upstream_id: &resolved.upstream_id,
+        door: Door::INVOKE,
         capabilities: &resolved.model.capabilities,
+        traits: &resolved.model.traits,
         long_context: resolved.long_context,
     };
     let learned = app.lessons.of(admission.path().tenant(), &resolved.upstream_id);

@@ -4,13 +4,13 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use stonegate_protocol::anthropic::{self, count};
-use stonegate_protocol::{Capabilities, Learned, Target, carry};
+use stonegate_protocol::{Answering, Bounds, Capabilities, Door, Learned, Target, Traits, carry};
 
 fuzz_target!(|data: &[u8]| {
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "us.m", capabilities: &capabilities, long_context: true };
+    let target = Target { upstream_id: "us.m", door: Door::INVOKE, capabilities: &capabilities, traits: &Traits::default(), long_context: true };
     if let Ok(inbound) = anthropic::parse(Some("2023-06-01"), &["a,b"], Bytes::copy_from_slice(data)) {
-        if let Ok(carried) = carry(&inbound, &target, &Learned::default(), 100) {
+        if let Ok(carried) = carry(&inbound, &target, &Learned::default(), Bounds { input_tokens: 0, output_tokens: 100 }, &Answering::default()) {
             assert!(
                 anthropic::parse_count(None, &[], carried.outbound.body.clone()).is_err(),
                 "the model is gone"

@@ -4,15 +4,15 @@
 use bytes::{Bytes, BytesMut};
 use libfuzzer_sys::fuzz_target;
 use stonegate_protocol::framing::eventstream::Frame;
-use stonegate_protocol::{Capabilities, Ending, Learned, Target, UpstreamEnd, anthropic, carry};
+use stonegate_protocol::{Answering, Bounds, Capabilities, Door, Ending, Learned, Target, Traits, UpstreamEnd, anthropic, carry};
 
 fn relayed(stream: bool, chunks: &[&[u8]]) -> (Bytes, Ending) {
     let body = format!(r#"{{"model":"m","max_tokens":50,"stream":{stream},"messages":[]}}"#);
     let inbound = anthropic::parse(None, &[], Bytes::from(body)).expect("the body is well formed");
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "m", capabilities: &capabilities, long_context: false };
+    let target = Target { upstream_id: "m", door: Door::INVOKE, capabilities: &capabilities, traits: &Traits::default(), long_context: false };
     let mut relay =
-        carry(&inbound, &target, &Learned::default(), 50).expect("it asks for nothing special").relay;
+        carry(&inbound, &target, &Learned::default(), Bounds { input_tokens: 0, output_tokens: 50 }, &Answering::default()).expect("it asks for nothing special").relay;
     let mut out = BytesMut::new();
     for chunk in chunks {
         relay.push(Bytes::copy_from_slice(chunk), &mut out);

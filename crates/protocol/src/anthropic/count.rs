@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::carry::{Learned, Outbound, Target, Unsupported, model_path};
+use crate::carry::{Learned, Outbound, Service, Target, Unsupported, model_path};
 use crate::failure::Failure;
 
 use super::inbound::Inbound;
@@ -31,6 +31,7 @@ pub fn carry_count(
     STANDARD.encode_string(&prepared.body, &mut body);
     body.push_str(TAIL);
     Ok(Outbound {
+        service: Service::Runtime,
         path: model_path(bare_id(target.upstream_id), "count-tokens"),
         headers: vec![
             ("content-type", "application/json".to_owned()),

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::conversation::sizes::{CacheLifetime, Sizes};
+use crate::inbound::Malformed;
 use crate::json::{Place, Scanner};
-
-use super::inbound::{CacheLifetime, Malformed, Sizes};
 
 /// How deep blocks may stand inside blocks before they are no longer looked at (a tool result in a message is two).
 const DEEPEST_BLOCK: u32 = 16;

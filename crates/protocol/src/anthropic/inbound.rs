@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::conversation::sizes::{CacheLifetime, Sizes};
+use crate::inbound::Malformed;
 use crate::json::{NotJson, Place, Scanner, text};
-use crate::problem::{Problem, ProblemKind};
 
 use super::facts::Facts;
 
@@ -30,70 +31,6 @@ pub struct Inbound {
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) place: Place,
-}
-
-/// What a quote needs to know of a request's size. Bytes are those of the JSON text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sizes {
-    /// The body less the base64 of images and documents: prompts, tool definitions and their punctuation.
-    pub text_bytes: u64,
-    /// The part of `text_bytes` that defines tools.
-    pub tool_bytes: u64,
-    /// Image blocks.
-    pub images: u64,
-    /// Decoded bytes of the images that came as base64.
-    pub image_bytes: u64,
-    /// Document blocks.
-    pub documents: u64,
-    /// Decoded bytes of the documents that came as base64.
-    pub document_bytes: u64,
-    /// Tool definitions.
-    pub tools: u64,
-    /// Messages.
-    pub messages: u64,
-}
-
-/// The longest lifetime that a request asks its cache entries to have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CacheLifetime {
-    /// No part of the prompt is marked.
-    #[default]
-    None,
-    /// Some part is to be cached for five minutes.
-    FiveMinutes,
-    /// Some part is to be cached for an hour.
-    Hour,
-}
-
-/// A body that is no Messages request: what is wrong, in Anthropic's words where it has some.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Malformed {
-    /// What the caller reads.
-    pub message: String,
-    /// The member at fault, as a JSON pointer (`/max_tokens`); empty for the whole body.
-    pub pointer: String,
-}
-
-impl Malformed {
-    pub(super) fn member(path: &str, why: &str) -> Malformed {
-        Malformed { message: format!("{path}: {why}"), pointer: format!("/{}", path.replace('.', "/")) }
-    }
-}
-
-impl From<NotJson> for Malformed {
-    fn from(wrong: NotJson) -> Malformed {
-        Malformed {
-            message: format!("The request body is not valid JSON: {} at byte {}", wrong.why, wrong.at),
-            pointer: String::new(),
-        }
-    }
-}
-
-impl From<&Malformed> for Problem {
-    fn from(malformed: &Malformed) -> Problem {
-        Problem::new(ProblemKind::InvalidRequest, malformed.message.clone())
-    }
 }
 
 /// Reads a `POST /v1/messages` body. `version` and `betas` are the values of the headers `anthropic-version` and

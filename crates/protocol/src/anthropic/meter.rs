@@ -3,13 +3,12 @@
 use serde::Deserialize;
 use serde_json::Error;
 
+use crate::conversation::sizes::CacheLifetime;
 use crate::conversation::usage::Usage;
 use crate::failure::Failure;
 use crate::json::{NotJson, Scanner};
 use crate::passthrough::{Splice, find_members};
 use crate::relay::{Basis, Ending};
-
-use super::inbound::CacheLifetime;
 
 /// Two bytes of JSON text are at most about a token: prose has four to a token, code and numbers three, and what takes
 /// more bytes a letter takes more tokens as well.

@@ -15,7 +15,7 @@ use crate::framing::eventstream::{Decoder, Frame, FrameKind};
 use crate::framing::sse;
 use crate::json::{self, NotJson, Scanner};
 use crate::problem::Problem;
-use crate::relay::{Ending, UpstreamEnd};
+use crate::relay::{Carrier, Ending, UpstreamEnd};
 
 use super::error;
 use super::meter::Meter;
@@ -35,44 +35,6 @@ pub(crate) struct MessagesStream {
 impl MessagesStream {
     pub(crate) fn new(meter: Meter) -> MessagesStream {
         MessagesStream { decoder: Decoder::default(), meter, event: Vec::new(), last: None, failure: None }
-    }
-
-    pub(crate) fn push(&mut self, chunk: Bytes, out: &mut BytesMut) {
-        self.decoder.push(chunk);
-        while !self.is_over() {
-            match self.decoder.next_frame() {
-                Ok(Some(frame)) => self.frame(&frame, out),
-                Ok(None) => break,
-                Err(error) => self.failure = Some(Failure::broken_off(error.to_string())),
-            }
-        }
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        self.last.is_some() || self.failure.is_some()
-    }
-
-    pub(crate) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
-    }
-
-    pub(crate) fn seen(&self) -> &Usage {
-        self.meter.usage()
-    }
-
-    pub(crate) fn finish(mut self, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
-        if self.last.is_none() && self.failure.is_none() {
-            self.failure = Some(match end {
-                UpstreamEnd::Failed(failure) => failure,
-                UpstreamEnd::Eof => Failure::broken_off("the stream ended before message_stop"),
-            });
-        }
-        match (&self.last, &self.failure) {
-            (Some(last), _) => sse::write("message_stop", last, out),
-            (None, Some(failure)) => error::event(&Problem::from(failure), out),
-            (None, None) => {}
-        }
-        self.meter.end(self.failure)
     }
 
     fn frame(&mut self, frame: &Frame, out: &mut BytesMut) {
@@ -117,6 +79,46 @@ impl MessagesStream {
             _ => {}
         }
         sse::write(kind, event, out);
+    }
+}
+
+impl Carrier for MessagesStream {
+    fn push(&mut self, chunk: Bytes, out: &mut BytesMut) {
+        self.decoder.push(chunk);
+        while !self.is_over() {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => self.frame(&frame, out),
+                Ok(None) => break,
+                Err(error) => self.failure = Some(Failure::broken_off(error.to_string())),
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.last.is_some() || self.failure.is_some()
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    fn seen(&self) -> &Usage {
+        self.meter.usage()
+    }
+
+    fn finish(mut self: Box<Self>, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
+        if self.last.is_none() && self.failure.is_none() {
+            self.failure = Some(match end {
+                UpstreamEnd::Failed(failure) => failure,
+                UpstreamEnd::Eof => Failure::broken_off("the stream ended before message_stop"),
+            });
+        }
+        match (&self.last, &self.failure) {
+            (Some(last), _) => sse::write("message_stop", last, out),
+            (None, Some(failure)) => error::event(&Problem::from(failure), out),
+            (None, None) => {}
+        }
+        self.meter.end(self.failure)
     }
 }
 
@@ -193,17 +195,27 @@ impl MessagesWhole {
     pub(crate) fn new(meter: Meter) -> MessagesWhole {
         MessagesWhole { body: BytesMut::new(), meter }
     }
+}
 
-    pub(crate) fn push(&mut self, chunk: &[u8]) {
-        self.body.extend_from_slice(chunk);
+impl Carrier for MessagesWhole {
+    fn push(&mut self, chunk: Bytes, _out: &mut BytesMut) {
+        self.body.extend_from_slice(&chunk);
         self.meter.part(chunk.len());
     }
 
-    pub(crate) fn seen(&self) -> &Usage {
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        None
+    }
+
+    fn seen(&self) -> &Usage {
         self.meter.usage()
     }
 
-    pub(crate) fn finish(mut self, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
+    fn finish(mut self: Box<Self>, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
         let failure = match end {
             UpstreamEnd::Failed(failure) => Some(failure),
             UpstreamEnd::Eof => match self.meter.message(&self.body) {

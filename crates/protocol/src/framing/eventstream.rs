@@ -187,6 +187,16 @@ impl Frame {
     }
 }
 
+/// Appends an exception. One that is longer than the format can say is left out; none of ours is.
+pub fn write_exception(name: &str, body: &[u8], out: &mut Vec<u8>) {
+    let headers =
+        [(":exception-type", name), (":content-type", "application/json"), (":message-type", "exception")];
+    let mut frame = BytesMut::new();
+    if Frame::new(&headers, body.to_vec()).encode(&mut frame).is_ok() {
+        out.extend_from_slice(&frame);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

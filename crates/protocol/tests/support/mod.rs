@@ -3,7 +3,10 @@
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use stonegate_protocol::framing::eventstream::Frame;
-use stonegate_protocol::{Capabilities, Ending, Learned, Relay, Target, UpstreamEnd, anthropic, carry};
+use stonegate_protocol::{
+    Answering, Bounds, Capabilities, Door, Ending, Learned, Relay, Target, Traits, UpstreamEnd, anthropic,
+    carry,
+};
 
 /// A frame of InvokeModelWithResponseStream with one event of the model.
 pub(crate) fn chunk(event: &str) -> Frame {
@@ -58,8 +61,22 @@ pub(crate) fn relay(members: &str) -> Relay {
     let body = format!(r#"{{"model":"m","max_tokens":5000,"messages":[]{members}}}"#);
     let inbound = anthropic::parse(None, &[], Bytes::from(body)).unwrap();
     let capabilities = Capabilities::default();
-    let target = Target { upstream_id: "m", capabilities: &capabilities, long_context: false };
-    carry(&inbound, &target, &Learned::default(), 5000).unwrap().relay
+    let target = Target {
+        upstream_id: "m",
+        door: Door::INVOKE,
+        capabilities: &capabilities,
+        traits: &Traits::default(),
+        long_context: false,
+    };
+    carry(
+        &inbound,
+        &target,
+        &Learned::default(),
+        Bounds { input_tokens: 0, output_tokens: 5000 },
+        &Answering::default(),
+    )
+    .unwrap()
+    .relay
 }
 
 /// What a streaming client gets of the chunks, and how it ended.

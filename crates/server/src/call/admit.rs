@@ -1,9 +1,9 @@
 //! Which model, and whether this caller may use it.
 
-use stonegate_catalog::{Dialect, Resolved};
+use stonegate_catalog::Resolved;
 use stonegate_identity::{Action, Caller, Permit, Resource, authorize};
 use stonegate_ledger::AccountPath;
-use stonegate_protocol::Problem;
+use stonegate_protocol::{Dialect, Problem};
 
 use crate::app::App;
 use crate::error;

@@ -9,7 +9,9 @@ use stonegate_bedrock::{Deadlines, Reply};
 use stonegate_catalog::Price;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::anthropic::Inbound;
-use stonegate_protocol::{Carried, Dropped, Failure, FailureClass, Learned, Problem, Relay, Target, carry};
+use stonegate_protocol::{
+    Answering, Bounds, Carried, Door, Dropped, Failure, FailureClass, Learned, Problem, Relay, Target, carry,
+};
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
 
@@ -121,10 +123,16 @@ async fn attempt(
     let resolved = outgoing.admission.resolved();
     let target = Target {
         upstream_id: &resolved.upstream_id,
+        door: Door::INVOKE,
         capabilities: &resolved.model.capabilities,
+        traits: &resolved.model.traits,
         long_context: resolved.long_context,
     };
-    let mut carried = carry(&outgoing.inbound, &target, learned, outgoing.reservation.output_tokens())
+    let bounds = Bounds {
+        input_tokens: outgoing.quote.input_tokens,
+        output_tokens: outgoing.reservation.output_tokens(),
+    };
+    let mut carried = carry(&outgoing.inbound, &target, learned, bounds, &Answering::default())
         .map_err(|unsupported| Setback::Unsupported(Problem::from(&unsupported)))?;
     outgoing.reservation.mark_sent();
     let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };

@@ -1,0 +1,101 @@
+//! A Messages request on its way to a Claude model, whose InvokeModel speaks the same dialect.
+
+use bytes::Bytes;
+
+use crate::carry::{
+    Answering, Bounds, Carried, Learned, Outbound, Service, Surface, Target, Unsupported, model_path,
+};
+use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::dialect::Dialect;
+use crate::relay::{Relay, Writer};
+
+use super::inbound::Inbound;
+use super::meter::Meter;
+use super::outbound::prepare;
+use super::stream::{MessagesStream, MessagesWhole};
+
+impl crate::inbound::Inbound for Inbound {
+    fn dialect(&self) -> Dialect {
+        Dialect::Anthropic
+    }
+
+    fn model(&self) -> &str {
+        self.model()
+    }
+
+    fn is_stream(&self) -> bool {
+        self.is_stream()
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        Some(self.max_tokens())
+    }
+
+    fn least_output_tokens(&self) -> u64 {
+        self.least_output_tokens()
+    }
+
+    fn sizes(&self) -> &Sizes {
+        self.sizes()
+    }
+
+    fn cache_lifetime(&self) -> CacheLifetime {
+        self.cache_lifetime()
+    }
+
+    fn service_tier(&self) -> Option<&str> {
+        self.service_tier()
+    }
+
+    fn pass_through(
+        &self,
+        target: &Target<'_>,
+        learned: &Learned,
+        bounds: Bounds,
+        _answering: &Answering,
+    ) -> Option<Result<Carried, Unsupported>> {
+        (target.door.surface == Surface::InvokeModel).then(|| pass(self, target, learned, bounds))
+    }
+
+    fn translate(&self, _answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
+        Err(Unsupported {
+            message: format!(
+                "model: {} cannot be called by the Messages API; choose a Claude model",
+                self.model()
+            ),
+            member: "model".to_owned(),
+            ..Unsupported::default()
+        })
+    }
+}
+
+fn pass(
+    inbound: &Inbound,
+    target: &Target<'_>,
+    learned: &Learned,
+    bounds: Bounds,
+) -> Result<Carried, Unsupported> {
+    let ceiling = bounds.output_tokens.min(inbound.max_tokens());
+    let prepared = prepare(inbound, target, learned, Some(ceiling))?;
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    let meter = Meter::new(ceiling, inbound.cache_lifetime());
+    let (action, relay) = if inbound.is_stream() {
+        headers.push(("accept", "application/vnd.amazon.eventstream".to_owned()));
+        headers.push(("x-amzn-bedrock-accept", "application/json".to_owned()));
+        ("invoke-with-response-stream", Relay::new(MessagesStream::new(meter)))
+    } else {
+        headers.push(("accept", "application/json".to_owned()));
+        ("invoke", Relay::new(MessagesWhole::new(meter)))
+    };
+    if let Some(tier) = prepared.service_tier {
+        headers.push(("x-amzn-bedrock-service-tier", tier.to_owned()));
+    }
+    let outbound = Outbound {
+        service: Service::Runtime,
+        path: model_path(target.upstream_id, action),
+        headers,
+        body: Bytes::from(prepared.body),
+        stream: inbound.is_stream(),
+    };
+    Ok(Carried { outbound, relay, dropped: prepared.dropped })
+}

@@ -1,0 +1,3 @@
+//! Bedrock's Converse.
+
+pub mod error;

@@ -1,0 +1,104 @@
+//! A request as a client sent it, in whichever dialect: the few facts that the way of a call needs, and the three things
+//! that it can become.
+
+use std::fmt;
+
+use crate::carry::{Answering, Bounds, Carried, Learned, Target, Unsupported};
+use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::dialect::Dialect;
+use crate::effort::Effort;
+use crate::json::NotJson;
+use crate::problem::{Problem, ProblemKind};
+use crate::relay::Writer;
+
+/// A request as it came. Each dialect has one implementation, made by the dialect's own `parse`.
+pub trait Inbound: fmt::Debug + Send + Sync {
+    /// The dialect that it came in.
+    fn dialect(&self) -> Dialect;
+
+    /// The model as the client named it.
+    fn model(&self) -> &str;
+
+    /// Whether the client wants its answer piece by piece.
+    fn is_stream(&self) -> bool;
+
+    /// The output ceiling that the client asked for; none leaves it to the model's own.
+    fn max_output_tokens(&self) -> Option<u64>;
+
+    /// The least output ceiling with which the request still makes sense.
+    fn least_output_tokens(&self) -> u64 {
+        1
+    }
+
+    /// How hard the model shall try, where that comes on top of the ceiling (dialects whose ceiling means the visible
+    /// words only); it raises the quote.
+    fn effort_beyond_ceiling(&self) -> Option<Effort> {
+        None
+    }
+
+    /// What a quote needs.
+    fn sizes(&self) -> &Sizes;
+
+    /// The longest lifetime that the request asks its cache entries to have.
+    fn cache_lifetime(&self) -> CacheLifetime;
+
+    /// The service tier that the client asked for, in Bedrock's words (`priority`, `flex`).
+    fn service_tier(&self) -> Option<&str> {
+        None
+    }
+
+    /// Addresses of media that have to be fetched before the request can be translated, each once.
+    fn remote_media(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What goes upstream, where the target speaks this very dialect; none where the request has to be translated.
+    fn pass_through(
+        &self,
+        _target: &Target<'_>,
+        _learned: &Learned,
+        _bounds: Bounds,
+        _answering: &Answering,
+    ) -> Option<Result<Carried, Unsupported>> {
+        None
+    }
+
+    /// What the request means, and what writes an answer for this client, streamed or whole as it asked.
+    ///
+    /// # Errors
+    /// Where it asks for what no translation can carry, by name.
+    fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported>;
+}
+
+/// A body that is no request of its dialect: what is wrong, in the words of the dialect's vendor where it has some.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Malformed {
+    /// What the caller reads.
+    pub message: String,
+    /// The member at fault, as a JSON pointer (`/max_tokens`); empty for the whole body.
+    pub pointer: String,
+}
+
+impl Malformed {
+    pub(crate) fn member(path: &str, why: &str) -> Malformed {
+        Malformed { message: format!("{path}: {why}"), pointer: format!("/{}", path.replace('.', "/")) }
+    }
+}
+
+impl From<NotJson> for Malformed {
+    fn from(wrong: NotJson) -> Malformed {
+        Malformed {
+            message: format!("The request body is not valid JSON: {} at byte {}", wrong.why, wrong.at),
+            pointer: String::new(),
+        }
+    }
+}
+
+impl From<&Malformed> for Problem {
+    fn from(malformed: &Malformed) -> Problem {
+        let problem = Problem::new(ProblemKind::InvalidRequest, malformed.message.clone());
+        let member = malformed.pointer.trim_start_matches('/').replace('/', ".");
+        if member.is_empty() { problem } else { problem.member(member) }
+    }
+}

@@ -1,0 +1,3 @@
+//! What OpenAI's two dialects have in common.
+
+pub mod error;
