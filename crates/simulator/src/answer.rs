@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 use crate::{
     cache::InputUsage,
     chance::Chance,
+    face::Ids,
+    guardrail::{self, Finding},
     prompt::{Prompt, Thinking, list, text},
-    script::Outline,
+    script::{Intervention, Outline},
     seal::{self, Sealed},
     tokens,
 };
@@ -40,12 +42,20 @@ pub(crate) struct Answer {
     pub(crate) manages_context: bool,
     /// Thinking deltas tell a number of tokens.
     pub(crate) estimates_thinking: bool,
+    /// What the guardrail found, if the request names one.
+    pub(crate) guardrail: Option<Finding>,
 }
 
 /// Makes the answer.
-pub(crate) fn compose(prompt: Prompt<'_>, outline: Outline, input: InputUsage, chance: &Chance) -> Answer {
+pub(crate) fn compose(
+    prompt: Prompt<'_>,
+    outline: Outline,
+    input: InputUsage,
+    ids: Ids,
+    chance: &Chance,
+) -> Answer {
     let mut answer = Answer {
-        id: format!("msg_bdrk_01{}", chance.letters()),
+        id: format!("{}{}", ids.answer, chance.letters()),
         model: prompt.model.name,
         blocks: Vec::new(),
         stop_reason: "end_turn".to_owned(),
@@ -56,8 +66,9 @@ pub(crate) fn compose(prompt: Prompt<'_>, outline: Outline, input: InputUsage, c
         usage_overrides: outline.usage,
         manages_context: prompt.body.get("context_management").is_some_and(Value::is_object),
         estimates_thinking: prompt.has_beta("thinking-token-count-2026-05-13"),
+        guardrail: None,
     };
-    if outline.redacted {
+    if outline.redacted && prompt.model.claude().is_some() {
         answer.blocks.push(Block::Redacted { data: seal::sign(Sealed::Redacted, "", chance.nonce()) });
     }
     let mut left = prompt.max_tokens();
@@ -72,7 +83,7 @@ pub(crate) fn compose(prompt: Prompt<'_>, outline: Outline, input: InputUsage, c
         if answer.stop_reason == "max_tokens" || answer.stop_sequence.is_some() {
             break;
         }
-        let id = format!("toolu_bdrk_01{}", chance.letters());
+        let id = format!("{}{}", ids.tool, chance.letters());
         let (input, cut) = fit(call.input.get(), &mut left);
         let input = input.to_owned();
         answer.blocks.push(Block::Tool { id, name: call.name, input });
@@ -85,7 +96,35 @@ pub(crate) fn compose(prompt: Prompt<'_>, outline: Outline, input: InputUsage, c
     answer
 }
 
+/// What stands for reasoning that a model does not show.
+const MASK: &str = "[REDACTED]";
+
 impl Answer {
+    /// All texts.
+    pub(crate) fn text(&self) -> String {
+        let texts = self.blocks.iter().filter_map(|block| match block {
+            Block::Text { text, .. } => Some(text.as_str()),
+            Block::Redacted { .. } | Block::Thinking { .. } | Block::Tool { .. } => None,
+        });
+        texts.collect()
+    }
+
+    /// The guardrail has looked; where it intervenes, its words stand in place of the answer.
+    pub(crate) fn meet(&mut self, finding: Finding) {
+        if let Some(side) = finding.side {
+            let text = guardrail::blocked_text();
+            self.blocks = vec![Block::Text { text, citations: Vec::new() }];
+            self.stop_reason = "guardrail_intervened".to_owned();
+            self.stop_sequence = None;
+            if side == Intervention::Input {
+                self.input = InputUsage::default();
+                self.output_tokens = 0;
+                self.thinking_tokens = 0;
+            }
+        }
+        self.guardrail = Some(finding);
+    }
+
     fn think(&mut self, thinking: &str, shown: Thinking, left: &mut u64, chance: &Chance) {
         let before = *left;
         let (thinking, cut) = fit(thinking, left);
@@ -93,7 +132,12 @@ impl Answer {
             self.stop_reason = "max_tokens".to_owned();
         }
         self.thinking_tokens = before - *left;
-        let visible = if shown == Thinking::Shown { thinking } else { "" };
+        let visible = match shown {
+            Thinking::Shown => thinking,
+            Thinking::Masked => MASK,
+            Thinking::Omitted | Thinking::Off => "",
+            Thinking::Hidden => return,
+        };
         self.blocks.push(Block::Thinking {
             thinking: visible.to_owned(),
             signature: seal::sign(Sealed::Thinking, visible, chance.nonce()),
@@ -116,6 +160,11 @@ impl Answer {
             self.blocks.push(Block::Text { text: said.to_owned(), citations: citations(prompt) });
         }
     }
+}
+
+/// A number of `usage` as the client sees it; a script may have another in mind.
+pub(crate) fn reported(answer: &Answer, member: &str, computed: u64) -> u64 {
+    answer.usage_overrides.get(member).and_then(Value::as_u64).unwrap_or(computed)
 }
 
 /// As much of the text as the tokens left allow, which are taken; and whether something had to go.
@@ -150,6 +199,20 @@ pub(crate) fn pieces(text: &str) -> Vec<&str> {
     }
     pieces.extend(text.get(start..).filter(|rest| !rest.is_empty()));
     pieces
+}
+
+/// How many characters of a tool's input come in one delta.
+const INPUT_PIECE: usize = 14;
+
+/// A tool's input in the pieces that it is streamed in.
+pub(crate) fn input_pieces(input: &str) -> Vec<String> {
+    let characters: Vec<char> = input.chars().collect();
+    characters.chunks(INPUT_PIECE).map(|chunk| chunk.iter().collect()).collect()
+}
+
+/// The input of a call that `max_tokens` cut is no JSON; an empty object stands for it then.
+pub(crate) fn whole_input(input: &str) -> &str {
+    if serde_json::from_str::<&serde_json::value::RawValue>(input).is_ok() { input } else { "{}" }
 }
 
 /// When a document in the new turn wants citations, its first sentence is cited.

@@ -1,6 +1,6 @@
 //! Bodies of answers: whole ones, streams that follow their course, and those that break off.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 
 use crate::{
-    frames,
+    face::Face,
     play::{Beat, Course, Fault},
     script::Cut,
     watch::Watch,
@@ -51,6 +51,9 @@ pub(crate) fn broken_off(bytes: Bytes, cut: Cut, watch: Watch) -> Body {
 
 struct Running {
     course: Course,
+    face: Arc<dyn Face>,
+    /// Events sent so far.
+    nth: u64,
     watch: Watch,
     /// Bytes that may still go out before the connection is cut.
     bytes_left: Option<u64>,
@@ -58,13 +61,19 @@ struct Running {
     is_over: bool,
 }
 
-/// An event stream.
-pub(crate) fn streamed(course: Course, cut: Option<Cut>, chance: u64, watch: Watch) -> Body {
+/// A stream of events.
+pub(crate) fn streamed(
+    course: Course,
+    face: Arc<dyn Face>,
+    cut: Option<Cut>,
+    chance: u64,
+    watch: Watch,
+) -> Body {
     let bytes_left = match cut {
         Some(Cut::AfterBytes(bytes)) => Some(bytes),
         Some(Cut::AfterEvents(_) | Cut::BeforeHeaders) | None => None,
     };
-    let running = Running { course, watch, bytes_left, chance, is_over: false };
+    let running = Running { course, face, nth: 0, watch, bytes_left, chance, is_over: false };
     StreamBody::new(stream::unfold(Some(running), |running| async move { next(running?).await }))
         .boxed_unsync()
 }
@@ -88,24 +97,21 @@ async fn next(mut running: Running) -> Option<Step> {
             Some(Beat::Pause(pause)) => tokio::time::sleep(pause).await,
             Some(Beat::Event(event)) => {
                 running.chance = running.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let frame = frames::chunk(&event, running.chance >> 33);
+                let frame = running.face.frame(&event, running.nth, running.chance >> 33);
+                running.nth += 1;
                 running.watch.event();
                 return Some(running.give(frame));
             }
             Some(Beat::Fault(Fault::Drop)) => return Some((broken(running.watch).await, None)),
             Some(Beat::Fault(fault)) => {
                 running.is_over = true;
-                return Some(running.give(last_frame(&fault)));
+                let last = match &fault {
+                    Fault::Failure { kind, message } => running.face.failure(kind, message, running.nth),
+                    Fault::Garbage | Fault::Drop => running.face.garbage(),
+                };
+                return Some(running.give(last));
             }
         }
-    }
-}
-
-fn last_frame(fault: &Fault) -> Bytes {
-    match fault {
-        Fault::Exception { kind, message } => frames::exception(kind, message),
-        Fault::Error { code, message } => frames::error(code, message),
-        Fault::Garbage | Fault::Drop => frames::spoiled(&frames::chunk(r#"{"type":"ping"}"#, 7)),
     }
 }
 

@@ -10,12 +10,16 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    models::Feature,
     prompt::{Prompt, list, text},
     tokens,
 };
 
 /// How many blocks before a mark are searched for a prefix that is known.
 const LOOK_BACK: usize = 20;
+
+/// Prompts shorter than this are not cached where nobody marks anything.
+const LEAST_IMPLICIT: u64 = 1024;
 
 /// What the prompt costs, split as Anthropic reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +68,15 @@ impl Lifetime {
 impl Cache {
     /// Accounts for a prompt and remembers its marked prefixes.
     pub(crate) fn account(&self, prompt: Prompt<'_>, least: u64, now: Timestamp) -> InputUsage {
-        let boundaries = boundaries(prompt);
+        let mut boundaries = boundaries(prompt);
+        let mut least = least;
+        if prompt.model.can(Feature::ImplicitCache) {
+            // Nothing is marked; what was said before is found again if it is long.
+            least = least.max(LEAST_IMPLICIT);
+            if let Some(last) = boundaries.last_mut() {
+                last.mark = Some(Lifetime::FiveMinutes);
+            }
+        }
         let total = tokens::of_prompt(prompt.body);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, end| *end > now);

@@ -11,7 +11,7 @@ mod turns;
 use serde_json::{Map, Value};
 
 use crate::{
-    models::{Generation, Model},
+    models::{Claude, Generation, Model},
     options::Options,
     prompt::list,
     refusal::Refusal,
@@ -72,6 +72,9 @@ const LONG_CONTEXT: &str = "context-1m-2025-08-07";
 
 /// Checks a body that is a JSON object.
 pub(crate) fn body(body: &Value, model: &Model, options: &Options, purpose: Purpose) -> Result<(), Refusal> {
+    let Some(claude) = model.claude() else {
+        return Err(Refusal::validation("The model does not take this body."));
+    };
     let Some(members) = body.as_object() else {
         return Err(Refusal::validation("The body must be an object."));
     };
@@ -79,6 +82,7 @@ pub(crate) fn body(body: &Value, model: &Model, options: &Options, purpose: Purp
         body,
         members,
         model,
+        claude,
         options,
         purpose,
         betas: list(body, "anthropic_beta").iter().filter_map(Value::as_str).collect(),
@@ -91,6 +95,7 @@ pub(crate) struct Rules<'a> {
     body: &'a Value,
     members: &'a Map<String, Value>,
     model: &'a Model,
+    claude: &'a Claude,
     options: &'a Options,
     purpose: Purpose,
     betas: Vec<&'a str>,
@@ -118,7 +123,7 @@ impl Rules<'_> {
 
     fn version(&self) -> Checked {
         let version = field(self.members, "", "anthropic_version")?;
-        let knows_new = self.model.generation >= Generation::FourSeven;
+        let knows_new = self.claude.generation >= Generation::FourSeven;
         match version.as_str() {
             Some(BEDROCK_VERSION) => Ok(()),
             Some(NEW_VERSION) if knows_new => Ok(()),
@@ -142,7 +147,7 @@ impl Rules<'_> {
         let is_refused = |beta: &&str| {
             !BETAS.contains(beta)
                 || self.options.refused_betas.iter().any(|refused| refused == beta)
-                || (*beta == LONG_CONTEXT && !self.model.takes_long_context_beta)
+                || (*beta == LONG_CONTEXT && !self.claude.takes_long_context_beta)
         };
         match self.betas.iter().find(|beta| is_refused(beta)) {
             Some(_) => Err(Invalid("invalid beta flag".to_owned())),

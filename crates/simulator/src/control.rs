@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::{
-    models::{self, MODELS, Model},
+    models::{self, Feature, Model},
     options::Options,
     refusal::Refusal,
 };
@@ -17,7 +17,7 @@ pub(crate) fn unknown_operation() -> Refusal {
 pub(crate) fn answer(options: &Options, segments: &[&str], query: Option<&str>) -> Result<Value, Refusal> {
     match segments {
         ["foundation-models"] => {
-            let models: Vec<Value> = MODELS.iter().map(|model| foundation_model(options, model)).collect();
+            let models: Vec<Value> = models::all().map(|model| foundation_model(options, model)).collect();
             Ok(json!({ "modelSummaries": models }))
         }
         ["foundation-models", id] => {
@@ -47,11 +47,23 @@ fn model_arn(options: &Options, model: &Model) -> String {
 }
 
 fn foundation_model(options: &Options, model: &Model) -> Value {
+    let mut inputs = vec!["TEXT"];
+    let of_claude = model.claude().map(|_| "IMAGE");
+    let media = [(Feature::Images, "IMAGE"), (Feature::Video, "VIDEO"), (Feature::Audio, "SPEECH")];
+    inputs.extend(of_claude);
+    inputs.extend(media.into_iter().filter(|(feature, _)| model.can(*feature)).map(|(_, name)| name));
+    let mut types = Vec::new();
+    if !model.needs_profile {
+        types.push("ON_DEMAND");
+    }
+    if !model.profiles.is_empty() {
+        types.push("INFERENCE_PROFILE");
+    }
     json!({
         "modelArn": model_arn(options, model), "modelId": model.id, "modelName": model.display_name,
-        "providerName": "Anthropic", "inputModalities": ["TEXT", "IMAGE"], "outputModalities": ["TEXT"],
+        "providerName": model.maker, "inputModalities": inputs, "outputModalities": ["TEXT"],
         "responseStreamingSupported": true, "customizationsSupported": [],
-        "inferenceTypesSupported": ["ON_DEMAND", "INFERENCE_PROFILE"], "modelLifecycle": { "status": "ACTIVE" },
+        "inferenceTypesSupported": types, "modelLifecycle": { "status": "ACTIVE" },
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     prompt::{Prompt, has_block, text, texts},
-    script::{Behaviour, Cut, Outline},
+    script::{Behaviour, Cut, Intervention, Outline},
 };
 
 const OPENING: &str = "[sim:";
@@ -132,6 +132,13 @@ fn apply(item: &str, step: &mut Behaviour) -> Result<(), &'static str> {
                 Some(crate::script::Silence { after_events: after.unwrap_or(3), ms: duration(length)? });
         }
         "endless" => step.endless = true,
+        "guardrail" => {
+            step.guardrail = Some(match rest {
+                "" | "output" => Intervention::Output,
+                "input" => Intervention::Input,
+                _ => return Err("`guardrail` takes `input` or `output`"),
+            });
+        }
         "throttle" | "error" | "exception" | "drop" | "garbage" => fault(verb, rest, step)?,
         _ => return Err("no such word; the manual lists them"),
     }

@@ -4,23 +4,45 @@ use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Bedrock fills `p` with as many of these as chance wants, so that the length of a frame says little.
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /// A `chunk` event that carries one event of the provider.
 pub(crate) fn chunk(provider_event: &str, chance: u64) -> Bytes {
-    let padding = &PADDING[..(chance % (PADDING.len() as u64 + 1)) as usize];
-    let payload = json!({ "bytes": STANDARD.encode(provider_event), "p": padding });
+    let payload = json!({ "bytes": STANDARD.encode(provider_event), "p": padding(chance) });
     frame(
         &[(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")],
         &payload,
     )
 }
 
+/// An event of a modelled union, such as `messageStart`.
+pub(crate) fn event(kind: &str, mut payload: Value, chance: u64) -> Bytes {
+    if let Some(members) = payload.as_object_mut() {
+        members.insert("p".to_owned(), padding(chance).into());
+    }
+    frame(
+        &[(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")],
+        &payload,
+    )
+}
+
+fn padding(chance: u64) -> &'static str {
+    PADDING.get(..(chance % (PADDING.len() as u64 + 1)) as usize).unwrap_or_default()
+}
+
+/// A failure: an exception if it is one of those that the service model knows.
+pub(crate) fn failure(kind: &str, message: &str, modelled: &[&str]) -> Bytes {
+    let mut characters = kind.chars();
+    let first = characters.next().map(|first| first.to_ascii_lowercase());
+    let lower: String = first.into_iter().chain(characters).collect();
+    if modelled.contains(&lower.as_str()) { exception(&lower, message) } else { error(kind, message) }
+}
+
 /// A failure that the service model knows, such as `throttlingException`.
-pub(crate) fn exception(kind: &str, message: &str) -> Bytes {
+fn exception(kind: &str, message: &str) -> Bytes {
     let payload = json!({ "message": message });
     frame(
         &[(":exception-type", kind), (":content-type", "application/json"), (":message-type", "exception")],
@@ -29,7 +51,7 @@ pub(crate) fn exception(kind: &str, message: &str) -> Bytes {
 }
 
 /// A failure that it does not know.
-pub(crate) fn error(code: &str, message: &str) -> Bytes {
+fn error(code: &str, message: &str) -> Bytes {
     frame(&[(":error-code", code), (":error-message", message), (":message-type", "error")], &json!({}))
 }
 
@@ -42,7 +64,7 @@ pub(crate) fn spoiled(frame: &Bytes) -> Bytes {
     bytes.freeze()
 }
 
-fn frame(headers: &[(&'static str, &str)], payload: &serde_json::Value) -> Bytes {
+fn frame(headers: &[(&'static str, &str)], payload: &Value) -> Bytes {
     let headers = headers
         .iter()
         .map(|(name, value)| Header::new(*name, HeaderValue::String((*value).to_owned().into())))

@@ -1,9 +1,38 @@
 //! What the simulator knows of models, and which names call them. Its own table on purpose: an examiner does not
 //! copy the pupil's.
 
+mod chat;
+mod claude;
+
 use percent_encoding::percent_decode_str;
 
 use crate::{options::Options, refusal::Refusal};
+
+/// One model.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Model {
+    /// The id of the foundation model.
+    pub(crate) id: &'static str,
+    /// The name in answers.
+    pub(crate) name: &'static str,
+    pub(crate) display_name: &'static str,
+    pub(crate) maker: &'static str,
+    pub(crate) kind: Kind,
+    /// Tokens that fit, without any beta.
+    pub(crate) context_window: u64,
+    pub(crate) max_output_tokens: u64,
+    /// Prefixes of its inference profiles.
+    pub(crate) profiles: &'static [&'static str],
+    /// Its bare id is refused where a call costs something.
+    pub(crate) needs_profile: bool,
+}
+
+/// What a model is, with the traits of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Claude(Claude),
+    Chat(Chat),
+}
 
 /// What a generation of Claude has in common on Bedrock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,115 +47,124 @@ pub(crate) enum Generation {
     FourSeven,
 }
 
-/// One Claude model.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Model {
-    /// The id of the foundation model.
-    pub(crate) id: &'static str,
-    /// The name in answers.
-    pub(crate) name: &'static str,
-    pub(crate) display_name: &'static str,
+/// The traits of a Claude model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claude {
     pub(crate) generation: Generation,
-    /// Tokens that fit, without any beta.
-    pub(crate) context_window: u64,
     /// Whether the beta `context-1m-2025-08-07` is taken.
     pub(crate) takes_long_context_beta: bool,
-    pub(crate) max_output_tokens: u64,
     /// Empty: `output_config.effort` is refused.
     pub(crate) efforts: &'static [&'static str],
     /// Thinks whatever the request says; a forced tool is refused.
     pub(crate) thinks_always: bool,
 }
 
-const ALL_EFFORTS: &[&str] = &["low", "medium", "high", "xhigh", "max"];
-const UP_TO_XHIGH: &[&str] = &["low", "medium", "high", "xhigh"];
-const WITHOUT_XHIGH: &[&str] = &["low", "medium", "high", "max"];
-const UP_TO_HIGH: &[&str] = &["low", "medium", "high"];
-const MILLION: u64 = 1_000_000;
+/// The traits of a chat model of another maker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chat {
+    pub(crate) family: Family,
+    pub(crate) features: &'static [Feature],
+    pub(crate) reasoning: Reasoning,
+    pub(crate) routes: &'static [Route],
+    /// What it is called on mantle; empty where it is not.
+    pub(crate) mantle_id: &'static str,
+}
 
-const fn recent(id: &'static str, name: &'static str, display_name: &'static str) -> Model {
-    Model {
-        id,
-        name,
-        display_name,
-        generation: Generation::FourSeven,
-        context_window: MILLION,
-        takes_long_context_beta: true,
-        max_output_tokens: 128_000,
-        efforts: ALL_EFFORTS,
-        thinks_always: false,
+/// Models with the same native body and the same quirks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Nova,
+    Nova2,
+    Llama,
+    Mistral,
+    /// Everybody else's, with open weights behind one engine.
+    Open,
+    GptOss,
+    Gpt,
+    Grok,
+}
+
+/// What a model can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Tools,
+    /// `toolChoice` may be `any` or a tool.
+    ForcedTool,
+    /// `systemTool`, which Bedrock runs.
+    SystemTools,
+    Images,
+    Documents,
+    Video,
+    Audio,
+    /// Media from a bucket.
+    S3,
+    /// `cachePoint`.
+    Cache,
+    /// Prefixes are cached without a word.
+    ImplicitCache,
+    /// JSON by a schema.
+    Structured,
+    /// Temperature and top_p.
+    Sampling,
+    StopSequences,
+}
+
+/// When a model reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reasoning {
+    Never,
+    Always,
+    /// Only when the request names an effort.
+    OnRequest(&'static [&'static str]),
+    /// Unless the request says `none`.
+    ByDefault(&'static [&'static str]),
+    /// By Nova's `reasoningConfig`.
+    Config,
+}
+
+/// A surface on which a model is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The runtime's `/model/{id}/…`.
+    Converse,
+    /// The runtime's `/openai/v1/chat/completions`.
+    RuntimeChat,
+    RuntimeResponses,
+    /// Mantle's `/v1/chat/completions`.
+    MantleChat,
+    MantleResponses,
+    /// Mantle's `/openai/v1/chat/completions`.
+    MantleOpenAiChat,
+    MantleOpenAiResponses,
+}
+
+impl Model {
+    pub(crate) fn claude(&self) -> Option<&Claude> {
+        match &self.kind {
+            Kind::Claude(claude) => Some(claude),
+            Kind::Chat(_) => None,
+        }
+    }
+
+    pub(crate) fn chat(&self) -> Option<&Chat> {
+        match &self.kind {
+            Kind::Chat(chat) => Some(chat),
+            Kind::Claude(_) => None,
+        }
+    }
+
+    /// Whether a chat model of another maker can take something.
+    pub(crate) fn can(&self, feature: Feature) -> bool {
+        self.chat().is_some_and(|chat| chat.features.contains(&feature))
     }
 }
 
-const fn four(id: &'static str, name: &'static str, display_name: &'static str) -> Model {
-    Model {
-        generation: Generation::Four,
-        context_window: 200_000,
-        takes_long_context_beta: false,
-        max_output_tokens: 32_000,
-        efforts: &[],
-        ..recent(id, name, display_name)
-    }
+/// Every model that the simulator plays, Claude first.
+pub(crate) fn all() -> impl Iterator<Item = &'static Model> {
+    [claude::MODELS, chat::CLASSIC, chat::OPEN_WEIGHTS, chat::FRONTIER].into_iter().flatten()
 }
 
-const fn four_five(id: &'static str, name: &'static str, display_name: &'static str) -> Model {
-    Model { generation: Generation::FourFive, max_output_tokens: 64_000, ..four(id, name, display_name) }
-}
-
-/// Every Claude model that the simulator plays.
-pub(crate) const MODELS: &[Model] = &[
-    recent("anthropic.claude-opus-5-5", "claude-opus-5-5", "Claude Opus 5.5"),
-    recent("anthropic.claude-opus-5", "claude-opus-5", "Claude Opus 5"),
-    recent("anthropic.claude-opus-4-8", "claude-opus-4-8", "Claude Opus 4.8"),
-    recent("anthropic.claude-opus-4-7", "claude-opus-4-7", "Claude Opus 4.7"),
-    Model {
-        generation: Generation::FourSix,
-        efforts: WITHOUT_XHIGH,
-        ..recent("anthropic.claude-opus-4-6-v1", "claude-opus-4-6", "Claude Opus 4.6")
-    },
-    Model {
-        efforts: UP_TO_HIGH,
-        ..four_five("anthropic.claude-opus-4-5-20251101-v1:0", "claude-opus-4-5-20251101", "Claude Opus 4.5")
-    },
-    four("anthropic.claude-opus-4-1-20250805-v1:0", "claude-opus-4-1-20250805", "Claude Opus 4.1"),
-    four("anthropic.claude-opus-4-20250514-v1:0", "claude-opus-4-20250514", "Claude Opus 4"),
-    recent("anthropic.claude-sonnet-5-5", "claude-sonnet-5-5", "Claude Sonnet 5.5"),
-    recent("anthropic.claude-sonnet-5", "claude-sonnet-5", "Claude Sonnet 5"),
-    Model {
-        generation: Generation::FourSix,
-        efforts: WITHOUT_XHIGH,
-        ..recent("anthropic.claude-sonnet-4-6", "claude-sonnet-4-6", "Claude Sonnet 4.6")
-    },
-    Model {
-        takes_long_context_beta: true,
-        ..four_five(
-            "anthropic.claude-sonnet-4-5-20250929-v1:0",
-            "claude-sonnet-4-5-20250929",
-            "Claude Sonnet 4.5",
-        )
-    },
-    Model {
-        takes_long_context_beta: true,
-        max_output_tokens: 64_000,
-        ..four("anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet-4-20250514", "Claude Sonnet 4")
-    },
-    Model {
-        efforts: UP_TO_XHIGH,
-        ..recent("anthropic.claude-haiku-5-5", "claude-haiku-5-5", "Claude Haiku 5.5")
-    },
-    four_five("anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5-20251001", "Claude Haiku 4.5"),
-    recent("anthropic.claude-fable-5", "claude-fable-5", "Claude Fable 5"),
-    Model {
-        thinks_always: true,
-        ..recent("anthropic.claude-fable-5-1", "claude-fable-5-1", "Claude Fable 5.1")
-    },
-    recent("anthropic.claude-mythos-5", "claude-mythos-5", "Claude Mythos 5"),
-    Model {
-        thinks_always: true,
-        ..recent("anthropic.claude-mythos-5-1", "claude-mythos-5-1", "Claude Mythos 5.1")
-    },
-    recent("anthropic.claude-mythos-preview", "claude-mythos-preview", "Claude Mythos Preview"),
-];
+const ANYWHERE: &[&str] = &["us", "eu", "apac", "jp", "au", "in", "us-gov", "global"];
 
 /// Which kind of name called a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +191,23 @@ fn geographies(region: &str) -> &'static [&'static str] {
 /// The inference profiles that this region offers: id and model.
 pub(crate) fn profiles(region: &str) -> impl Iterator<Item = (String, &'static Model)> {
     let prefixes = geographies(region).iter().chain(&["global"]);
-    prefixes.flat_map(|prefix| MODELS.iter().map(move |model| (format!("{prefix}.{}", model.id), model)))
+    prefixes.flat_map(|prefix| {
+        let offered = all().filter(move |model| model.profiles.contains(prefix));
+        offered.map(move |model| (format!("{prefix}.{}", model.id), model))
+    })
+}
+
+/// Finds the model of a call that costs something; some bare ids are refused there.
+pub(crate) fn find_to_run(encoded: &str, options: &Options) -> Result<&'static Model, Refusal> {
+    let (model, kind) = find(encoded, options)?;
+    if kind == NameKind::Foundation && model.needs_profile {
+        return Err(Refusal::validation(format!(
+            "Invocation of model ID {} with on-demand throughput isn\u{2019}t supported. Retry your request with the \
+             ID or ARN of an inference profile that contains this model.",
+            model.id
+        )));
+    }
+    Ok(model)
 }
 
 /// Finds the model behind the `{id}` of a path: percent-encoded once; a foundation model's id, a profile's, or an ARN
@@ -188,12 +242,12 @@ fn by_id(id: &str, options: &Options) -> Option<(&'static Model, NameKind)> {
         let (prefix, bare) = id.split_once('.')?;
         let fits = prefix == "global" || geographies(&options.region).contains(&prefix);
         let (model, _) = foundation(bare).filter(|_| fits)?;
-        Some((model, NameKind::Profile))
+        model.profiles.contains(&prefix).then_some((model, NameKind::Profile))
     })
 }
 
 fn foundation(id: &str) -> Option<(&'static Model, NameKind)> {
-    MODELS.iter().find(|model| model.id == id).map(|model| (model, NameKind::Foundation))
+    all().find(|model| model.id == id).map(|model| (model, NameKind::Foundation))
 }
 
 fn application(id: &str, options: &Options) -> Option<(&'static Model, NameKind)> {
@@ -232,6 +286,9 @@ mod tests {
             "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aapplication-inference-profile%2Fstonegate0sim",
             Some(("claude-sonnet-5-5", NameKind::ApplicationProfile)),
         );
+        check("us.openai.gpt-5.5", Some(("openai.gpt-5.5", NameKind::Profile)));
+        check("amazon.nova-micro-v1:0", Some(("amazon.nova-micro-v1:0", NameKind::Foundation)));
+        check("global.amazon.nova-micro-v1:0", None);
         check("eu.anthropic.claude-opus-5-5", None);
         check("claude-opus-5-5", None);
         check("us.anthropic.claude-haiku-4-5-20251001-v1%253A0", None);

@@ -1,11 +1,11 @@
 //! The course of a stream: events, pauses and faults in their order.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Block},
+    face::{self, Face, Latency},
     refusal::usual_message,
-    render::{self, Latency},
     script::{Behaviour, Cut, Silence},
 };
 
@@ -24,25 +24,13 @@ pub(crate) enum Beat {
 /// How a stream can go wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// One that the service model names.
-    Exception { kind: String, message: String },
-    /// One that it does not.
-    Error { code: String, message: String },
-    /// A frame with a wrong checksum.
+    /// A failure that is told, by the name that the script gave it.
+    Failure { kind: String, message: String },
+    /// Bytes that no client can read.
     Garbage,
     /// The connection ends.
     Drop,
 }
-
-/// The exceptions that `InvokeModelWithResponseStream` can send, as their names stand in frames.
-const MODELLED: &[&str] = &[
-    "internalServerException",
-    "modelStreamErrorException",
-    "validationException",
-    "throttlingException",
-    "modelTimeoutException",
-    "serviceUnavailableException",
-];
 
 /// The beats of one stream.
 pub(crate) struct Course {
@@ -57,40 +45,43 @@ pub(crate) struct Course {
 }
 
 /// Plans the stream of an answer.
-pub(crate) fn course(answer: &Answer, behaviour: &Behaviour, pace: Duration, first_byte_ms: u64) -> Course {
+pub(crate) fn course(answer: &Answer, face: &Arc<dyn Face>, behaviour: &Behaviour, pace: Duration) -> Course {
     let pace = behaviour.event_delay_ms.map_or(pace, Duration::from_millis);
     if !behaviour.events.is_empty() {
         let events: Vec<String> = behaviour.events.iter().map(|event| event.get().to_owned()).collect();
-        return plan(Box::new(events.clone().into_iter()), Some(events.len() as u64), behaviour, pace);
+        let total = events.len() as u64;
+        return plan(Box::new(events.into_iter()), Some(total), behaviour, pace);
     }
     if behaviour.endless {
-        let mut index = answer.blocks.len();
-        let mut events = vec![render::message_start(answer)];
-        events.extend(render::block_events(answer));
-        if matches!(answer.blocks.last(), Some(crate::answer::Block::Text { .. })) {
-            // The text goes on instead of ending.
-            events.pop();
-            index -= 1;
-        } else {
-            events.push(render::text_start(index));
-        }
-        let rest = (1..).map(move |count| render::endless_delta(index, count));
-        return plan(
-            Box::new(events.into_iter().chain(rest)),
-            None,
-            behaviour,
-            pace.max(LEAST_ENDLESS_PAUSE),
-        );
+        let events = endless(answer.clone(), face.clone());
+        return plan(Box::new(events), None, behaviour, pace.max(LEAST_ENDLESS_PAUSE));
     }
-    let mut events = vec![render::message_start(answer)];
-    events.extend(render::block_events(answer));
-    events.push(render::message_delta(answer));
-    let pauses = u64::try_from(pace.as_millis()).unwrap_or(0) * events.len() as u64;
+    let mut events = face.start(answer);
+    events.extend(face::block_events(face.as_ref(), answer));
+    let pauses = u64::try_from(pace.as_millis()).unwrap_or(0) * (events.len() as u64 + 1);
     let silence = behaviour.silence.map_or(0, |silence| silence.ms);
+    let first_byte_ms = behaviour.delay_ms;
     let latency = Latency { first_byte_ms, total_ms: first_byte_ms + pauses + silence };
-    events.push(render::message_stop(answer, latency));
+    events.extend(face.end(answer, latency));
     let total = events.len() as u64;
     plan(Box::new(events.into_iter()), Some(total), behaviour, pace)
+}
+
+/// The events of an answer of which the last text goes on instead of ending.
+fn endless(mut answer: Answer, face: Arc<dyn Face>) -> impl Iterator<Item = String> {
+    if !matches!(answer.blocks.last(), Some(Block::Text { .. })) {
+        answer.blocks.push(Block::Text { text: String::new(), citations: Vec::new() });
+    }
+    let last = answer.blocks.len() - 1;
+    let mut events = face.start(&answer);
+    for (index, block) in answer.blocks.iter().enumerate() {
+        events.extend(face.block(&answer, index, block));
+        if index < last {
+            events.extend(face.block_end(&answer, index, block));
+        }
+    }
+    let rest = (1_u64..).map(move |count| face.more_text(&answer, last, &format!(" and {count}")));
+    events.into_iter().chain(rest)
 }
 
 fn plan(
@@ -113,13 +104,7 @@ fn plan(
 fn fault(behaviour: &Behaviour) -> Option<(u64, Fault)> {
     if let Some(failure) = &behaviour.exception {
         let message = failure.message.clone().unwrap_or_else(|| usual_message(&failure.kind).to_owned());
-        let kind = lower_first(&failure.kind);
-        let fault = if MODELLED.contains(&kind.as_str()) {
-            Fault::Exception { kind, message }
-        } else {
-            Fault::Error { code: failure.kind.clone(), message }
-        };
-        return Some((failure.after_events, fault));
+        return Some((failure.after_events, Fault::Failure { kind: failure.kind.clone(), message }));
     }
     if let Some(after) = behaviour.garbage_after_events {
         return Some((after, Fault::Garbage));
@@ -128,13 +113,6 @@ fn fault(behaviour: &Behaviour) -> Option<(u64, Fault)> {
         Some(Cut::AfterEvents(after)) => Some((after, Fault::Drop)),
         Some(Cut::BeforeHeaders | Cut::AfterBytes(_)) | None => None,
     }
-}
-
-fn lower_first(name: &str) -> String {
-    let mut characters = name.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + characters.as_str())
 }
 
 impl Course {

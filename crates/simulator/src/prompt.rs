@@ -1,8 +1,11 @@
-//! A body that passed the checks, as the answering half sees it.
+//! A conversation that passed the checks, as the answering half sees it: whatever its wire form was, it is in the shape
+//! of Anthropic's body, the richest of them.
+//!
+//! Only here `thinking.display` may also be `masked` or `hidden`, for models whose reasoning is not shown.
 
 use serde_json::Value;
 
-use crate::models::Model;
+use crate::models::{Generation, Model};
 
 /// What the model is asked.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,10 @@ pub(crate) enum Thinking {
     Shown,
     /// Thinks, and only a signature is given.
     Omitted,
+    /// Thinks, and a word stands for the text.
+    Masked,
+    /// Thinks, and nothing but the tokens tells of it.
+    Hidden,
 }
 
 static NOTHING: Vec<Value> = Vec::new();
@@ -57,8 +64,9 @@ impl<'a> Prompt<'a> {
         list(self.body, "tools")
     }
 
+    /// Without a wish of the client's, as many as the model can write.
     pub(crate) fn max_tokens(&self) -> u64 {
-        self.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(1)
+        self.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(self.model.max_output_tokens)
     }
 
     pub(crate) fn has_beta(&self, beta: &str) -> bool {
@@ -93,13 +101,19 @@ impl<'a> Prompt<'a> {
 
     pub(crate) fn thinking(&self) -> Thinking {
         let thinking = self.body.get("thinking").unwrap_or(&Value::Null);
-        let omits_by_default = self.model.generation >= crate::models::Generation::FourSeven;
-        match (text(thinking, "type"), text(thinking, "display")) {
-            ("enabled" | "adaptive" | "between_tools", "omitted") => Thinking::Omitted,
-            ("enabled" | "adaptive" | "between_tools", "") if omits_by_default => Thinking::Omitted,
-            ("enabled" | "adaptive" | "between_tools", _) => Thinking::Shown,
-            _ if self.model.thinks_always => Thinking::Omitted,
-            _ => Thinking::Off,
+        let claude = self.model.claude();
+        let omits_by_default = claude.is_some_and(|claude| claude.generation >= Generation::FourSeven);
+        let asked = matches!(text(thinking, "type"), "enabled" | "adaptive" | "between_tools");
+        if !asked {
+            let thinks = claude.is_some_and(|claude| claude.thinks_always);
+            return if thinks { Thinking::Omitted } else { Thinking::Off };
+        }
+        match text(thinking, "display") {
+            "omitted" => Thinking::Omitted,
+            "masked" => Thinking::Masked,
+            "hidden" => Thinking::Hidden,
+            "" if omits_by_default => Thinking::Omitted,
+            _ => Thinking::Shown,
         }
     }
 

@@ -6,14 +6,16 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::{
     auth::{self, Signed},
     body::{self, Body},
-    control, invoke,
+    control, converse, count, exchange, invoke,
     log::{Entry, Outcome, Verdict},
     refusal::Refusal,
+    request::{self, Form},
     script::Call,
     sim,
     state::State,
@@ -78,13 +80,11 @@ async fn operate(state: &Arc<State>, call: Arrived<'_>, watch: Watch) -> Answere
     let path = call.parts.uri.path();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (&call.parts.method, segments.as_slice()) {
-        (&Method::POST, ["model", id, "invoke"]) => {
-            invoke::answer(state, call, id, invoke::Form::Whole, watch).await
-        }
-        (&Method::POST, ["model", id, "invoke-with-response-stream"]) => {
-            invoke::answer(state, call, id, invoke::Form::Stream, watch).await
-        }
-        (&Method::POST, ["model", id, "count-tokens"]) => invoke::count(state, call, id, watch).await,
+        (&Method::POST, ["model", id, "count-tokens"]) => count::answer(state, call, id, watch).await,
+        (&Method::POST, ["model", id, operation]) => match model_call(state, call, id, operation) {
+            Some(request) => exchange::answer(state, call, request, watch).await,
+            None => Answered::Response(refuse(&control::unknown_operation(), call, watch)),
+        },
         (&Method::GET, segments) => {
             let answer = control::answer(&state.options(), segments, call.parts.uri.query());
             Answered::Response(match answer {
@@ -94,6 +94,36 @@ async fn operate(state: &Arc<State>, call: Arrived<'_>, watch: Watch) -> Answere
         }
         _ => Answered::Response(refuse(&control::unknown_operation(), call, watch)),
     }
+}
+
+/// The calls that let a model answer; `None` where there is no such operation.
+fn model_call(
+    state: &State,
+    call: Arrived<'_>,
+    id: &str,
+    operation: &str,
+) -> Option<Result<request::Request, Refusal>> {
+    let options = state.options();
+    Some(match operation {
+        "invoke" => invoke::request(&options, call, id, Form::Whole),
+        "invoke-with-response-stream" => invoke::request(&options, call, id, Form::Stream),
+        "converse" => converse::request(&options, call, id, Form::Whole),
+        "converse-stream" => converse::request(&options, call, id, Form::Stream),
+        _ => return None,
+    })
+}
+
+/// The decoded model id in a path such as `/model/{id}/invoke`; empty without one.
+pub(crate) fn model_of_path(path: &str) -> String {
+    let id = path.strip_prefix("/model/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    percent_decode_str(id).decode_utf8_lossy().into_owned()
+}
+
+/// Whether a path is that of a call that lets a model answer.
+fn is_invocation(path: &str) -> bool {
+    ["/invoke", "/invoke-with-response-stream", "/converse", "/converse-stream"]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 fn admit(state: &State, call: Arrived<'_>) -> Result<(), Refusal> {
@@ -145,11 +175,11 @@ fn entry(state: &State, parts: &Parts, request_id: &str) -> Entry {
 
 async fn read(state: &State, parts: &Parts, mut incoming: Incoming) -> Result<Bytes, io::Error> {
     let path = parts.uri.path();
-    let model = invoke::model_of_path(path);
+    let model = model_of_path(path);
     let call = Call {
         path,
         model: &model,
-        is_invocation: path.contains("/invoke"),
+        is_invocation: is_invocation(path),
         stream: path.ends_with("-stream"),
         texts: None,
     };

@@ -42,6 +42,18 @@ pub struct Behaviour {
     pub body: Option<Box<RawValue>>,
     /// What the model says.
     pub answer: Option<Outline>,
+    /// The guardrail that the request names intervenes; without one nothing happens.
+    pub guardrail: Option<Intervention>,
+}
+
+/// What a guardrail blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intervention {
+    /// What the user said; the model is not asked.
+    Input,
+    /// What the model said.
+    Output,
 }
 
 /// Which calls a script is for. What is absent matches everything.

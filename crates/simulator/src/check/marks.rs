@@ -27,7 +27,7 @@ impl Rules<'_> {
         self.only(&path, mark, &["type", "ttl"])?;
         match present(mark, "ttl").map(Value::as_str) {
             None | Some(Some("5m")) => Ok(()),
-            Some(Some("1h")) if self.model.generation >= Generation::FourFive => Ok(()),
+            Some(Some("1h")) if self.claude.generation >= Generation::FourFive => Ok(()),
             Some(Some("1h")) => Err(extra(&join(&path, "ttl"))),
             Some(_) => Err(should_be(&join(&path, "ttl"), "'5m' or '1h'")),
         }

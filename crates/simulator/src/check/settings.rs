@@ -61,7 +61,7 @@ impl Rules<'_> {
         let thinking = object("thinking", thinking)?;
         let kind = text_field(thinking, "thinking", "type")?;
         let path = join("thinking", kind);
-        let generation = self.model.generation;
+        let generation = self.claude.generation;
         let binding = self.has_beta("thinking-binding-controls-2026-08-01");
         let members: &[&str] = match kind {
             "enabled" if binding => &["type", "budget_tokens", "display", "block_binding"],
@@ -127,7 +127,7 @@ impl Rules<'_> {
         let thinks = matches!(self.thinking_mode(), "enabled" | "adaptive");
         for (name, most) in [("temperature", Some(1.0)), ("top_p", Some(1.0)), ("top_k", None)] {
             let Some(value) = present(self.members, name) else { continue };
-            if self.model.generation >= Generation::FourSeven {
+            if self.claude.generation >= Generation::FourSeven {
                 return Err(Invalid(format!("`{name}` is deprecated for this model.")));
             }
             let number = value.as_f64().ok_or_else(|| should_be(name, "a valid number"))?;
@@ -157,7 +157,7 @@ impl Rules<'_> {
             }
         }
         let both = ["temperature", "top_p"].iter().all(|name| present(self.members, name).is_some());
-        if both && self.model.generation >= Generation::FourFive {
+        if both && self.claude.generation >= Generation::FourFive {
             return Err(Invalid(
                 "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
                     .to_owned(),
@@ -176,7 +176,7 @@ impl Rules<'_> {
         }
         let Some(format) = present(config, "format") else { return Ok(()) };
         let path = "output_config.format";
-        if self.model.generation < Generation::FourFive {
+        if self.claude.generation < Generation::FourFive {
             return Err(extra(path));
         }
         let format = object(path, format)?;
@@ -190,7 +190,7 @@ impl Rules<'_> {
     }
 
     fn effort(&self, effort: &Value) -> Checked {
-        let efforts = self.model.efforts;
+        let efforts = self.claude.efforts;
         if efforts.is_empty() {
             return Err(Invalid("This model does not support the effort parameter.".to_owned()));
         }

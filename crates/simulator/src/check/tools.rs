@@ -113,7 +113,7 @@ impl Rules<'_> {
             }
         }
         let mode = self.members.get("thinking").map(|thinking| text(thinking, "type")).unwrap_or_default();
-        let thinks = matches!(mode, "enabled" | "adaptive") || self.model.thinks_always;
+        let thinks = matches!(mode, "enabled" | "adaptive") || self.claude.thinks_always;
         if matches!(kind, "any" | "tool") && thinks {
             return Err(Invalid("Thinking may not be enabled when tool_choice forces tool use.".to_owned()));
         }

@@ -53,7 +53,7 @@ impl<'a> Rules<'a> {
         let place = match role {
             "user" => Place::User,
             "assistant" => Place::Assistant,
-            "system" if self.model.generation >= Generation::FourSeven => Place::SystemTurn,
+            "system" if self.claude.generation >= Generation::FourSeven => Place::SystemTurn,
             "system" => {
                 return Err(Invalid(
                     "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, \
@@ -169,7 +169,7 @@ impl<'a> Rules<'a> {
         else {
             return Ok(());
         };
-        if self.model.generation >= Generation::FourSix {
+        if self.claude.generation >= Generation::FourSix {
             return Err(Invalid(
                 "This model does not support assistant message prefill. The conversation must end with a user message."
                     .to_owned(),

@@ -148,6 +148,19 @@ pub(crate) async fn stream(running: &Running, model: &str, body: &Value) -> Answ
     post(running, &format!("/model/{model}/invoke-with-response-stream"), body).await
 }
 
+pub(crate) async fn converse(running: &Running, model: &str, body: &Value) -> Answer {
+    post(running, &format!("/model/{model}/converse"), body).await
+}
+
+pub(crate) async fn converse_stream(running: &Running, model: &str, body: &Value) -> Answer {
+    post(running, &format!("/model/{model}/converse-stream"), body).await
+}
+
+/// A body of Converse with one user message.
+pub(crate) fn saying(text: &str) -> Value {
+    json!({"messages": [{"role": "user", "content": [{"text": text}]}]})
+}
+
 /// A body with one user message.
 pub(crate) fn asking(text: &str) -> Value {
     json!({

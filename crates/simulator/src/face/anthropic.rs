@@ -1,18 +1,97 @@
 //! An answer as Anthropic's JSON: one message, or the events of a stream. Members stand in the order in which the
 //! real service writes them.
 
+use bytes::Bytes;
 use serde_json::Value;
 
-use crate::answer::{Answer, Block, pieces};
+use super::{Face, Headers, Ids, Latency};
+use crate::{
+    answer::{Answer, Block, input_pieces, pieces, reported, whole_input},
+    frames,
+};
 
-/// How many characters of a tool's input come in one delta.
-const INPUT_PIECE: usize = 14;
+/// The exceptions that `InvokeModelWithResponseStream` can send, as their names stand in frames.
+pub(crate) const MODELLED: &[&str] = &[
+    "internalServerException",
+    "modelStreamErrorException",
+    "validationException",
+    "throttlingException",
+    "modelTimeoutException",
+    "serviceUnavailableException",
+];
 
-/// How long the answer took, for `amazon-bedrock-invocationMetrics`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Latency {
-    pub(crate) first_byte_ms: u64,
-    pub(crate) total_ms: u64,
+/// InvokeModel with Anthropic's body.
+#[derive(Debug)]
+pub(crate) struct Invoke;
+
+impl Face for Invoke {
+    fn ids(&self) -> Ids {
+        Ids { answer: "msg_bdrk_01", tool: "toolu_bdrk_01" }
+    }
+
+    fn whole(&self, answer: &Answer, _latency: Latency) -> String {
+        message(answer)
+    }
+
+    fn whole_headers(&self, answer: &Answer, latency: Latency) -> Headers {
+        token_headers(answer, latency)
+    }
+
+    fn stream_head(&self) -> (&'static str, Headers) {
+        invoke_stream_head()
+    }
+
+    fn start(&self, answer: &Answer) -> Vec<String> {
+        vec![message_start(answer)]
+    }
+
+    fn block(&self, answer: &Answer, index: usize, block: &Block) -> Vec<String> {
+        block_events(answer, index, block)
+    }
+
+    fn block_end(&self, _answer: &Answer, index: usize, _block: &Block) -> Vec<String> {
+        vec![block_stop(index)]
+    }
+
+    fn more_text(&self, _answer: &Answer, index: usize, piece: &str) -> String {
+        more_text(index, piece)
+    }
+
+    fn end(&self, answer: &Answer, latency: Latency) -> Vec<String> {
+        vec![message_delta(answer), message_stop(answer, latency)]
+    }
+
+    fn frame(&self, event: &str, _nth: u64, chance: u64) -> Bytes {
+        frames::chunk(event, chance)
+    }
+
+    fn failure(&self, kind: &str, message: &str, _nth: u64) -> Bytes {
+        frames::failure(kind, message, MODELLED)
+    }
+
+    fn garbage(&self) -> Bytes {
+        frames::spoiled(&frames::chunk(r#"{"type":"ping"}"#, 7))
+    }
+}
+
+/// What Bedrock tells of every model in headers.
+pub(crate) fn token_headers(answer: &Answer, latency: Latency) -> Headers {
+    let number = |member, computed| reported(answer, member, computed).to_string();
+    vec![
+        ("x-amzn-bedrock-input-token-count", number("input_tokens", answer.input.fresh)),
+        ("x-amzn-bedrock-output-token-count", number("output_tokens", answer.output_tokens)),
+        ("x-amzn-bedrock-cache-read-input-token-count", number("cache_read_input_tokens", answer.input.read)),
+        (
+            "x-amzn-bedrock-cache-write-input-token-count",
+            number("cache_creation_input_tokens", answer.input.written()),
+        ),
+        ("x-amzn-bedrock-invocation-latency", latency.first_byte_ms.to_string()),
+    ]
+}
+
+pub(crate) fn invoke_stream_head() -> (&'static str, Headers) {
+    let headers = vec![("x-amzn-bedrock-content-type", "application/json".to_owned())];
+    ("application/vnd.amazon.eventstream", headers)
 }
 
 fn quoted(text: &str) -> String {
@@ -24,18 +103,36 @@ fn quoted_or_null(text: Option<&str>) -> String {
 }
 
 /// The body of an answer that is not streamed.
-pub(crate) fn message(answer: &Answer) -> String {
+fn message(answer: &Answer) -> String {
     let blocks: Vec<String> = answer.blocks.iter().map(block).collect();
     let context = if answer.manages_context { r#","context_management":{"applied_edits":[]}"# } else { "" };
+    let guardrail = guardrail(answer);
     format!(
-        r#"{{"model":{},"id":{},"type":"message","role":"assistant","content":[{}],"stop_reason":{},"stop_sequence":{}{context},"usage":{}}}"#,
+        r#"{{"model":{},"id":{},"type":"message","role":"assistant","content":[{}],"stop_reason":{},"stop_sequence":{}{context},"usage":{}{guardrail}}}"#,
         quoted(answer.model),
         quoted(&answer.id),
         blocks.join(","),
-        quoted(&answer.stop_reason),
+        quoted(stop_reason(answer)),
         quoted_or_null(answer.stop_sequence.as_deref()),
         usage(answer, answer.output_tokens),
     )
+}
+
+/// InvokeModel tells of a guardrail beside the model's own members, which know nothing of it.
+fn guardrail(answer: &Answer) -> String {
+    let Some(finding) = &answer.guardrail else { return String::new() };
+    let action = if finding.side.is_some() { "INTERVENED" } else { "NONE" };
+    let trace = finding.trace.as_ref().map_or_else(String::new, |trace| {
+        format!(r#","amazon-bedrock-trace":{}"#, serde_json::json!({ "guardrail": trace }))
+    });
+    format!(r#","amazon-bedrock-guardrailAction":"{action}"{trace}"#)
+}
+
+fn stop_reason(answer: &Answer) -> &str {
+    match answer.stop_reason.as_str() {
+        "guardrail_intervened" => "end_turn",
+        other => other,
+    }
 }
 
 fn block(block: &Block) -> String {
@@ -59,12 +156,7 @@ fn block(block: &Block) -> String {
             )
         }
         Block::Tool { id, name, input } => {
-            // The input of a call that `max_tokens` cut is no JSON; Anthropic gives an empty object then.
-            let input = if serde_json::from_str::<&serde_json::value::RawValue>(input).is_ok() {
-                input
-            } else {
-                "{}"
-            };
+            let input = whole_input(input);
             format!(r#"{{"type":"tool_use","id":{},"name":{},"input":{input}}}"#, quoted(id), quoted(name))
         }
     }
@@ -116,13 +208,8 @@ fn overridden(answer: &Answer, usage: String) -> String {
     Value::from(members).to_string()
 }
 
-/// A number of `usage` as the client sees it.
-pub(crate) fn reported(answer: &Answer, member: &str, computed: u64) -> u64 {
-    answer.usage_overrides.get(member).and_then(Value::as_u64).unwrap_or(computed)
-}
-
 /// The first event of a stream.
-pub(crate) fn message_start(answer: &Answer) -> String {
+fn message_start(answer: &Answer) -> String {
     format!(
         r#"{{"type":"message_start","message":{{"model":{},"id":{},"type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,"usage":{}}}}}"#,
         quoted(answer.model),
@@ -131,15 +218,15 @@ pub(crate) fn message_start(answer: &Answer) -> String {
     )
 }
 
-/// All events between the first and the last two.
-pub(crate) fn block_events(answer: &Answer) -> Vec<String> {
-    let mut events = Vec::new();
-    for (index, block) in answer.blocks.iter().enumerate() {
-        events.push(block_start(index, block));
-        deltas(answer, index, block, &mut events);
-        events.push(format!(r#"{{"type":"content_block_stop","index":{index}}}"#));
-    }
+/// The start of a block and its deltas.
+fn block_events(answer: &Answer, index: usize, block: &Block) -> Vec<String> {
+    let mut events = vec![block_start(index, block)];
+    deltas(answer, index, block, &mut events);
     events
+}
+
+fn block_stop(index: usize) -> String {
+    format!(r#"{{"type":"content_block_stop","index":{index}}}"#)
 }
 
 fn block_start(index: usize, started: &Block) -> String {
@@ -198,44 +285,31 @@ fn text_delta(piece: &str) -> String {
     format!(r#""type":"text_delta","text":{}"#, quoted(piece))
 }
 
-fn input_pieces(input: &str) -> Vec<String> {
-    let characters: Vec<char> = input.chars().collect();
-    characters.chunks(INPUT_PIECE).map(|chunk| chunk.iter().collect()).collect()
-}
-
-/// A delta of a text that never ends.
-pub(crate) fn endless_delta(index: usize, count: u64) -> String {
-    format!(
-        r#"{{"type":"content_block_delta","index":{index},"delta":{{{}}}}}"#,
-        text_delta(&format!(" and {count}"))
-    )
-}
-
-/// The start of the block that never ends.
-pub(crate) fn text_start(index: usize) -> String {
-    block_start(index, &Block::Text { text: String::new(), citations: Vec::new() })
+fn more_text(index: usize, piece: &str) -> String {
+    format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{{}}}}}"#, text_delta(piece))
 }
 
 /// The event that tells why the answer ended and what it cost.
-pub(crate) fn message_delta(answer: &Answer) -> String {
+fn message_delta(answer: &Answer) -> String {
     let context = if answer.manages_context { r#","context_management":{"applied_edits":[]}"# } else { "" };
     format!(
         r#"{{"type":"message_delta","delta":{{"stop_reason":{},"stop_sequence":{}}},"usage":{}{context}}}"#,
-        quoted(&answer.stop_reason),
+        quoted(stop_reason(answer)),
         quoted_or_null(answer.stop_sequence.as_deref()),
         delta_usage(answer),
     )
 }
 
 /// The last event, with what Bedrock adds to it.
-pub(crate) fn message_stop(answer: &Answer, latency: Latency) -> String {
+fn message_stop(answer: &Answer, latency: Latency) -> String {
     format!(
-        r#"{{"type":"message_stop","amazon-bedrock-invocationMetrics":{{"inputTokenCount":{},"outputTokenCount":{},"invocationLatency":{},"firstByteLatency":{},"cacheReadInputTokenCount":{},"cacheWriteInputTokenCount":{}}}}}"#,
+        r#"{{"type":"message_stop","amazon-bedrock-invocationMetrics":{{"inputTokenCount":{},"outputTokenCount":{},"invocationLatency":{},"firstByteLatency":{},"cacheReadInputTokenCount":{},"cacheWriteInputTokenCount":{}}}{}}}"#,
         reported(answer, "input_tokens", answer.input.fresh),
         reported(answer, "output_tokens", answer.output_tokens),
         latency.total_ms,
         latency.first_byte_ms,
         reported(answer, "cache_read_input_tokens", answer.input.read),
         reported(answer, "cache_creation_input_tokens", answer.input.written()),
+        guardrail(answer),
     )
 }

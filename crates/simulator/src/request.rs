@@ -1,0 +1,45 @@
+//! What every surface makes of a request to a model: one conversation, and the face that its answer shall have.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{face::Face, guardrail::Guarded, models::Model, prompt::Prompt, refusal::Refusal};
+
+/// How the answer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Whole,
+    Stream,
+}
+
+/// A request that passed the checks of its surface.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The conversation, in the shape of Anthropic's body.
+    pub(crate) conversation: Value,
+    pub(crate) model: &'static Model,
+    pub(crate) form: Form,
+    pub(crate) face: Arc<dyn Face>,
+    /// The guardrail that the request names.
+    pub(crate) guarded: Option<Guarded>,
+}
+
+impl Request {
+    pub(crate) fn prompt(&self) -> Prompt<'_> {
+        Prompt { body: &self.conversation, model: self.model }
+    }
+
+    /// What scripts know the model by, where the path does not name it.
+    pub(crate) fn named(&self) -> &str {
+        self.model.id
+    }
+}
+
+/// Reads a body that must be a JSON object.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
+    let malformed =
+        || Refusal::validation("Malformed input request, please reformat your input and try again.");
+    let body: Value = serde_json::from_slice(bytes).map_err(|_not_json| malformed())?;
+    if body.is_object() { Ok(body) } else { Err(malformed()) }
+}
