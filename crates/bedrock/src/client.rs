@@ -142,9 +142,10 @@ impl Client {
         let unsigned = |reason: &dyn std::fmt::Display| {
             Failure::local(FailureClass::Credentials, "NoCredentials", reason.to_string())
         };
-        let uri = format!("{}{}", endpoint.base, outbound.path);
+        let host = endpoint.host(outbound.service);
+        let uri = format!("{}{}", host.base, outbound.path);
         let mut headers = HeaderMap::with_capacity(12);
-        headers.insert(HOST, HeaderValue::from_str(&endpoint.authority).map_err(|error| fault(&error))?);
+        headers.insert(HOST, HeaderValue::from_str(&host.authority).map_err(|error| fault(&error))?);
         for (name, value) in &outbound.headers {
             headers.insert(*name, HeaderValue::from_str(value).map_err(|error| fault(&error))?);
         }
@@ -157,7 +158,7 @@ impl Client {
             }
             Access::Signed(cache) => {
                 let credentials = cache.credentials(now).await.map_err(|error| unsigned(&error))?;
-                let scope = Scope { service: "bedrock", region: &endpoint.region };
+                let scope = Scope { service: &host.signing_name, region: &endpoint.region };
                 sign_request("POST", &uri, &mut headers, &outbound.body, &credentials, scope, now)
                     .map_err(|error| unsigned(&error))?;
             }

@@ -1,4 +1,4 @@
-//! One upstream: a region's `bedrock-runtime` and the identity to call it with.
+//! One upstream: a region's `bedrock-runtime` and `bedrock-mantle`, and the identity to call them with.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use aws_smithy_http_client::tls;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use http::Uri;
+use stonegate_protocol::Service;
 
 use crate::credentials::{Access, CredentialCache};
 
@@ -18,6 +19,10 @@ pub struct EndpointSettings {
     pub region: Option<String>,
     /// Base URL in place of AWS's own, for example a VPC endpoint or a simulator.
     pub endpoint_url: Option<String>,
+    /// Base URL of `bedrock-mantle` in place of AWS's own.
+    pub mantle_endpoint_url: Option<String>,
+    /// The name of the service that requests to `bedrock-mantle` are signed for.
+    pub mantle_signing_name: String,
     /// A Bedrock API key in place of signed requests.
     pub bearer_token: Option<String>,
     /// Profile of the shared AWS configuration files.
@@ -40,8 +45,10 @@ pub enum EndpointError {
     )]
     NoChain,
     /// The base URL is not one.
-    #[error("`bedrock.endpoint_url` is {url:?}: {reason}; give scheme and host, such as https://host:443")]
+    #[error("`{setting}` is {url:?}: {reason}; give scheme and host, such as https://host:443")]
     BadUrl {
+        /// The setting that it belongs to.
+        setting: &'static str,
         /// As it was given.
         url: String,
         /// What is wrong with it.
@@ -56,17 +63,39 @@ pub struct Endpoint {
     pub name: Arc<str>,
     /// AWS region; also the region that requests are signed for.
     pub region: Arc<str>,
-    /// Scheme and authority; paths are appended.
-    pub base: Arc<str>,
-    /// The `host` header.
-    pub authority: Arc<str>,
+    /// `bedrock-runtime`.
+    pub runtime: Host,
+    /// `bedrock-mantle`.
+    pub mantle: Host,
     /// How requests are authenticated.
     pub access: Access,
 }
 
+/// Where one of Bedrock's services is reached, and what requests to it are signed for.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Scheme and authority, perhaps with the beginning of a path; paths are appended.
+    pub base: Arc<str>,
+    /// The `host` header.
+    pub authority: Arc<str>,
+    /// The signing name.
+    pub signing_name: Arc<str>,
+}
+
+impl Host {
+    fn new(base: &str, signing_name: &str) -> Host {
+        let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or(rest);
+        Host { base: base.into(), authority: authority.into(), signing_name: signing_name.into() }
+    }
+}
+
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("name", &self.name).field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Endpoint")
+            .field("name", &self.name)
+            .field("runtime", &self.runtime.base)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,12 +108,17 @@ impl Endpoint {
     pub async fn from_settings(settings: &EndpointSettings) -> Result<Self, EndpointError> {
         let sdk = load_chain(settings).await;
         let region = sdk.region().ok_or(EndpointError::NoRegion)?.as_ref().to_owned();
-        let base = match settings.endpoint_url.clone().or_else(|| chain_url(&sdk)) {
-            Some(url) => parse_base(&url)?,
+        let runtime = match settings.endpoint_url.clone().or_else(|| chain_url(&sdk, "Bedrock Runtime")) {
+            Some(url) => parse_base("bedrock.endpoint_url", &url)?,
             None => {
                 let fips = settings.use_fips || sdk.use_fips() == Some(true);
                 aws_base(&region, fips, settings.use_dualstack || sdk.use_dual_stack() == Some(true))
             }
+        };
+        let mantle = match settings.mantle_endpoint_url.clone().or_else(|| chain_url(&sdk, "Bedrock Mantle"))
+        {
+            Some(url) => parse_base("bedrock.mantle_endpoint_url", &url)?,
+            None => format!("https://bedrock-mantle.{region}.api.aws"),
         };
         let access = match &settings.bearer_token {
             Some(token) => Access::Bearer(token.as_str().into()),
@@ -93,14 +127,22 @@ impl Endpoint {
                 Access::Signed(Arc::new(CredentialCache::new(chain)))
             }
         };
-        let authority = base.split_once("://").map_or(base.as_str(), |(_, authority)| authority);
         Ok(Endpoint {
             name: region.as_str().into(),
             region: region.as_str().into(),
-            authority: authority.into(),
-            base: base.as_str().into(),
+            runtime: Host::new(&runtime, "bedrock"),
+            mantle: Host::new(&mantle, &settings.mantle_signing_name),
             access,
         })
+    }
+
+    /// Where that service is reached.
+    #[must_use]
+    pub fn host(&self, service: Service) -> &Host {
+        match service {
+            Service::Runtime => &self.runtime,
+            Service::Mantle => &self.mantle,
+        }
     }
 }
 
@@ -119,9 +161,9 @@ async fn load_chain(settings: &EndpointSettings) -> SdkConfig {
 }
 
 /// The service's own variable or profile entry comes before the general one, as in AWS's SDKs.
-fn chain_url(sdk: &SdkConfig) -> Option<String> {
+fn chain_url(sdk: &SdkConfig, service: &'static str) -> Option<String> {
     let own = ServiceConfigKey::builder()
-        .service_id("Bedrock Runtime")
+        .service_id(service)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build()
@@ -130,8 +172,9 @@ fn chain_url(sdk: &SdkConfig) -> Option<String> {
     own.or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
 
-fn parse_base(url: &str) -> Result<String, EndpointError> {
-    let bad = |reason: &str| EndpointError::BadUrl { url: url.to_owned(), reason: reason.to_owned() };
+fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError> {
+    let bad =
+        |reason: &str| EndpointError::BadUrl { setting, url: url.to_owned(), reason: reason.to_owned() };
     let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
     match parsed.scheme_str() {
         Some("http" | "https") => {}
@@ -185,10 +228,12 @@ mod tests {
 
     #[test]
     fn a_base_url_is_checked() {
-        assert_eq!(parse_base("http://127.0.0.1:9/").expect("fine"), "http://127.0.0.1:9");
-        assert_eq!(parse_base("https://vpce.example/prefix/").expect("fine"), "https://vpce.example/prefix");
+        let base = |url| parse_base("bedrock.endpoint_url", url).expect("fine");
+        assert_eq!(base("http://127.0.0.1:9/"), "http://127.0.0.1:9");
+        assert_eq!(base("https://vpce.example/prefix/"), "https://vpce.example/prefix");
+        assert_eq!(&*Host::new("https://vpce.example:444/prefix", "bedrock").authority, "vpce.example:444");
         for bad in ["127.0.0.1:9", "ftp://host", "https://", "http://host/?a=b", "not a url"] {
-            let error = parse_base(bad).expect_err(bad).to_string();
+            let error = parse_base("bedrock.endpoint_url", bad).expect_err(bad).to_string();
             assert!(error.contains("bedrock.endpoint_url"), "{error}");
         }
     }

@@ -10,5 +10,5 @@ mod sign;
 
 pub use client::{Client, Deadlines, Reply};
 pub use credentials::{Access, CredentialCache, NoCredentials};
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Host};
 pub use sign::{NotSigned, Scope, sign_request};

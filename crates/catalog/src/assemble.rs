@@ -66,8 +66,16 @@ pub(crate) fn model(id: &str, entry: &ModelEntry) -> Result<Model, CatalogError>
         created: entry.created.as_deref().map(|date| created(&place, date)).transpose()?,
         retires: entry.retires.as_deref().map(Arc::from),
         mantle: entry.mantle.clone(),
+        runtime_openai_path: runtime_openai_path(family, entry),
         offers: offers(&place, bedrock_id, entry)?,
     })
+}
+
+/// AWS documents the OpenAI-shaped APIs of `bedrock-runtime` for the models of OpenAI and xAI; an entry may say otherwise,
+/// with an empty path for a model that they do not serve.
+fn runtime_openai_path(family: &str, entry: &ModelEntry) -> Option<Arc<str>> {
+    let usual = matches!(family, "openai" | "xai").then_some("/openai/v1");
+    entry.runtime_openai_path.as_deref().or(usual).filter(|path| !path.is_empty()).map(Arc::from)
 }
 
 fn created(place: &str, date: &str) -> Result<jiff::Timestamp, CatalogError> {

@@ -85,6 +85,7 @@ pub(crate) struct ModelEntry {
     pub(crate) created: Option<String>,
     pub(crate) retires: Option<String>,
     pub(crate) mantle: Option<Mantle>,
+    pub(crate) runtime_openai_path: Option<String>,
     pub(crate) capabilities: Table,
     pub(crate) prices: BTreeMap<String, BTreeMap<Tier, PriceEntry>>,
     pub(crate) unpriced: BTreeSet<String>,

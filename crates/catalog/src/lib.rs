@@ -6,6 +6,7 @@
 mod assemble;
 mod catalog;
 mod document;
+mod door;
 mod error;
 mod estimate;
 mod model;
@@ -16,6 +17,7 @@ mod rules;
 mod unknown;
 
 pub use catalog::{Catalog, Resolved};
+pub use door::Wish;
 pub use error::CatalogError;
 pub use estimate::estimate_tokens;
 pub use model::{LongContext, Mantle, Model, Offer, Use};

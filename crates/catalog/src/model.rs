@@ -44,6 +44,9 @@ pub struct Model {
     pub retires: Option<Arc<str>>,
     /// How the `bedrock-mantle` endpoint serves it.
     pub mantle: Option<Mantle>,
+    /// The path of the OpenAI-shaped APIs on `bedrock-runtime`, before `/chat/completions` and `/responses`; none where
+    /// they do not serve it.
+    pub runtime_openai_path: Option<Arc<str>>,
     /// The doors that lead to it.
     pub offers: Vec<Offer>,
 }

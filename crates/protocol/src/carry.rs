@@ -194,10 +194,10 @@ pub struct Unsupported {
 impl From<&Unsupported> for Problem {
     fn from(unsupported: &Unsupported) -> Problem {
         Problem {
-            error_code: unsupported.error_code.clone(),
+            error_code: unsupported.error_code.as_deref().map(Box::from),
             capability: unsupported.capability.clone(),
             ..Problem::new(ProblemKind::InvalidRequest, unsupported.message.clone())
-                .member(unsupported.member.clone())
+                .member(unsupported.member.as_str())
         }
     }
 }

@@ -14,9 +14,9 @@ pub struct Problem {
     /// What is wrong and what to do about it; no secret, no ARN, no account id.
     pub message: String,
     /// The member of the request that is at fault, as a dotted path.
-    pub member: Option<String>,
+    pub member: Option<Box<str>>,
     /// A machine-readable code (`error.details.error_code` in Anthropic's dialect).
-    pub error_code: Option<String>,
+    pub error_code: Option<Box<str>>,
     /// By which Claude Code heals its own request; where the dialect knows such tokens, it replaces the message.
     pub capability: Option<Capability>,
     /// How long to wait before it is worth trying again.
@@ -102,14 +102,14 @@ impl Problem {
 
     /// The same, with the member of the request that is at fault.
     #[must_use]
-    pub fn member(mut self, path: impl Into<String>) -> Problem {
+    pub fn member(mut self, path: impl Into<Box<str>>) -> Problem {
         self.member = Some(path.into());
         self
     }
 
     /// The same, with a machine-readable code.
     #[must_use]
-    pub fn code(mut self, code: impl Into<String>) -> Problem {
+    pub fn code(mut self, code: impl Into<Box<str>>) -> Problem {
         self.error_code = Some(code.into());
         self
     }

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::{Client, Endpoint};
 use stonegate_catalog::{Catalog, Place};
+use stonegate_protocol::Dialect;
 use stonegate_routing::RetryAllowance;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +84,24 @@ impl App {
 
 /// Texts that stand in every record, made once.
 pub(crate) struct Names {
-    pub(crate) anthropic: Arc<str>,
+    dialects: [Arc<str>; Dialect::ALL.len()],
     pub(crate) price_version: Arc<str>,
+}
+
+impl Names {
+    pub(crate) fn new(price_version: &str) -> Self {
+        let dialects = Dialect::ALL.map(|dialect| Arc::from(dialect.as_str()));
+        Names { dialects, price_version: Arc::from(price_version) }
+    }
+
+    pub(crate) fn dialect(&self, dialect: Dialect) -> Arc<str> {
+        let [anthropic, chat, responses, converse, native] = &self.dialects;
+        Arc::clone(match dialect {
+            Dialect::Anthropic => anthropic,
+            Dialect::OpenaiChat => chat,
+            Dialect::OpenaiResponses => responses,
+            Dialect::Converse => converse,
+            Dialect::BedrockNative => native,
+        })
+    }
 }

@@ -5,12 +5,14 @@ pub(crate) mod authenticate;
 mod collect;
 mod detach;
 mod dispatch;
+pub(crate) mod entrance;
 mod flow;
 pub(crate) mod intake;
 mod record;
 mod reply;
 mod reserve;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,13 +22,13 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::BytesMut;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use stonegate_identity::Action;
-use stonegate_protocol::{Dropped, Problem};
+use stonegate_protocol::{Answering, Dropped, Problem};
 
 use crate::app::App;
 use crate::call::collect::Collect;
 use crate::call::detach::Detach;
 use crate::call::dispatch::{Answer, Outgoing, dispatch};
+use crate::call::entrance::Entrance;
 use crate::call::flow::{Audience, Flow, Stop};
 use crate::call::intake::Intake;
 use crate::call::reply::StreamBody;
@@ -37,12 +39,17 @@ type Work = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
 
 /// `POST /v1/messages`.
 pub(crate) async fn messages(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::MESSAGES).await
+}
+
+/// One call, whichever way it came in.
+async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response {
     let intake = Intake::now();
-    let outgoing = match prepare(&app, &intake, request).await {
+    let outgoing = match prepare(&app, &intake, request, entrance).await {
         Ok(outgoing) => outgoing,
         Err(problem) => {
             record::refused(intake.call, &problem);
-            return error::respond(&problem, intake.call);
+            return error::respond(&problem, intake.call, entrance.dialect);
         }
     };
     match answer(app, outgoing).await {
@@ -50,28 +57,48 @@ pub(crate) async fn messages(State(app): State<Arc<App>>, request: Request) -> R
             error::identify(&mut response, intake.call);
             response
         }
-        Err(problem) => error::respond(&problem, intake.call),
+        Err(problem) => error::respond(&problem, intake.call, entrance.dialect),
     }
 }
 
 /// Everything before the call is sent: who, what, whether, and for how much.
-async fn prepare(app: &App, intake: &Intake, request: Request) -> Result<Outgoing, Problem> {
+async fn prepare(
+    app: &App,
+    intake: &Intake,
+    request: Request,
+    entrance: Entrance,
+) -> Result<Outgoing, Problem> {
     let (head, body) = request.into_parts();
     let caller = intake::authenticate(app, &head.headers, intake.at).await?;
     let body = intake::read_body(app, &head.headers, body).await?;
-    let inbound = intake::parse(&head.headers, body)?;
-    let admission = admit::admit(app, &caller, Action::SendMessages, inbound.model())?;
-    let (quote, price) = reserve::quote(app, &admission, &inbound)?;
-    let draft = reserve::draft(app, &admission, &inbound, intake, intake::client(&head.headers));
+    let inbound = (entrance.parse)(&head, body).map_err(|malformed| Problem::from(&malformed))?;
+    let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
+    let (quote, price) = reserve::quote(app, &admission, &*inbound)?;
+    let draft = reserve::draft(app, &admission, &*inbound, intake, intake::client(&head.headers));
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);
-    Ok(Outgoing { inbound, admission, quote, price, reservation, started: intake.started, patience })
+    let answering = Answering {
+        call: intake.call.to_string(),
+        created_at: intake.at.as_second(),
+        fetched: BTreeMap::new(),
+    };
+    Ok(Outgoing {
+        inbound,
+        admission,
+        quote,
+        price,
+        reservation,
+        answering,
+        started: intake.started,
+        patience,
+    })
 }
 
 /// The call itself, and the way back.
 async fn answer(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
     let granted = outgoing.reservation.output_tokens();
-    let is_lowered = granted < outgoing.inbound.max_tokens();
+    let asked = outgoing.inbound.max_output_tokens();
+    let is_lowered = granted < asked.unwrap_or(outgoing.quote.output_tokens);
     let mut response = if outgoing.inbound.is_stream() {
         stream(app, outgoing).await?
     } else {
@@ -91,11 +118,11 @@ const DROPPED: HeaderName = HeaderName::from_static("x-stonegate-dropped");
 /// A streamed answer. Errors keep their status as long as the model answers within the ping time; a client that has
 /// waited for longer gets its headers and a ping, and an error would follow as an event.
 async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
-    let ping = app.config.stream.ping;
+    let (ping, dialect) = (app.config.stream.ping, outgoing.inbound.dialect());
     let mut pending = detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing));
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(dialect.stream_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Reverse proxies in front of us must not gather events.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -103,9 +130,9 @@ async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
         Ok(answer) => {
             let Answer { flow, dropped } = answer?;
             say_dropped(&mut response, &dropped);
-            StreamBody::relaying(app, flow)
+            StreamBody::relaying(app, dialect, flow)
         }
-        Err(_elapsed) => StreamBody::waiting(app, Box::pin(async { Ok(pending.await?.flow) })),
+        Err(_elapsed) => StreamBody::waiting(app, dialect, Box::pin(async { Ok(pending.await?.flow) })),
     };
     *response.body_mut() = Body::new(body);
     Ok(response)

@@ -12,7 +12,7 @@ use stonegate_bedrock::Deadlines;
 use stonegate_catalog::estimate_tokens;
 use stonegate_identity::Action;
 use stonegate_protocol::anthropic::{self, Inbound, count};
-use stonegate_protocol::{Door, Failure, FailureClass, Outbound, Problem, Target};
+use stonegate_protocol::{Dialect, Door, Failure, FailureClass, Outbound, Problem, Target};
 
 use crate::app::App;
 use crate::call::admit::{Admission, admit};
@@ -32,7 +32,7 @@ pub(crate) async fn count_tokens(State(app): State<Arc<App>>, request: Request) 
             error::identify(&mut response, intake.call);
             response
         }
-        Err(problem) => error::respond(&problem, intake.call),
+        Err(problem) => error::respond(&problem, intake.call, Dialect::Anthropic),
     }
 }
 
@@ -43,7 +43,7 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
     let (version, betas) = dialect_headers(&head.headers);
     let inbound =
         anthropic::parse_count(version, &betas, body).map_err(|malformed| Problem::from(&malformed))?;
-    let admission = admit(app, &caller, Action::SendMessages, inbound.model())?;
+    let admission = admit(app, &caller, Action::SendMessages, &inbound)?;
     match count_upstream(app, &admission, &inbound).await? {
         Some(tokens) => Ok(render(tokens)),
         None => {

@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use stonegate_catalog::UnknownModel;
 use stonegate_identity::{Denied, DirectoryError, KeyRefusal};
 use stonegate_ledger::{CallId, Shortfall, Window};
-use stonegate_protocol::anthropic;
-use stonegate_protocol::{ErrorReply, Problem, ProblemKind, SpentBudget};
+use stonegate_protocol::{Dialect, ErrorReply, Problem, ProblemKind, SpentBudget};
 
 use crate::keeper::StoreAway;
 
@@ -18,9 +17,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// The header by which everyone else's do.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Renders a problem in Anthropic's shape.
-pub(crate) fn respond(problem: &Problem, call: CallId) -> Response {
-    let ErrorReply { status, headers, body } = anthropic::error::render(problem, &call.to_string());
+/// Renders a problem in the shape of the caller's dialect.
+pub(crate) fn respond(problem: &Problem, call: CallId, dialect: Dialect) -> Response {
+    let ErrorReply { status, headers, body } = dialect.render(problem, &call.to_string());
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in headers {
@@ -68,10 +67,17 @@ pub(crate) fn unknown_model(unknown: &UnknownModel) -> Problem {
     Problem::new(ProblemKind::NotFound, unknown.to_string())
 }
 
-/// A model that is there, but does not speak the client's dialect.
-pub(crate) fn wrong_dialect(model: &str) -> Problem {
-    let message = format!("model: {model} cannot be called by the Messages API; choose a Claude model");
-    Problem::new(ProblemKind::InvalidRequest, message)
+/// A model that is there, but that no API of Bedrock's serves in the client's dialect.
+pub(crate) fn wrong_dialect(model: &str, dialect: Dialect) -> Problem {
+    let api = match dialect {
+        Dialect::Anthropic => "the Messages API",
+        Dialect::OpenaiChat => "Chat Completions",
+        Dialect::OpenaiResponses => "the Responses API",
+        Dialect::Converse => "Converse",
+        Dialect::BedrockNative => "InvokeModel",
+    };
+    let message = format!("model: {model} cannot be called by {api}; choose another model");
+    Problem::new(ProblemKind::InvalidRequest, message).member("model")
 }
 
 /// The directory does not answer, so nobody new can be let in.

@@ -101,7 +101,7 @@ impl Gateway {
         let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
         let app = Arc::new(App {
             place: models_setting::place(&endpoint.region, &config.bedrock),
-            names: Names { anthropic: Arc::from("anthropic"), price_version: Arc::from(catalog.version()) },
+            names: Names::new(catalog.version()),
             catalog,
             directory,
             keeper,
@@ -226,6 +226,8 @@ fn endpoint_settings(config: &Config) -> EndpointSettings {
     EndpointSettings {
         region: bedrock.region.clone(),
         endpoint_url: bedrock.endpoint_url.clone(),
+        mantle_endpoint_url: bedrock.mantle_endpoint_url.clone(),
+        mantle_signing_name: bedrock.mantle_signing_name.clone(),
         bearer_token: bedrock.bearer_token.as_ref().map(|token| Secret::reveal(token).to_owned()),
         profile: bedrock.profile.clone(),
         use_fips: bedrock.use_fips,

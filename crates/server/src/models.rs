@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonegate_catalog::Model;
 use stonegate_identity::{Action, Caller, Resource, authorize};
-use stonegate_protocol::{Problem, ProblemKind};
+use stonegate_protocol::{Dialect, Problem, ProblemKind};
 
 use crate::app::App;
 use crate::call::intake::{Intake, authenticate};
@@ -79,7 +79,7 @@ pub(crate) async fn list(
         let caller = authenticate(&app, &headers, intake.at).await?;
         page(&app, &caller, shape(&headers), paging?)
     };
-    respond(answer.await, &intake)
+    respond(answer.await, &intake, shape(&headers))
 }
 
 /// `GET /v1/models/{id}`.
@@ -97,17 +97,23 @@ pub(crate) async fn show(
             .then(|| entry(&resolved.model, shape(&headers)))
             .ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("model: {id}")))
     };
-    respond(answer.await, &intake)
+    respond(answer.await, &intake, shape(&headers))
 }
 
-fn respond<T: Serialize>(answer: Result<T, Problem>, intake: &Intake) -> Response {
+fn respond<T: Serialize>(answer: Result<T, Problem>, intake: &Intake, shape: Shape) -> Response {
     match answer {
         Ok(value) => {
             let mut response = Json(value).into_response();
             error::identify(&mut response, intake.call);
             response
         }
-        Err(problem) => error::respond(&problem, intake.call),
+        Err(problem) => {
+            let dialect = match shape {
+                Shape::Anthropic => Dialect::Anthropic,
+                Shape::OpenAi => Dialect::OpenaiChat,
+            };
+            error::respond(&problem, intake.call, dialect)
+        }
     }
 }
 

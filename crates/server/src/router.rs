@@ -10,6 +10,7 @@ use http::StatusCode;
 use stonegate_protocol::{Problem, ProblemKind};
 
 use crate::app::App;
+use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
 use crate::{admin, call, count, error, health, models};
 
@@ -40,12 +41,13 @@ async fn hello() -> &'static str {
 
 async fn nowhere(request: Request) -> Response {
     let message = format!("{} {}: there is nothing here", request.method(), request.uri().path());
-    error::respond(&Problem::new(ProblemKind::NotFound, message), Intake::now().call)
+    let dialect = dialect_of(request.uri().path());
+    error::respond(&Problem::new(ProblemKind::NotFound, message), Intake::now().call, dialect)
 }
 
 async fn wrong_method(request: Request) -> Response {
     let message = format!("{}: the method {} is not allowed here", request.uri().path(), request.method());
     let problem = Problem::new(ProblemKind::InvalidRequest, message).retry(false);
     let problem = Problem { status: Some(StatusCode::METHOD_NOT_ALLOWED.as_u16()), ..problem };
-    error::respond(&problem, Intake::now().call)
+    error::respond(&problem, Intake::now().call, dialect_of(request.uri().path()))
 }

@@ -1,9 +1,9 @@
 //! Which model, and whether this caller may use it.
 
-use stonegate_catalog::Resolved;
+use stonegate_catalog::{Resolved, Wish};
 use stonegate_identity::{Action, Caller, Permit, Resource, authorize};
 use stonegate_ledger::AccountPath;
-use stonegate_protocol::{Dialect, Problem};
+use stonegate_protocol::{Door, Inbound, Problem};
 
 use crate::app::App;
 use crate::error;
@@ -11,6 +11,7 @@ use crate::error;
 /// A model and the accounts of a caller who may use it. Only [`admit`] makes one.
 pub(crate) struct Admission {
     resolved: Resolved,
+    wish: Wish,
     path: AccountPath,
     _permit: Permit,
 }
@@ -20,6 +21,12 @@ impl Admission {
         &self.resolved
     }
 
+    /// The API that the model is called by.
+    pub(crate) fn door(&self) -> Result<Door<'_>, Problem> {
+        let wrong = || error::wrong_dialect(&self.resolved.model.id, self.wish.dialect);
+        self.resolved.door(self.wish).ok_or_else(wrong)
+    }
+
     /// The accounts that the call is charged to.
     pub(crate) fn path(&self) -> &AccountPath {
         &self.path
@@ -27,12 +34,15 @@ impl Admission {
 }
 
 /// Resolves the model's name and asks whether the caller may use it.
-pub(crate) fn admit(app: &App, caller: &Caller, action: Action, model: &str) -> Result<Admission, Problem> {
+pub(crate) fn admit(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    inbound: &dyn Inbound,
+) -> Result<Admission, Problem> {
     let resolved =
-        app.catalog.resolve(model, &app.place).map_err(|unknown| error::unknown_model(&unknown))?;
-    if !resolved.model.dialects.contains(&Dialect::Anthropic) {
-        return Err(error::wrong_dialect(&resolved.model.id));
-    }
+        app.catalog.resolve(inbound.model(), &app.place).map_err(|unknown| error::unknown_model(&unknown))?;
+    let wish = Wish { dialect: inbound.dialect(), tools: inbound.sizes().tools > 0 };
     let permit = authorize(caller, action, &Resource::Model(&resolved.model.id))
         .map_err(|denied| error::denied(&denied))?;
     let path = AccountPath::new(
@@ -41,5 +51,8 @@ pub(crate) fn admit(app: &App, caller: &Caller, action: Action, model: &str) -> 
         caller.user.to_arc(),
         caller.key.as_ref().map(|key| key.to_arc()),
     );
-    Ok(Admission { resolved, path, _permit: permit })
+    let admission = Admission { resolved, wish, path, _permit: permit };
+    // Known before any money is held.
+    admission.door()?;
+    Ok(admission)
 }

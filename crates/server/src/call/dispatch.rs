@@ -8,9 +8,9 @@ use http_body_util::BodyExt as _;
 use stonegate_bedrock::{Deadlines, Reply};
 use stonegate_catalog::Price;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
-use stonegate_protocol::anthropic::Inbound;
 use stonegate_protocol::{
-    Answering, Bounds, Carried, Door, Dropped, Failure, FailureClass, Learned, Problem, Relay, Target, carry,
+    Answering, Bounds, Carried, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay, Target,
+    carry,
 };
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
@@ -23,11 +23,12 @@ use crate::clock;
 
 /// A call that is paid for and not yet sent.
 pub(crate) struct Outgoing {
-    pub(crate) inbound: Inbound,
+    pub(crate) inbound: Box<dyn Inbound>,
     pub(crate) admission: Admission,
     pub(crate) quote: Quote,
     pub(crate) price: Arc<Price>,
     pub(crate) reservation: Reservation,
+    pub(crate) answering: Answering,
     pub(crate) started: Instant,
     /// How long the client said that it waits.
     pub(crate) patience: Option<Duration>,
@@ -123,7 +124,7 @@ async fn attempt(
     let resolved = outgoing.admission.resolved();
     let target = Target {
         upstream_id: &resolved.upstream_id,
-        door: Door::INVOKE,
+        door: outgoing.admission.door().map_err(Setback::Unsupported)?,
         capabilities: &resolved.model.capabilities,
         traits: &resolved.model.traits,
         long_context: resolved.long_context,
@@ -132,7 +133,7 @@ async fn attempt(
         input_tokens: outgoing.quote.input_tokens,
         output_tokens: outgoing.reservation.output_tokens(),
     };
-    let mut carried = carry(&outgoing.inbound, &target, learned, bounds, &Answering::default())
+    let mut carried = carry(&*outgoing.inbound, &target, learned, bounds, &outgoing.answering)
         .map_err(|unsupported| Setback::Unsupported(Problem::from(&unsupported)))?;
     outgoing.reservation.mark_sent();
     let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };

@@ -11,7 +11,6 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use stonegate_identity::Caller;
 use stonegate_ledger::CallId;
-use stonegate_protocol::anthropic::{self, Inbound};
 use stonegate_protocol::{Problem, ProblemKind};
 use tokio::time::Instant;
 
@@ -74,12 +73,6 @@ pub(crate) async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Res
             Err(Problem::new(ProblemKind::InvalidRequest, message))
         }
     }
-}
-
-/// The Messages request in the body.
-pub(crate) fn parse(headers: &HeaderMap, body: Bytes) -> Result<Inbound, Problem> {
-    let (version, betas) = dialect_headers(headers);
-    anthropic::parse(version, &betas, body).map_err(|malformed| Problem::from(&malformed))
 }
 
 /// The API version and the betas that the headers name.

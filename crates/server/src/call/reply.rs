@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use stonegate_protocol::anthropic;
-use stonegate_protocol::{Problem, UpstreamEnd};
+use stonegate_protocol::{Dialect, Problem, UpstreamEnd};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::app::App;
@@ -23,12 +22,10 @@ use crate::keeper::StoreAway;
 pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Flow, Problem>> + Send>>;
 type Durable = Pin<Box<dyn Future<Output = Result<(), StoreAway>> + Send>>;
 
-/// Sent when a stream has been silent; every client ignores it.
-const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
-
 /// The body of a streamed answer.
 pub(crate) struct StreamBody {
     state: State,
+    dialect: Dialect,
     app: Arc<App>,
     out: BytesMut,
     flushed: bool,
@@ -50,18 +47,18 @@ enum State {
 
 impl StreamBody {
     /// A body for an answer that has begun.
-    pub(crate) fn relaying(app: Arc<App>, flow: Flow) -> Self {
-        Self::new(app, State::Relaying(Box::new(flow)), BytesMut::new())
+    pub(crate) fn relaying(app: Arc<App>, dialect: Dialect, flow: Flow) -> Self {
+        Self::new(app, dialect, State::Relaying(Box::new(flow)), BytesMut::new())
     }
 
     /// A body for an answer that is yet to begin.
-    pub(crate) fn waiting(app: Arc<App>, pending: Pending) -> Self {
-        Self::new(app, State::Waiting(pending), BytesMut::from(PING))
+    pub(crate) fn waiting(app: Arc<App>, dialect: Dialect, pending: Pending) -> Self {
+        Self::new(app, dialect, State::Waiting(pending), BytesMut::from(dialect.keep_alive()))
     }
 
-    fn new(app: Arc<App>, state: State, out: BytesMut) -> Self {
+    fn new(app: Arc<App>, dialect: Dialect, state: State, out: BytesMut) -> Self {
         let silence = Silence::new(app.config.stream.ping);
-        StreamBody { state, app, out, flushed: false, silence }
+        StreamBody { state, dialect, app, out, flushed: false, silence }
     }
 
     /// One step: `Some` when there is something to hand on or the state ended, `None` to go round again.
@@ -75,9 +72,9 @@ impl StreamBody {
                 }
                 Poll::Ready(Err(problem)) => {
                     self.state = State::Over;
-                    Poll::Ready(Some(Some(error_event(&problem))))
+                    Poll::Ready(Some(Some(error_event(self.dialect, &problem))))
                 }
-                Poll::Pending => self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(PING)))),
+                Poll::Pending => self.poll_silence(cx),
             },
             State::Relaying(flow) => match flow.poll_read(cx, &mut self.out) {
                 Poll::Ready(Stop::Output) => Poll::Ready(Some(Some(self.take_out()))),
@@ -91,7 +88,7 @@ impl StreamBody {
                 }
                 // More of what is there is about to come.
                 Poll::Pending if !self.out.is_empty() => Poll::Pending,
-                Poll::Pending => self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(PING)))),
+                Poll::Pending => self.poll_silence(cx),
             },
             // The HTTP server writes what it has when it is told that there is no more: the bookkeeping comes after that.
             State::Flushing(..) if !std::mem::replace(&mut self.flushed, true) => {
@@ -109,13 +106,22 @@ impl StreamBody {
                 let kept = std::task::ready!(durable.as_mut().poll(cx));
                 let end = match kept {
                     Ok(()) => std::mem::take(tail),
-                    Err(away) => error_event(&error::unrecorded(away)),
+                    Err(away) => error_event(self.dialect, &error::unrecorded(away)),
                 };
                 self.state = State::Over;
                 Poll::Ready(Some(Some(end)))
             }
             State::Over => Poll::Ready(Some(None)),
         }
+    }
+
+    /// What to send when nothing was sent for a while, in a dialect that has such a thing.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Bytes>>> {
+        let keep_alive = self.dialect.keep_alive();
+        if keep_alive.is_empty() {
+            return Poll::Pending;
+        }
+        self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(keep_alive))))
     }
 
     fn flush(&mut self, end: UpstreamEnd) {
@@ -173,9 +179,9 @@ impl Drop for StreamBody {
     }
 }
 
-fn error_event(problem: &Problem) -> Bytes {
+fn error_event(dialect: Dialect, problem: &Problem) -> Bytes {
     let mut event = Vec::new();
-    anthropic::error::event(problem, &mut event);
+    dialect.error_event(problem, &mut event);
     Bytes::from(event)
 }
 

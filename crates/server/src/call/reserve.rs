@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stonegate_catalog::{Asked, Price, Tier};
+use stonegate_catalog::{Asked, Price, Resolved, Tier};
 use stonegate_ledger::{Draft, Quote, Reservation};
-use stonegate_protocol::anthropic::Inbound;
-use stonegate_protocol::{Problem, ProblemKind};
+use stonegate_protocol::{Effort, Inbound, Problem, ProblemKind};
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -53,7 +52,7 @@ pub(crate) async fn reserve(
 pub(crate) fn quote(
     app: &App,
     admission: &Admission,
-    inbound: &Inbound,
+    inbound: &dyn Inbound,
 ) -> Result<(Quote, Arc<Price>), Problem> {
     let resolved = admission.resolved();
     let price = match inbound.service_tier().and_then(Tier::from_wire) {
@@ -63,11 +62,7 @@ pub(crate) fn quote(
             Problem::new(ProblemKind::InvalidRequest, message)
         })?,
     };
-    // A client whose model was replaced may ask for more than the one in its place can write.
-    let ceiling = match resolved.is_substitute {
-        true => inbound.max_tokens().min(resolved.model.max_output_tokens),
-        false => inbound.max_tokens(),
-    };
+    let ceiling = output_ceiling(inbound, resolved);
     let floor = match app.config.budget.fit_floor_tokens {
         0 => ceiling,
         floor => floor.max(inbound.least_output_tokens()).min(ceiling),
@@ -82,18 +77,45 @@ pub(crate) fn quote(
     Ok((quote, price))
 }
 
+/// The least output that a model which shall think is given room for, beside what it is to say.
+const LEAST_WITH_THOUGHTS: u64 = 8_192;
+
+/// The most output tokens of a call: what the client asked for; else, all that the model can write.
+///
+/// In some dialects a ceiling means the visible words. Thoughts come on top of them there: twice, four or eight times as
+/// much for a higher effort, within what the model can write.
+fn output_ceiling(inbound: &dyn Inbound, resolved: &Resolved) -> u64 {
+    let most = match resolved.model.max_output_tokens {
+        0 => u64::MAX,
+        most => most,
+    };
+    let Some(asked) = inbound.max_output_tokens() else {
+        return if most == u64::MAX { LEAST_WITH_THOUGHTS } else { most };
+    };
+    let factor = match inbound.effort_beyond_ceiling() {
+        // A client whose model was replaced may ask for more than the one in its place can write.
+        None if resolved.is_substitute => return asked.min(most),
+        None => return asked,
+        Some(Effort::Minimal | Effort::Low) => 1,
+        Some(Effort::Medium) => 2,
+        Some(Effort::High) => 4,
+        Some(Effort::Xhigh | Effort::Max) => 8,
+    };
+    asked.saturating_mul(factor).max(LEAST_WITH_THOUGHTS).min(most)
+}
+
 /// What the journal will say of the call, as far as it is known before it is sent.
 pub(crate) fn draft(
     app: &App,
     admission: &Admission,
-    inbound: &Inbound,
+    inbound: &dyn Inbound,
     intake: &Intake,
     client: Option<&str>,
 ) -> Draft {
     Draft {
         call: intake.call,
         started_at: intake.at,
-        dialect: Arc::clone(&app.names.anthropic),
+        dialect: app.names.dialect(inbound.dialect()),
         client: client.map(Arc::from),
         model_requested: Arc::from(inbound.model()),
         model_served: Arc::clone(&admission.resolved().model.id),

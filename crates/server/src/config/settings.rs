@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::kind::{
-    Address, Bytes, Choice, Count, File, Kind, LogFilter, MaybeCount, MaybeFile, MaybeText, MaybeUrl, Millis,
-    Pairs, Password, Rules, Seconds, Switch, Tokens, Url, Words,
+    Address, Bytes, Choice, Count, File, Kind, Line, LogFilter, MaybeCount, MaybeFile, MaybeText, MaybeUrl,
+    Millis, Pairs, Password, Rules, Seconds, Switch, Tokens, Url, Words,
 };
 use super::meta::{Setting, derived, given, unset};
 use super::values::Values;
@@ -105,6 +105,10 @@ settings! {
         region = "bedrock.region", MaybeText => Option<String>, unset().aws(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
         /// Base URL in place of AWS's own, such as a VPC endpoint or a simulator.
         endpoint_url = "bedrock.endpoint_url", MaybeUrl => Option<String>, unset().aws(&["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]);
+        /// Base URL of the OpenAI-compatible `bedrock-mantle` endpoint in place of AWS's own.
+        mantle_endpoint_url = "bedrock.mantle_endpoint_url", MaybeUrl => Option<String>, unset().aws(&["AWS_ENDPOINT_URL_BEDROCK_MANTLE"]);
+        /// The service name that requests to `bedrock-mantle` are signed for.
+        mantle_signing_name = "bedrock.mantle_signing_name", Line => String, given("bedrock-mantle");
         /// Use the FIPS 140 endpoints.
         use_fips = "bedrock.use_fips", Switch => bool, given("false").aws(&["AWS_USE_FIPS_ENDPOINT"]);
         /// Use the endpoints that speak IPv6 as well as IPv4.

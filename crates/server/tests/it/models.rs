@@ -70,7 +70,10 @@ async fn one_model_is_found_by_any_of_its_names() {
         let answer = gateway.send(Request::get(&path).header("anthropic-version", "2023-06-01")).await;
         assert_eq!((answer.status, &answer.json()["id"]), (200, &SONNET.into()), "{name}");
     }
-    let answer = gateway.send(Request::get("/v1/models/claude-nothing")).await;
-    assert_eq!(answer.error().0, 404);
+    let unknown = || Request::get("/v1/models/claude-nothing");
+    let answer = gateway.send(unknown().header("anthropic-version", "2023-06-01")).await;
+    assert_eq!((answer.error().0, answer.error().1.as_str()), (404, "not_found_error"));
+    let answer = gateway.send(unknown()).await;
+    assert_eq!((answer.status, &answer.json()["error"]["type"]), (404, &"invalid_request_error".into()));
     gateway.finish().await;
 }

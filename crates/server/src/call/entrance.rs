@@ -1,0 +1,74 @@
+//! The doors of the gateway: one for each dialect that a call can come in by.
+
+use bytes::Bytes;
+use http::request::Parts;
+use stonegate_identity::Action;
+use stonegate_protocol::{Dialect, Inbound, Malformed, anthropic};
+
+/// What reads a request.
+type Parse = fn(&Parts, Bytes) -> Result<Box<dyn Inbound>, Malformed>;
+
+/// A way in: whose protocol is spoken there, what one needs to be allowed, and how a request is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Entrance {
+    /// The client's dialect.
+    pub(crate) dialect: Dialect,
+    /// What the caller does by it.
+    pub(crate) action: Action,
+    /// Reads a request: path and headers, and the body.
+    pub(crate) parse: Parse,
+}
+
+/// `POST /v1/messages`.
+pub(crate) const MESSAGES: Entrance =
+    Entrance { dialect: Dialect::Anthropic, action: Action::SendMessages, parse: messages };
+
+fn messages(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    let (version, betas) = super::intake::dialect_headers(&head.headers);
+    Ok(Box::new(anthropic::parse(version, &betas, body)?))
+}
+
+/// The dialect that a path belongs to, for what is said before anybody knows what was asked.
+pub(crate) fn dialect_of(path: &str) -> Dialect {
+    let path = path.strip_prefix("/openai").unwrap_or(path);
+    let is =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if is("/v1/responses") {
+        Dialect::OpenaiResponses
+    } else if ["/v1/chat", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/images"]
+        .into_iter()
+        .any(is)
+    {
+        Dialect::OpenaiChat
+    } else if ["/bedrock", "/model", "/guardrail", "/foundation-models", "/inference-profiles"]
+        .into_iter()
+        .any(is)
+    {
+        Dialect::Converse
+    } else {
+        Dialect::Anthropic
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_the_dialect_of_its_errors() {
+        for (path, expected) in [
+            ("/v1/messages", Dialect::Anthropic),
+            ("/v1/messages/count_tokens", Dialect::Anthropic),
+            ("/", Dialect::Anthropic),
+            ("/v1/chat/completions", Dialect::OpenaiChat),
+            ("/openai/v1/chat/completions", Dialect::OpenaiChat),
+            ("/v1/chatter", Dialect::Anthropic),
+            ("/v1/responses/resp_1/input_items", Dialect::OpenaiResponses),
+            ("/v1/embeddings", Dialect::OpenaiChat),
+            ("/bedrock/model/x/converse", Dialect::Converse),
+            ("/model/x/invoke", Dialect::Converse),
+        ] {
+            assert_eq!(dialect_of(path), expected, "{path}");
+        }
+    }
+}
