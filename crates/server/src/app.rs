@@ -19,6 +19,7 @@ use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
 use crate::lessons::Lessons;
 use crate::listen::Stopping;
+use crate::media::MediaFetcher;
 
 /// How long the end of an answer may stay away after its last event.
 const REST: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub(crate) struct App {
     pub(crate) bedrock: Client,
     pub(crate) endpoint: Endpoint,
     pub(crate) names: Names,
+    pub(crate) media: MediaFetcher,
     pub(crate) lessons: Lessons,
     pub(crate) allowance: RetryAllowance,
     pub(crate) stopping: Stopping,

@@ -73,15 +73,15 @@ async fn prepare(
     let body = intake::read_body(app, &head.headers, body).await?;
     let inbound = (entrance.parse)(&head, body).map_err(|malformed| Problem::from(&malformed))?;
     let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
+    let fetched = match admission.needs_translation() {
+        true => app.media.fetch(inbound.remote_media()).await?,
+        false => BTreeMap::new(),
+    };
     let (quote, price) = reserve::quote(app, &admission, &*inbound)?;
     let draft = reserve::draft(app, &admission, &*inbound, intake, intake::client(&head.headers));
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);
-    let answering = Answering {
-        call: intake.call.to_string(),
-        created_at: intake.at.as_second(),
-        fetched: BTreeMap::new(),
-    };
+    let answering = Answering { call: intake.call.to_string(), created_at: intake.at.as_second(), fetched };
     Ok(Outgoing {
         inbound,
         admission,

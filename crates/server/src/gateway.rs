@@ -23,6 +23,7 @@ use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
 use crate::lessons::Lessons;
 use crate::listen::{self, Stopping, Tls, TlsError};
+use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::{admin, bootstrap, clock, router};
 
@@ -107,6 +108,7 @@ impl Gateway {
             keeper,
             bedrock,
             endpoint,
+            media: MediaFetcher::new(config.media.clone()),
             lessons: Lessons::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
             stopping: Stopping::default(),

@@ -17,6 +17,7 @@ mod health;
 mod keeper;
 mod lessons;
 pub mod listen;
+mod media;
 mod models;
 mod models_setting;
 pub mod operator;

@@ -143,6 +143,18 @@ settings! {
         drain_max_calls = "stream.drain_max_calls", Count => u32, given("256");
     }
 
+    /// Images and documents that a request names by URL.
+    media: Media {
+        /// Whether they are fetched; if not, a request with one is refused.
+        fetch = "media.fetch", Switch => bool, given("true");
+        /// Whether addresses that are not on the public internet may be fetched. It lets every caller reach what the gateway can reach.
+        allow_private = "media.allow_private", Switch => bool, given("false");
+        /// Largest file.
+        max_bytes = "media.max_bytes", Bytes => usize, given("20000000");
+        /// How long one file may take.
+        timeout = "media.timeout_seconds", Seconds => Duration, given("20");
+    }
+
     /// How budgets are applied.
     budget: Budget {
         /// Least `max_tokens` to which a call may be lowered so that it fits a budget; what does not fit even so is refused.
