@@ -191,6 +191,13 @@ pub struct Unsupported {
     pub capability: Option<Capability>,
 }
 
+impl Unsupported {
+    /// A member, as a dotted path, and why it cannot be served.
+    pub(crate) fn member(path: &str, why: &str) -> Unsupported {
+        Unsupported { message: format!("{path}: {why}"), member: path.to_owned(), ..Unsupported::default() }
+    }
+}
+
 impl From<&Unsupported> for Problem {
     fn from(unsupported: &Unsupported) -> Problem {
         Problem {
@@ -230,9 +237,23 @@ pub fn carry(
         return carried;
     }
     let (request, writer) = inbound.translate(answering)?;
-    let Called { outbound, reader, dropped } = call(&request, target, learned, bounds, inbound.is_stream())?;
+    let Called { outbound, reader, mut dropped } =
+        call(&request, target, learned, bounds, inbound.is_stream())?;
+    dropped.extend(request.left_out.iter().cloned().map(Dropped::Member));
+    dropped.extend(unheard(&request, target));
+    dropped.sort();
+    dropped.dedup();
     let meter = Meter::new(bounds, inbound.cache_lifetime());
     Ok(Carried { outbound, relay: Relay::translated(reader, writer, meter), dropped })
+}
+
+/// Hints that only some of the upstream APIs have a member for.
+fn unheard(request: &Request, target: &Target<'_>) -> Option<Dropped> {
+    let heard = match target.door.surface {
+        Surface::OpenaiChat | Surface::OpenaiResponses => true,
+        Surface::InvokeModel | Surface::Converse => false,
+    };
+    (request.verbosity.is_some() && !heard).then(|| Dropped::Member("verbosity".to_owned()))
 }
 
 /// A conversation on its way up, and what reads its answer.
@@ -252,11 +273,8 @@ fn call(
 ) -> Result<Called, Unsupported> {
     match target.door.surface {
         Surface::InvokeModel | Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
-            Err(Unsupported {
-                message: format!("model: {} cannot be called in this dialect", target.upstream_id),
-                member: "model".to_owned(),
-                ..Unsupported::default()
-            })
+            let why = format!("{} cannot be called in this dialect", target.upstream_id);
+            Err(Unsupported::member("model", &why))
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Request {
     pub thinking_display: ThinkingDisplay,
     /// How hard the model shall try; none leaves it to the model.
     pub effort: Option<Effort>,
+    /// How many words the answer shall have: `low`, `medium` or `high`.
+    pub verbosity: Option<String>,
     /// The shape of the answer.
     pub output_format: Option<OutputFormat>,
     /// `default`, `priority`, `flex` …, in Bedrock's words.
@@ -49,6 +51,9 @@ pub struct Request {
     pub guardrail: Option<Guardrail>,
     /// An object of members that only the model itself knows (Converse's `additionalModelRequestFields`).
     pub additional: Option<JsonText>,
+    /// Members that the client sent and that no translation carries, as dotted paths: hints whose absence changes no
+    /// meaning. They are reported with what the upstream half leaves out.
+    pub left_out: Vec<String>,
 }
 
 /// One turn.
