@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ impl MemoryStore {
 }
 
 impl LedgerStore for MemoryStore {
-    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
         now(self.state().sync(request))
     }
 

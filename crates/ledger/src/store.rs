@@ -1,6 +1,6 @@
 //! What the ledger asks of a store.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -85,9 +85,11 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// spent, takes back what it returns and grants what it asks for. A replica that had been declared dead is alive
     /// again by it, and gets back what was charged for it on suspicion.
     ///
+    /// The request is shared, so that a store may take it to another thread.
+    ///
     /// # Errors
     /// When the store fails, or the request is not the replica's next one.
-    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply>;
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply>;
 
     /// Declares replicas dead and charges what they cannot account for any more.
     ///

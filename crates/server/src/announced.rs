@@ -28,7 +28,7 @@ impl Announced {
 }
 
 impl LedgerStore for Announced {
-    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
         self.store.sync(request)
     }
 

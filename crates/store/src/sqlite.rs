@@ -1,6 +1,6 @@
-//! The embedded store: one SQLite file in WAL mode, one writer and a few readers per process.
+//! The embedded store: one SQLite file in WAL mode; per process one writer, a few readers, and a thread for syncs.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
@@ -13,9 +13,12 @@ mod directory;
 mod ledger;
 mod migrate;
 mod place;
+mod sync_thread;
 
 pub(crate) use directory::SqliteDirectory;
 pub(crate) use ledger::SqliteLedger;
+
+use sync_thread::SyncThread;
 
 /// How long a write waits for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Pools {
     writer: SqlitePool,
     readers: SqlitePool,
+    sync_thread: Arc<SyncThread>,
 }
 
 impl Pools {
@@ -44,7 +48,13 @@ impl Pools {
         &self.readers
     }
 
+    /// Where syncs are done.
+    pub(crate) fn sync_thread(&self) -> &SyncThread {
+        &self.sync_thread
+    }
+
     pub(crate) async fn close(&self) {
+        self.sync_thread.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -70,7 +80,8 @@ pub(crate) async fn open(path: &Path, options: &Options) -> Result<Pools, OpenEr
     let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
     let read_only = connect.pragma("query_only", "ON");
     let readers = pool(options.readers.max(1)).connect_with(read_only).await.map_err(failed)?;
-    Ok(Pools { writer, readers })
+    let sync_thread = Arc::new(SyncThread::new(path.to_owned(), options.durability));
+    Ok(Pools { writer, readers, sync_thread })
 }
 
 /// Connections that stay: opening one costs more than keeping it.

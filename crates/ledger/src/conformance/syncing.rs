@@ -1,5 +1,7 @@
 //! Syncs: counted once, in order, and never past a limit.
 
+use std::sync::Arc;
+
 use super::desk::{Desk, Fixture, settled};
 use crate::{Book, BookOptions, ReplicaId, StoreError};
 
@@ -50,7 +52,7 @@ pub(super) async fn a_gap_in_what_a_replica_says_is_noticed(store: impl Fixture)
     let mut request = (*book.plan_sync(desk.now).expect("there is something to say")).clone();
     request.sequence += 1;
 
-    let refused = desk.store().sync(&request).await;
+    let refused = desk.store().sync(&Arc::new(request)).await;
 
     assert!(matches!(refused, Err(StoreError::OutOfOrder { .. })), "{refused:?}");
     assert_eq!(desk.records().await, []);

@@ -16,7 +16,7 @@ struct Flaky {
 }
 
 impl LedgerStore for Flaky {
-    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
         Box::pin(async move {
             if self.is_cut.load(Ordering::Relaxed) {
                 return Err(StoreError::Unavailable("the line is cut".to_owned()));

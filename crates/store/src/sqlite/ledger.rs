@@ -1,7 +1,10 @@
 //! [`LedgerStore`] on SQLite.
 //!
-//! Lists travel as one JSON parameter, read by `json_each`, so that a batch of any size is one prepared statement. What
-//! is to be done with the numbers is decided by `stonegate_ledger`; here they are loaded and saved.
+//! Syncs, which calls wait for, have a thread of their own; the rest goes through the pools. There, lists travel as one
+//! JSON parameter, read by `json_each`, so that a batch of any size is one prepared statement. What is to be done with the
+//! numbers is decided by `stonegate_ledger`; here they are loaded and saved.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use stonegate_ledger::{
@@ -19,6 +22,8 @@ mod leases;
 mod record;
 mod sync;
 
+pub(super) use sync::{Taken, failed, take};
+
 /// Budgets, leases and the journal in one SQLite file.
 pub(crate) struct SqliteLedger {
     pools: Pools,
@@ -31,7 +36,7 @@ impl SqliteLedger {
 }
 
 impl LedgerStore for SqliteLedger {
-    fn sync<'a>(&'a self, request: &'a SyncRequest) -> Answer<'a, SyncReply> {
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
         Box::pin(sync::sync(&self.pools, request))
     }
 

@@ -58,12 +58,26 @@ async fn close_books(
     Ok(())
 }
 
-/// Takes back what was charged for a replica that was thought dead.
-pub(super) async fn revive(
-    transaction: &mut Transaction<'static, Sqlite>,
-    replica: &ReplicaId,
-) -> Result<(), StoreError> {
+/// Takes back what was charged for a replica that was thought dead, and takes it for alive.
+pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), StoreError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
     let replica = replica.as_str();
+    // Of two that come for it, the second finds nothing to do.
+    let revived = sqlx::query("UPDATE replicas SET is_dead = 0 WHERE id = ?1 AND is_dead")
+        .bind(replica)
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    if revived.rows_affected() > 0 {
+        reopen_books(&mut transaction, replica).await?;
+    }
+    transaction.commit().await.map_err(unavailable)
+}
+
+async fn reopen_books(
+    transaction: &mut Transaction<'static, Sqlite>,
+    replica: &str,
+) -> Result<(), StoreError> {
     // Calls that a person has corrected meanwhile are settled.
     let calls: Vec<String> = sqlx::query_scalar(
         "DELETE FROM journal

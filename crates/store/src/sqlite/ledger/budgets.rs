@@ -77,17 +77,14 @@ pub(super) async fn remove(pools: &Pools, id: BudgetId) -> Result<bool, StoreErr
 }
 
 /// What was changed since that version, the latest change of each budget.
-pub(super) async fn changes_since(
-    connection: &mut SqliteConnection,
-    version: u64,
-) -> Result<Vec<BudgetChange>, StoreError> {
+pub(super) async fn changes_since(pools: &Pools, version: u64) -> Result<Vec<BudgetChange>, StoreError> {
     let rows = sqlx::query(concat!(
         "SELECT ",
         budget_columns!(),
         " FROM budgets WHERE version > ?1 ORDER BY version"
     ))
     .bind(kept(version))
-    .fetch_all(connection)
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     let change = |row| match parse(row)? {

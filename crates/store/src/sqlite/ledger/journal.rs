@@ -9,37 +9,28 @@ use stonegate_ledger::{
 use super::{
     super::Pools,
     convert::{Columns, json, unavailable},
-    record::{self, Array, journal_columns},
+    record::{self, Array, array_columns, journal_columns},
 };
 
-/// Appends records. One that is there already was counted, and stays as it is; one that was only assumed has been taken
-/// out by the replica's return. Parameter: an array of [`Array`]s.
-macro_rules! append_records {
-    () => {
-        // Each look at `json_each`'s own column would write the array out anew.
-        concat!(
-            "WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?)) INSERT OR IGNORE INTO journal (",
-            $crate::sqlite::ledger::record::journal_columns!(),
-            ") SELECT ",
-            $crate::sqlite::ledger::record::array_columns!("record"),
-            " FROM given"
-        )
-    };
-}
-pub(super) use append_records;
-
-/// Appends records.
+/// Appends the records of calls that a replica left behind.
 pub(super) async fn append(
     transaction: &mut Transaction<'static, Sqlite>,
     records: &[UsageRecord],
 ) -> Result<(), StoreError> {
     let records: Vec<_> = records.iter().map(Array).collect();
-    sqlx::query(append_records!())
-        .bind(json(&records)?)
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
-        .map_err(unavailable)
+    // Each look at `json_each`'s own column would write the array out anew.
+    sqlx::query(concat!(
+        "WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?)) INSERT OR IGNORE INTO journal (",
+        journal_columns!(),
+        ") SELECT ",
+        array_columns!("record"),
+        " FROM given"
+    ))
+    .bind(json(&records)?)
+    .execute(&mut **transaction)
+    .await
+    .map(drop)
+    .map_err(unavailable)
 }
 
 /// Which rows a [`UsageFilter`] means. A call's id begins with its time, so that a span of time is a range of the table.

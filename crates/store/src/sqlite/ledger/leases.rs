@@ -1,8 +1,8 @@
-//! Counters and leases: loaded and saved by lists.
+//! Counters and leases: what a sync does to them, and how lists of them are saved.
 
 use std::collections::BTreeMap;
 
-use sqlx::{Sqlite, Transaction, sqlite::SqliteRow};
+use sqlx::{Sqlite, Transaction};
 use stonegate_ledger::{Amount, Counter, CounterState, LeaseMove, LeaseState, StoreError};
 
 use super::convert::{Columns, json, kept, unavailable};
@@ -13,21 +13,6 @@ pub(super) struct Holding {
     pub(super) lease: Amount,
     /// The limit, if there is one that holds anyone back.
     pub(super) limit: Option<Amount>,
-}
-
-/// Loads what a replica's moves are about, in their order. Parameters: the moves' [`names`], the replica.
-macro_rules! load_holdings {
-    () => {
-        "SELECT coalesce(counters.spent, 0), coalesce(counters.leased, 0), coalesce(counters.uncovered, 0),
-                coalesce(leases.leased, 0),
-                CASE WHEN budgets.mode = 'block' AND NOT budgets.removed THEN budgets.limit_amount END
-           FROM (SELECT key, value->>0 AS budget, value->>1 AS \"window\" FROM json_each(?)) AS wanted
-           LEFT JOIN budgets ON budgets.id = wanted.budget
-           LEFT JOIN counters ON counters.budget = wanted.budget AND counters.\"window\" = wanted.\"window\"
-           LEFT JOIN leases ON leases.budget = wanted.budget AND leases.\"window\" = wanted.\"window\"
-                AND leases.replica = ?
-          ORDER BY wanted.key"
-    };
 }
 
 /// Saves how counters stand. Parameter: [`counter_rows`].
@@ -50,19 +35,7 @@ macro_rules! save_leases {
          ON CONFLICT DO UPDATE SET leased = excluded.leased, written_off = 0"
     };
 }
-pub(super) use {load_holdings, save_counters, save_leases};
-
-impl Holding {
-    /// Reads a row of [`load_holdings`].
-    pub(super) fn parse(row: &SqliteRow) -> Result<Self, StoreError> {
-        let mut columns = Columns::of(row);
-        Ok(Self {
-            counter: counter_state(&mut columns)?,
-            lease: columns.count()?,
-            limit: columns.count_or_none()?,
-        })
-    }
-}
+pub(super) use {save_counters, save_leases};
 
 /// Reads `spent, leased, uncovered`.
 pub(super) fn counter_state(columns: &mut Columns<'_>) -> Result<CounterState, StoreError> {
@@ -140,7 +113,8 @@ pub(super) async fn write_off(
     .map_err(unavailable)
 }
 
-fn name(counter: &Counter) -> (&str, String) {
+/// A counter as two columns.
+pub(super) fn name(counter: &Counter) -> (&str, String) {
     (counter.budget.as_str(), counter.window.to_string())
 }
 

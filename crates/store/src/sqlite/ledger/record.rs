@@ -69,7 +69,7 @@ impl Serialize for Array<'_> {
 }
 
 /// Counters with spaces between.
-struct Names<'a>(&'a [Counter]);
+pub(super) struct Names<'a>(pub(super) &'a [Counter]);
 
 impl Serialize for Names<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

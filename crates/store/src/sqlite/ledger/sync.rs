@@ -1,21 +1,98 @@
-//! One sync: one transaction of four round trips to the connection's thread, whatever there is to say. Begin, read all
-//! that concerns the request, write all that comes of it, commit.
+//! One sync: one transaction on the thread that is there for it. Read all that concerns the request, let the ledger's
+//! rules decide, write all that comes of it.
+
+use std::sync::Arc;
 
 use jiff::SignedDuration;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use stonegate_ledger::{LeaseState, StoreError, SyncReply, SyncRequest};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use stonegate_ledger::{CounterState, LeaseState, Opened, ReplicaId, StoreError, SyncReply, SyncRequest};
 
 use super::{
     super::Pools,
     adopt, budgets,
-    convert::{Columns, json, kept, kept_time, unavailable},
-    journal::append_records,
-    leases::{self, Holding, load_holdings, save_counters, save_leases},
-    record::Array,
+    convert::{json, kept, kept_time},
+    leases::{self, Holding},
+    record::{Array, Names, journal_columns},
 };
 
 /// How often a replica that has nothing to say is noted to be alive. In between, its polls only read.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(2);
+
+/// What the sync thread answers.
+pub(crate) enum Taken {
+    /// The request is in the store, now or since before.
+    Kept {
+        /// How the leases of its moves stand.
+        leases: Vec<LeaseState>,
+        /// The newest change to budgets.
+        budgets_version: u64,
+    },
+    /// Nothing was done: the replica had been declared dead, and has to be brought back to life first.
+    Dead,
+}
+
+pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<SyncReply, StoreError> {
+    let (leases, budgets_version) = loop {
+        match pools.sync_thread().take(Arc::clone(request)).await? {
+            Taken::Kept { leases, budgets_version } => break (leases, budgets_version),
+            Taken::Dead => adopt::revive(pools, &request.replica).await?,
+        }
+    };
+    // What was changed after the transaction may be among them, and is told once more next time.
+    let budgets = if budgets_version > request.budgets_version {
+        budgets::changes_since(pools, request.budgets_version).await?
+    } else {
+        Vec::new()
+    };
+    Ok(SyncReply { sequence: request.sequence, leases, budgets_version, budgets })
+}
+
+/// The transaction.
+pub(crate) fn take(connection: &mut Connection, request: &SyncRequest) -> Result<Taken, StoreError> {
+    if request.is_idle() {
+        let standing = Standing::load(connection, &request.replica)?;
+        let silence = SignedDuration::from_micros(kept_time(request.at).saturating_sub(standing.heard_at));
+        if !standing.is_dead && standing.sequence == request.sequence && silence < HEARTBEAT {
+            return Ok(standing.kept(Vec::new()));
+        }
+    }
+    // It holds the file's write lock from the start, so that it cannot find at its end that what it read has changed.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let standing = Standing::load(&transaction, &request.replica)?;
+    let is_new = request.is_next_after(standing.sequence)?;
+    if standing.is_dead {
+        return Ok(Taken::Dead);
+    }
+    let mut holdings = load_holdings(&transaction, request).map_err(failed)?;
+    let leases = if is_new {
+        let leases = leases::apply(&request.moves, &mut holdings);
+        save(&transaction, request, &holdings)?;
+        leases
+    } else {
+        leases::states(&request.moves, &holdings)
+    };
+    let sequence = if is_new { request.sequence } else { standing.sequence };
+    let heard_at = standing.heard_at.max(kept_time(request.at));
+    save_replica(&transaction, &request.replica, sequence, heard_at).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    Ok(standing.kept(leases))
+}
+
+/// What a failure of SQLite means.
+pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    let is_damage =
+        matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+            || matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            );
+    if is_damage {
+        StoreError::Damaged(error.to_string())
+    } else {
+        StoreError::Unavailable(error.to_string())
+    }
+}
 
 /// What the store knows of a replica.
 struct Standing {
@@ -25,163 +102,153 @@ struct Standing {
     budgets_version: u64,
 }
 
-/// Reads a [`Standing`]. Parameter: the replica.
-macro_rules! load_standing {
-    () => {
-        "SELECT coalesce(sequence, 0), coalesce(is_dead, 0), coalesce(heard_at, 0),
-                coalesce((SELECT max(version) FROM budgets), 0)
-           FROM (SELECT 1) LEFT JOIN replicas ON id = ?"
-    };
-}
-
-pub(super) async fn sync(pools: &Pools, request: &SyncRequest) -> Result<SyncReply, StoreError> {
-    if request.is_idle()
-        && let Some(reply) = poll(pools, request).await?
-    {
-        return Ok(reply);
-    }
-    let mut transaction = pools.write().await.map_err(unavailable)?;
-    let (mut standing, mut holdings) = load(&mut transaction, request).await?;
-    let is_new = request.is_next_after(standing.sequence)?;
-    if standing.is_dead {
-        adopt::revive(&mut transaction, &request.replica).await?;
-        (standing, holdings) = load(&mut transaction, request).await?;
-    }
-    let heard_at = standing.heard_at.max(kept_time(request.at));
-    let leases = if is_new {
-        let leases = leases::apply(&request.moves, &mut holdings);
-        save(&mut transaction, request, heard_at, &holdings).await?;
-        leases
-    } else {
-        touch(&mut transaction, request, heard_at).await?;
-        leases::states(&request.moves, &holdings)
-    };
-    let reply = answer(&mut transaction, request, &standing, leases).await?;
-    transaction.commit().await.map_err(unavailable)?;
-    Ok(reply)
-}
-
-/// Answers a request that says nothing without writing anything. `None` when it is time to write.
-async fn poll(pools: &Pools, request: &SyncRequest) -> Result<Option<SyncReply>, StoreError> {
-    let mut transaction = pools.read().await.map_err(unavailable)?;
-    let standing = standing(&mut transaction, request).await?;
-    let silence = SignedDuration::from_micros(kept_time(request.at).saturating_sub(standing.heard_at));
-    if standing.is_dead || standing.sequence != request.sequence || silence >= HEARTBEAT {
-        return Ok(None);
-    }
-    answer(&mut transaction, request, &standing, Vec::new()).await.map(Some)
-}
-
-async fn standing(connection: &mut SqliteConnection, request: &SyncRequest) -> Result<Standing, StoreError> {
-    let row = sqlx::query(load_standing!())
-        .bind(request.replica.as_str())
-        .fetch_one(connection)
-        .await
-        .map_err(unavailable)?;
-    Standing::parse(&row)
-}
-
 impl Standing {
-    fn parse(row: &SqliteRow) -> Result<Self, StoreError> {
-        let mut columns = Columns::of(row);
-        Ok(Self {
-            sequence: columns.count()?,
-            is_dead: columns.flag()?,
-            heard_at: columns.signed()?,
-            budgets_version: columns.count()?,
-        })
+    fn load(connection: &Connection, replica: &ReplicaId) -> Result<Self, StoreError> {
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT coalesce(sequence, 0), coalesce(is_dead, 0), coalesce(heard_at, 0),
+                        coalesce((SELECT max(version) FROM budgets), 0)
+                   FROM (SELECT 1) LEFT JOIN replicas ON id = ?1",
+            )
+            .map_err(failed)?;
+        let standing = statement.query_row([replica.as_str()], |row| {
+            Ok(Self {
+                sequence: row.get(0)?,
+                is_dead: row.get(1)?,
+                heard_at: row.get(2)?,
+                budgets_version: row.get(3)?,
+            })
+        });
+        standing.map_err(failed)
+    }
+
+    fn kept(&self, leases: Vec<LeaseState>) -> Taken {
+        Taken::Kept { leases, budgets_version: self.budgets_version }
     }
 }
 
-/// Reads how a replica stands, and what its moves are about.
-async fn load(
-    connection: &mut SqliteConnection,
-    request: &SyncRequest,
-) -> Result<(Standing, Vec<Holding>), StoreError> {
-    let counters = request.moves.iter().map(|step| &step.counter);
-    // Two statements, one after the other: the first row answers the first, all others the second.
-    let rows = sqlx::query(concat!(load_standing!(), ";", load_holdings!()))
-        .bind(request.replica.as_str())
-        .bind(json(&leases::names(counters))?)
-        .bind(request.replica.as_str())
-        .fetch_all(connection)
-        .await
-        .map_err(unavailable)?;
-    let Some((standing, holdings)) = rows.split_first() else {
-        return Err(StoreError::Damaged("a statement that gives one row gave none".to_owned()));
-    };
-    let holdings: Vec<_> = holdings.iter().map(Holding::parse).collect::<Result<_, _>>()?;
-    Ok((Standing::parse(standing)?, holdings))
+/// Loads what the moves are about, in their order.
+fn load_holdings(connection: &Connection, request: &SyncRequest) -> rusqlite::Result<Vec<Holding>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT coalesce(counters.spent, 0), coalesce(counters.leased, 0), coalesce(counters.uncovered, 0),
+                coalesce(leases.leased, 0),
+                CASE WHEN budgets.mode = 'block' AND NOT budgets.removed THEN budgets.limit_amount END
+           FROM (SELECT 1)
+           LEFT JOIN budgets ON budgets.id = ?1
+           LEFT JOIN counters ON counters.budget = ?1 AND counters.\"window\" = ?2
+           LEFT JOIN leases ON leases.budget = ?1 AND leases.\"window\" = ?2 AND leases.replica = ?3",
+    )?;
+    let holdings = request.moves.iter().map(|step| {
+        let (budget, window) = leases::name(&step.counter);
+        statement.query_row([budget, &window, request.replica.as_str()], |row| {
+            let counter = CounterState { spent: row.get(0)?, leased: row.get(1)?, uncovered: row.get(2)? };
+            Ok(Holding { counter, lease: row.get(3)?, limit: row.get(4)? })
+        })
+    });
+    holdings.collect()
 }
 
-/// Writes a request that was not counted before, and what it did to the holdings. Parameters in the order in which they
-/// stand in the text: statements that are run together share one list of them.
-async fn save(
-    connection: &mut SqliteConnection,
+/// Writes what was not counted before, and what it did to the holdings.
+fn save(connection: &Connection, request: &SyncRequest, holdings: &[Holding]) -> Result<(), StoreError> {
+    append(connection, request).map_err(failed)?;
+    for call in &request.closed {
+        let mut statement =
+            connection.prepare_cached("DELETE FROM opened_calls WHERE call = ?1").map_err(failed)?;
+        statement.execute([call.to_string()]).map_err(failed)?;
+    }
+    for opened in &request.opened {
+        open(connection, &request.replica, opened)?;
+    }
+    save_holdings(connection, request, holdings).map_err(failed)
+}
+
+/// Appends the records. One that is there already was counted, and stays as it is; one that was only assumed has been
+/// taken out by the replica's return.
+fn append(connection: &Connection, request: &SyncRequest) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(concat!(
+        "INSERT OR IGNORE INTO journal (",
+        journal_columns!(),
+        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+         ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
+    ))?;
+    for record in &request.records {
+        let (path, tokens) = (&record.path, &record.tokens);
+        statement.execute(params![
+            record.call.to_string(),
+            kept_time(record.started_at),
+            path.tenant(),
+            path.team(),
+            path.user(),
+            path.key(),
+            record.dialect,
+            record.client,
+            record.model_requested,
+            record.model_served,
+            record.endpoint,
+            kept(tokens.input),
+            kept(tokens.output),
+            kept(tokens.cache_read),
+            kept(tokens.cache_write_5m),
+            kept(tokens.cache_write_1h),
+            tokens.thinking.map(kept),
+            kept(record.cost.get()),
+            record.price_version,
+            record.first_byte_us.map(kept),
+            kept(record.total_us),
+            record.outcome.as_str(),
+            record.basis.as_str(),
+            record.stop_reason,
+            record.upstream_request_id,
+            record.status,
+            record.stream,
+            Names(&record.counters).to_string(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn open(connection: &Connection, replica: &ReplicaId, opened: &Opened) -> Result<(), StoreError> {
+    let record = json(&Array(&opened.if_lost))?;
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO opened_calls (call, replica, record) VALUES (?1, ?2, ?3)")
+        .map_err(failed)?;
+    statement.execute([&opened.call().to_string(), replica.as_str(), &record]).map(drop).map_err(failed)
+}
+
+fn save_holdings(
+    connection: &Connection,
     request: &SyncRequest,
-    heard_at: i64,
     holdings: &[Holding],
-) -> Result<(), StoreError> {
-    let replica = request.replica.as_str();
-    let records: Vec<_> = request.records.iter().map(Array).collect();
-    let closed: Vec<_> = request.closed.iter().map(ToString::to_string).collect();
-    let opened: Vec<_> = request.opened.iter().map(|opened| Array(&opened.if_lost)).collect();
-    let counters = || request.moves.iter().map(|step| &step.counter).zip(holdings);
-    sqlx::query(concat!(
-        append_records!(),
-        "; DELETE FROM opened_calls WHERE call IN (SELECT value FROM json_each(?));
-         WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?))
-         INSERT OR REPLACE INTO opened_calls (call, replica, record) SELECT record->>0, ?, record FROM given; ",
-        save_counters!(),
-        ";",
-        save_leases!(),
-        "; INSERT INTO replicas (id, sequence, heard_at) VALUES (?, ?, ?)
-           ON CONFLICT DO UPDATE SET sequence = excluded.sequence, heard_at = excluded.heard_at, is_dead = 0"
-    ))
-    .bind(json(&records)?)
-    .bind(json(&closed)?)
-    .bind(json(&opened)?)
-    .bind(replica)
-    .bind(leases::counter_rows(counters().map(|(counter, holding)| (counter, holding.counter)))?)
-    .bind(leases::lease_rows(counters().map(|(counter, holding)| (counter, holding.lease)))?)
-    .bind(replica)
-    .bind(replica)
-    .bind(kept(request.sequence))
-    .bind(heard_at)
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(unavailable)
+) -> rusqlite::Result<()> {
+    let mut counters = connection.prepare_cached(
+        "INSERT INTO counters (budget, \"window\", spent, leased, uncovered)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE
+         SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered",
+    )?;
+    let mut leases = connection.prepare_cached(
+        "INSERT INTO leases (replica, budget, \"window\", leased) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET leased = excluded.leased, written_off = 0",
+    )?;
+    for (step, Holding { counter, lease, .. }) in request.moves.iter().zip(holdings) {
+        let (budget, window) = leases::name(&step.counter);
+        let CounterState { spent, leased, uncovered } = *counter;
+        counters.execute(params![budget, window, kept(spent), kept(leased), kept(uncovered)])?;
+        leases.execute(params![request.replica.as_str(), budget, window, kept(*lease)])?;
+    }
+    Ok(())
 }
 
-/// Notes that a replica is alive.
-async fn touch(
-    connection: &mut SqliteConnection,
-    request: &SyncRequest,
+/// Notes how far a replica has come, and that it is alive.
+fn save_replica(
+    connection: &Connection,
+    replica: &ReplicaId,
+    sequence: u64,
     heard_at: i64,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO replicas (id, sequence, heard_at) VALUES (?1, 0, ?2)
-         ON CONFLICT DO UPDATE SET heard_at = excluded.heard_at, is_dead = 0",
-    )
-    .bind(request.replica.as_str())
-    .bind(heard_at)
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(unavailable)
-}
-
-async fn answer(
-    connection: &mut SqliteConnection,
-    request: &SyncRequest,
-    standing: &Standing,
-    leases: Vec<LeaseState>,
-) -> Result<SyncReply, StoreError> {
-    let budgets = if standing.budgets_version > request.budgets_version {
-        budgets::changes_since(connection, request.budgets_version).await?
-    } else {
-        Vec::new()
-    };
-    Ok(SyncReply { sequence: request.sequence, leases, budgets_version: standing.budgets_version, budgets })
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO replicas (id, sequence, heard_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET sequence = excluded.sequence, heard_at = excluded.heard_at, is_dead = 0",
+    )?;
+    statement.execute(params![replica.as_str(), kept(sequence), heard_at]).map(drop)
 }
