@@ -16,7 +16,7 @@ use stonegate_protocol::{Failure, FailureClass, Outbound, failure};
 
 use crate::credentials::Access;
 use crate::endpoint::Endpoint;
-use crate::sign::{Scope, sign_request};
+use crate::sign::{Scope, Signer, Unsigned};
 
 /// How much of an error's body is read; Bedrock's are a few hundred bytes.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -46,6 +46,7 @@ pub struct Reply {
 #[derive(Clone)]
 pub struct Client {
     http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    signer: Arc<Signer>,
 }
 
 impl std::fmt::Debug for Client {
@@ -82,7 +83,7 @@ impl Client {
             .http1_read_buf_exact_size(READ_BUFFER)
             .set_host(false)
             .build(connector);
-        Ok(Client { http })
+        Ok(Client { http, signer: Arc::default() })
     }
 
     /// Sends one call and gives what Bedrock answers; no retry happens here.
@@ -159,8 +160,15 @@ impl Client {
             Access::Signed(cache) => {
                 let credentials = cache.credentials(now).await.map_err(|error| unsigned(&error))?;
                 let scope = Scope { service: &host.signing_name, region: &endpoint.region };
-                sign_request("POST", &uri, &mut headers, &outbound.body, &credentials, scope, now)
-                    .map_err(|error| unsigned(&error))?;
+                let request = Unsigned {
+                    method: "POST",
+                    path: &outbound.path,
+                    headers: &headers,
+                    body: &outbound.body,
+                };
+                let added =
+                    self.signer.sign(request, &credentials, scope, now).map_err(|error| unsigned(&error))?;
+                headers.extend(added);
             }
         }
         let mut request = Request::new(Full::new(outbound.body.clone()));

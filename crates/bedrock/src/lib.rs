@@ -11,4 +11,4 @@ mod sign;
 pub use client::{Client, Deadlines, Reply};
 pub use credentials::{Access, CredentialCache, NoCredentials};
 pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Host};
-pub use sign::{NotSigned, Scope, sign_request};
+pub use sign::{NotSigned, Scope, Signer, Unsigned};

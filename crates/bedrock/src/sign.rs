@@ -1,15 +1,26 @@
 //! AWS Signature Version 4 over one outgoing request.
 //!
-//! The work is `aws-sigv4`'s; this module fixes the settings that Bedrock wants (path encoded once more for the
-//! canonical form, session token signed) and keeps the clock out.
+//! Everything that goes to one region on one day is signed with one key, which is derived once and kept: that is half of
+//! the work for a short call. `aws-sigv4` derives it each time; it is what the tests hold this against.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};
-use aws_sigv4::sign::v4;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, TRANSFER_ENCODING, USER_AGENT};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+/// What proxies on the way may change, and the signature's own header.
+const UNSIGNED: [HeaderName; 4] =
+    [AUTHORIZATION, USER_AGENT, TRANSFER_ENCODING, HeaderName::from_static("x-amzn-trace-id")];
+/// How many keys are kept: one for each region and service that is called, and a few for those that replace them.
+const MOST_KEYS: usize = 16;
 
 /// What is signed for: the service's signing name and the region of the endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -20,104 +31,230 @@ pub struct Scope<'a> {
     pub region: &'a str,
 }
 
-/// The request was not one that can be signed, or the credentials were not fit to sign with.
+/// The request was not one that can be signed.
 #[derive(Debug, thiserror::Error)]
 #[error("the request cannot be signed: {0}")]
 pub struct NotSigned(String);
 
-/// Adds the headers of a signature to `headers`.
-///
-/// `uri` is absolute; its path is already percent-encoded once, as it goes over the wire. Every header that is in
-/// `headers` now is signed, so hop-by-hop headers have to come later.
-///
-/// # Errors
-/// [`NotSigned`] when the request has a header that is not text.
-pub fn sign_request(
-    method: &str,
-    uri: &str,
-    headers: &mut HeaderMap,
-    body: &[u8],
-    credentials: &Credentials,
-    scope: Scope<'_>,
-    now: SystemTime,
-) -> Result<(), NotSigned> {
-    let identity = credentials.clone().into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(scope.region)
-        .name(scope.service)
-        .time(now)
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| NotSigned(error.to_string()))?
-        .into();
-    let text = |error: SigningError| NotSigned(error.to_string());
-    let pairs = headers
-        .iter()
+/// What is to be signed. Every header that is in it is signed, so hop-by-hop headers have to come later.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsigned<'a> {
+    /// The method, in upper case.
+    pub method: &'a str,
+    /// The path as it goes over the wire, percent-encoded once, without a query.
+    pub path: &'a str,
+    /// The headers so far.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// Signs requests, and remembers the keys of the day.
+#[derive(Default)]
+pub struct Signer {
+    keys: RwLock<Vec<Arc<DayKey>>>,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
+}
+
+/// A signing key, and what it was derived from.
+struct DayKey {
+    secret: String,
+    /// `DATE/REGION/SERVICE/aws4_request`.
+    scope: String,
+    key: Hmac<Sha256>,
+}
+
+impl Signer {
+    /// The headers that a signature adds to the request.
+    ///
+    /// # Errors
+    /// [`NotSigned`] when the request has a header that is not text, or a query.
+    pub fn sign(
+        &self,
+        request: Unsigned<'_>,
+        credentials: &Credentials,
+        scope: Scope<'_>,
+        now: SystemTime,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, NotSigned> {
+        if request.path.contains('?') {
+            return Err(NotSigned("its path has a query".to_owned()));
+        }
+        let now = Timestamp::try_from(now).map_err(|error| NotSigned(error.to_string()))?;
+        let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let day = time.get(..8).unwrap_or_default();
+        let mut added = vec![(X_AMZ_DATE, value(&time)?)];
+        if let Some(token) = credentials.session_token() {
+            let mut token = value(token)?;
+            token.set_sensitive(true);
+            added.push((X_AMZ_SECURITY_TOKEN, token));
+        }
+        let signed = signed_headers(request.headers, &added)?;
+        let names = names(&signed);
+        let canonical = canonical_request(&request, &signed, &names);
+
+        let key = self.key(credentials.secret_access_key(), day, scope);
+        let mut signature = key.key.clone();
+        for part in [ALGORITHM, "\n", &time, "\n", &key.scope, "\n", &canonical] {
+            signature.update(part.as_bytes());
+        }
+        let signature = hex(&signature.finalize().into_bytes());
+        let mut authorization = value(&format!(
+            "{ALGORITHM} Credential={}/{}, SignedHeaders={names}, Signature={signature}",
+            credentials.access_key_id(),
+            key.scope
+        ))?;
+        authorization.set_sensitive(true);
+        added.push((AUTHORIZATION, authorization));
+        Ok(added)
+    }
+
+    fn key(&self, secret: &str, day: &str, scope: Scope<'_>) -> Arc<DayKey> {
+        let is_it = |key: &Arc<DayKey>| {
+            let mut parts = key.scope.split('/');
+            key.secret == secret
+                && parts.next() == Some(day)
+                && parts.next() == Some(scope.region)
+                && parts.next() == Some(scope.service)
+        };
+        let known =
+            self.keys.read().unwrap_or_else(PoisonError::into_inner).iter().find(|key| is_it(key)).cloned();
+        known.unwrap_or_else(|| {
+            let key = Arc::new(DayKey::derive(secret, day, scope));
+            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+            // The oldest first, so that keys of yesterday and of replaced credentials go.
+            if keys.len() == MOST_KEYS {
+                keys.remove(0);
+            }
+            keys.push(Arc::clone(&key));
+            key
+        })
+    }
+}
+
+impl DayKey {
+    fn derive(secret: &str, day: &str, Scope { service, region }: Scope<'_>) -> Self {
+        let first = keyed(format!("AWS4{secret}").as_bytes());
+        let key = [day, region, service, "aws4_request"].into_iter().fold(first, |mut key, part| {
+            key.update(part.as_bytes());
+            keyed(&key.finalize().into_bytes())
+        });
+        DayKey { secret: secret.to_owned(), scope: format!("{day}/{region}/{service}/aws4_request"), key }
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn value(text: &str) -> Result<HeaderValue, NotSigned> {
+    HeaderValue::from_str(text).map_err(|error| NotSigned(error.to_string()))
+}
+
+/// The headers to sign, in the order of their names; those of one name in the order in which they came.
+fn signed_headers<'a>(
+    headers: &'a HeaderMap,
+    added: &'a [(HeaderName, HeaderValue)],
+) -> Result<Vec<(&'a str, &'a str)>, NotSigned> {
+    let added = added.iter().map(|(name, value)| (name, value));
+    let signed = headers.iter().chain(added).filter(|(name, _)| !UNSIGNED.contains(name));
+    let mut signed = signed
         .map(|(name, value)| {
-            Ok((name.as_str(), value.to_str().map_err(|error| NotSigned(error.to_string()))?))
+            let value = value.to_str().map_err(|error| NotSigned(error.to_string()))?;
+            Ok((name.as_str(), value))
         })
         .collect::<Result<Vec<_>, NotSigned>>()?;
-    let request =
-        SignableRequest::new(method, uri, pairs.iter().copied(), SignableBody::Bytes(body)).map_err(text)?;
-    let (instructions, _signature) = sign(request, &params).map_err(text)?.into_parts();
-    let (added, _query) = instructions.into_parts();
-    for header in added {
-        let mut value =
-            HeaderValue::from_str(header.value()).map_err(|error| NotSigned(error.to_string()))?;
-        value.set_sensitive(header.sensitive() || header.name() == AUTHORIZATION.as_str());
-        headers.insert(HeaderName::from_static(header.name()), value);
+    signed.sort_by_key(|(name, _)| *name);
+    Ok(signed)
+}
+
+fn names(signed: &[(&str, &str)]) -> String {
+    let mut names = String::with_capacity(128);
+    let mut last = "";
+    for (name, _) in signed {
+        if *name != last {
+            if !names.is_empty() {
+                names.push(';');
+            }
+            names.push_str(name);
+            last = name;
+        }
     }
-    Ok(())
+    names
+}
+
+/// The hash of the canonical request, in hex.
+fn canonical_request(request: &Unsigned<'_>, signed: &[(&str, &str)], names: &str) -> String {
+    let mut text = String::with_capacity(512);
+    text.push_str(request.method);
+    text.push('\n');
+    push_path(&mut text, request.path);
+    // There is no query.
+    text.push_str("\n\n");
+    for (at, (name, value)) in signed.iter().enumerate() {
+        let is_repeated = at > 0 && signed.get(at - 1).is_some_and(|(before, _)| before == name);
+        if is_repeated {
+            text.push(',');
+        } else {
+            if at > 0 {
+                text.push('\n');
+            }
+            text.push_str(name);
+            text.push(':');
+        }
+        push_value(&mut text, value);
+    }
+    text.push_str("\n\n");
+    text.push_str(names);
+    text.push('\n');
+    text.push_str(&hex(&Sha256::digest(request.body)));
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// The path, percent-encoded once more: all services but S3 want it so.
+fn push_path(text: &mut String, path: &str) {
+    if path.is_empty() {
+        text.push('/');
+    }
+    for letter in path.bytes() {
+        match letter {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                text.push(char::from(letter));
+            }
+            _ => {
+                text.push('%');
+                text.push(char::from(upper_digit(letter >> 4)));
+                text.push(char::from(upper_digit(letter & 15)));
+            }
+        }
+    }
+}
+
+/// The value without spaces at its ends, and with one where there are several.
+fn push_value(text: &mut String, value: &str) {
+    for (at, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {
+        if at > 0 {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+}
+
+fn upper_digit(value: u8) -> u8 {
+    digit(value).to_ascii_uppercase()
+}
+
+fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).map(char::from).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::*;
-
-    /// AWS's published suite, case `get-vanilla`: its credentials, date, region and expected signature.
-    #[test]
-    fn the_published_vector_is_reproduced() {
-        let credentials =
-            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None, None, "test");
-        let mut headers = HeaderMap::new();
-        headers.insert("host", HeaderValue::from_static("example.amazonaws.com"));
-        let scope = Scope { service: "service", region: "us-east-1" };
-        let now = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
-
-        sign_request("GET", "https://example.amazonaws.com/", &mut headers, b"", &credentials, scope, now)
-            .expect("a plain request signs");
-
-        assert_eq!(
-            headers["authorization"],
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
-             SignedHeaders=host;x-amz-date, \
-             Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
-        );
-        assert!(headers["authorization"].is_sensitive());
-    }
-
-    #[test]
-    fn a_session_token_is_part_of_the_signature() {
-        let credentials = Credentials::new("AKID", "secret", Some("token".to_owned()), None, "test");
-        let mut headers = HeaderMap::new();
-        let scope = Scope { service: "bedrock", region: "eu-west-1" };
-
-        sign_request(
-            "POST",
-            "https://bedrock-runtime.eu-west-1.amazonaws.com/model/a%3Ab/invoke",
-            &mut headers,
-            b"{}",
-            &credentials,
-            scope,
-            UNIX_EPOCH,
-        )
-        .expect("a plain request signs");
-
-        assert_eq!(headers["x-amz-security-token"], "token");
-        let authorization = headers["authorization"].to_str().expect("ASCII");
-        assert!(authorization.contains("x-amz-security-token"), "{authorization}");
-    }
-}
+mod tests;
