@@ -112,14 +112,16 @@ impl Flow {
 
     /// Takes what upstream has ready and appends what the client shall have of it to `out`.
     ///
-    /// Ready with [`Stop::Output`] as soon as upstream runs dry and `out` holds something. Pending with something in
+    /// Ready with [`Stop::Output`] for the first event, and as soon as upstream runs dry and `out` holds something. Pending with something in
     /// `out` means that more of it is about to come: the task has been woken already.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<Stop> {
         let (Some(Live { relay, .. }), Some(upstream)) = (&mut self.live, &mut self.upstream) else {
             return Poll::Ready(Stop::End(UpstreamEnd::Eof));
         };
+        // At once, and with it the answer's headers: waiting for more would send those ahead by themselves.
         if !self.first.is_empty() {
             out.unsplit(std::mem::take(&mut self.first));
+            return Poll::Ready(Stop::Output);
         }
         let mut read = false;
         let stop = loop {

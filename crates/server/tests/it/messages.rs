@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stonegate_simulator::Behaviour;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::client::{Request, text_of};
 use crate::gateway::{Expected, HAIKU, SONNET, TestGateway, ask, streamed, with};
@@ -42,6 +44,28 @@ async fn a_streamed_answer_arrives_event_for_event_in_the_same_bytes() {
     for event in &events {
         assert_eq!(event.json()["type"], event.name.as_str(), "an event is named for its type");
     }
+    gateway.finish().await;
+}
+
+/// Headers that go ahead by themselves cost every stream a packet, and its first event the time that this takes.
+#[tokio::test]
+async fn the_first_event_arrives_together_with_the_headers() {
+    let gateway = TestGateway::start().await;
+    let body = streamed(ask("Go on")).to_string();
+    let request = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        gateway.key,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(gateway.address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+
+    let mut first = vec![0; 65_536];
+    let length = stream.read(&mut first).await.expect("answered");
+
+    let first = str::from_utf8(&first[..length]).expect("text");
+    assert!(first.starts_with("HTTP/1.1 200 OK") && first.contains("event: message_start"), "{first}");
+    stream.read_to_end(&mut Vec::new()).await.expect("the rest");
     gateway.finish().await;
 }
 
