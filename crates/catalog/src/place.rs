@@ -169,7 +169,7 @@ impl Place {
     }
 
     /// The doors to try, in order.
-    pub(crate) fn doors(&self) -> impl Iterator<Item = Via> {
+    pub fn doors(&self) -> impl Iterator<Item = Via> {
         let profiles = || self.geographies().iter().copied().map(Via::Profile);
         let global = (!self.is_government()).then_some(Via::Profile(Geography::Global));
         let [first, second, third]: [Doors; 3] = match self.preference {

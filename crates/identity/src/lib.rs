@@ -15,6 +15,7 @@ mod key;
 mod policy;
 mod role;
 mod scope;
+pub mod sigv4;
 
 pub use authorize::{Action, Denied, Owner, Permit, Reach, Resource, authorize, reach};
 pub use bootstrap::{BootstrapToken, NotABootstrapToken};

@@ -9,7 +9,6 @@ use std::fmt;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::anthropic;
 use crate::capabilities::Capabilities;
 use crate::conversation::Request;
 use crate::conversation::meter::Meter;
@@ -266,15 +265,14 @@ pub(crate) struct Called {
 }
 
 fn call(
-    request: &Request,
+    _request: &Request,
     target: &Target<'_>,
-    learned: &Learned,
-    bounds: Bounds,
-    stream: bool,
+    _learned: &Learned,
+    _bounds: Bounds,
+    _stream: bool,
 ) -> Result<Called, Unsupported> {
     match target.door.surface {
-        Surface::InvokeModel => anthropic::call(request, target, learned, bounds, stream),
-        Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
+        Surface::InvokeModel | Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
             let why = format!("{} cannot be called in this dialect", target.upstream_id);
             Err(Unsupported::member("model", &why))
         }

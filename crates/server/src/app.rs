@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::{Client, Endpoint};
 use stonegate_catalog::{Catalog, Place};
+use stonegate_identity::sigv4::PairSecret;
 use stonegate_protocol::Dialect;
 use stonegate_routing::RetryAllowance;
 use tokio::sync::Semaphore;
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) bedrock: Client,
     pub(crate) endpoint: Endpoint,
+    /// Makes the pairs in AWS's form that stand for keys.
+    pub(crate) pairs: PairSecret,
     pub(crate) names: Names,
     pub(crate) media: MediaFetcher,
     pub(crate) lessons: Lessons,

@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod authenticate;
+pub(crate) mod claim;
 mod collect;
 mod detach;
 mod dispatch;
@@ -25,6 +26,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use stonegate_protocol::{Answering, Dropped, Problem};
 
 use crate::app::App;
+use crate::call::claim::Claim;
 use crate::call::collect::Collect;
 use crate::call::detach::Detach;
 use crate::call::dispatch::{Answer, Outgoing, dispatch};
@@ -69,8 +71,9 @@ async fn prepare(
     entrance: Entrance,
 ) -> Result<Outgoing, Problem> {
     let (head, body) = request.into_parts();
-    let caller = intake::authenticate(app, &head.headers, intake.at).await?;
+    let claim = Claim::read(app, &head, entrance.dialect, intake.at).await?;
     let body = intake::read_body(app, &head.headers, body).await?;
+    let caller = claim.prove(app, &head, &body, intake.at)?;
     let inbound = (entrance.parse)(&head, body).map_err(|malformed| Problem::from(&malformed))?;
     let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
     let fetched = match admission.needs_translation() {

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use stonegate_catalog::UnknownModel;
+use stonegate_identity::sigv4::BadSignature;
 use stonegate_identity::{Denied, DirectoryError, KeyRefusal};
 use stonegate_ledger::{CallId, Shortfall, Window};
 use stonegate_protocol::{Dialect, ErrorReply, Problem, ProblemKind, SpentBudget};
@@ -44,6 +45,21 @@ pub(crate) fn no_key() -> Problem {
     Problem::new(
         ProblemKind::Authentication,
         "no valid Stonegate key was sent. Send one (sk-stone-…) in the header x-api-key or Authorization: Bearer.",
+    )
+    .retry(false)
+}
+
+/// A signature that does not hold.
+pub(crate) fn bad_signature(bad: BadSignature) -> Problem {
+    Problem::new(ProblemKind::Authentication, bad.to_string()).retry(false)
+}
+
+/// A signature by a pair that is not one of ours: most likely the caller's own AWS credentials.
+pub(crate) fn foreign_pair() -> Problem {
+    Problem::new(
+        ProblemKind::Authentication,
+        "the request is signed with AWS credentials that are not Stonegate's: use a pair that Stonegate issued \
+         (GET /bedrock/credentials), or send a key (sk-stone-…) as AWS_BEARER_TOKEN_BEDROCK",
     )
     .retry(false)
 }

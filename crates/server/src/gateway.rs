@@ -2,11 +2,13 @@
 
 use std::fs::{File, TryLockError};
 use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use stonegate_bedrock::{Client, Endpoint, EndpointError, EndpointSettings};
+use stonegate_identity::sigv4::PairSecret;
 use stonegate_identity::{BootstrapToken, DirectoryError};
 use stonegate_ledger::{Adoption, Book, BookOptions, ReplicaId, StoreError, Unrecorded};
 use stonegate_store::{OpenError, Store};
@@ -100,6 +102,7 @@ impl Gateway {
         let keeper = Arc::new(keep(&store).await?);
         let endpoint = Endpoint::from_settings(&endpoint_settings(&config)).await?;
         let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
+        let pairs = pair_secret(&config)?;
         let app = Arc::new(App {
             place: models_setting::place(&endpoint.region, &config.bedrock),
             names: Names::new(catalog.version()),
@@ -107,6 +110,7 @@ impl Gateway {
             directory,
             keeper,
             bedrock,
+            pairs,
             endpoint,
             media: MediaFetcher::new(config.media.clone()),
             lessons: Lessons::default(),
@@ -191,6 +195,36 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => Err(StartError::Taken(data_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// The name of the file in the data directory that holds the secret of key pairs.
+const PAIR_SECRET_FILE: &str = "pair.secret";
+
+/// The secret that key pairs are derived from: the setting's, else the data directory's, which is made when it is first
+/// needed and readable by this user only.
+fn pair_secret(config: &Config) -> Result<PairSecret, StartError> {
+    if let Some(secret) = &config.server.pair_secret {
+        return Ok(PairSecret::of(Secret::reveal(secret).as_bytes()));
+    }
+    let path = config.server.data_dir.join(PAIR_SECRET_FILE);
+    let failed = |source| StartError::DataDir { path: path.clone(), source };
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.write(true).create_new(true).open(&path) {
+        Ok(mut file) => {
+            let random: [u8; 32] = clock::random();
+            file.write_all(&random).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let kept = std::fs::read(&path).map_err(failed)?;
+    if kept.len() < 32 {
+        let source = std::io::Error::other("it is shorter than 32 bytes; remove it to have a new one made");
+        return Err(failed(source));
+    }
+    Ok(PairSecret::of(&kept))
 }
 
 fn durability(setting: config::Durability) -> stonegate_store::Durability {

@@ -9,6 +9,7 @@ pub mod bootstrap;
 mod call;
 pub mod clock;
 pub mod config;
+mod control;
 mod count;
 pub mod directory;
 mod error;

@@ -12,7 +12,7 @@ use stonegate_protocol::{Problem, ProblemKind};
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
-use crate::{admin, call, count, error, health, models};
+use crate::{admin, call, control, count, error, health, models};
 
 /// Every route that the gateway answers.
 pub(crate) fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
@@ -22,6 +22,10 @@ pub(crate) fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .route("/v1/messages/count_tokens", post(count::count_tokens).fallback(wrong_method))
         .route("/v1/models", get(models::list).fallback(wrong_method))
         .route("/v1/models/{*id}", get(models::show).fallback(wrong_method))
+        // Bedrock's own API, for its SDKs with another endpoint; at the root, and under a path of its own.
+        .merge(bedrock(""))
+        .merge(bedrock("/bedrock"))
+        .route("/bedrock/credentials", get(control::credentials).fallback(wrong_method))
         // What clients probe before they start.
         .route("/", any(hello))
         .route("/api/hello", any(hello))
@@ -32,6 +36,16 @@ pub(crate) fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // Administration; its router knows its full paths.
         .merge(admin::router(admin_state))
         .fallback(nowhere)
+}
+
+/// What AWS's SDKs ask of Bedrock. Not nested: a signature covers the whole path, and a nested router would cut it.
+fn bedrock(prefix: &str) -> Router<Arc<App>> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
+        .route(&at("/foundation-models"), get(control::foundation_models).fallback(wrong_method))
+        .route(&at("/foundation-models/{id}"), get(control::foundation_model).fallback(wrong_method))
+        .route(&at("/inference-profiles"), get(control::inference_profiles).fallback(wrong_method))
+        .route(&at("/inference-profiles/{id}"), get(control::inference_profile).fallback(wrong_method))
 }
 
 /// `HEAD /` and `HEAD /api/hello`: Claude Code warms its connection with them.

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
-use stonegate_identity::Caller;
+use stonegate_identity::{Caller, KeyDigest};
 use stonegate_ledger::CallId;
 use stonegate_protocol::{Problem, ProblemKind};
 use tokio::time::Instant;
@@ -43,11 +43,16 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Arc<Caller>, Problem> {
+    let key = shown_key(headers).ok_or_else(error::no_key)?;
+    caller_of(app, &key.digest(), now).await
+}
+
+/// The caller whose key has this digest, if it holds.
+pub(crate) async fn caller_of(app: &App, key: &KeyDigest, now: Timestamp) -> Result<Arc<Caller>, Problem> {
     if app.stopping.has_begun() {
         return Err(error::stopping());
     }
-    let key = shown_key(headers).ok_or_else(error::no_key)?;
-    let grant = app.directory.grant(&key.digest()).await.map_err(|away| error::directory_away(&away))?;
+    let grant = app.directory.grant(key).await.map_err(|away| error::directory_away(&away))?;
     let grant = grant.ok_or_else(error::no_key)?;
     grant.admit(now).cloned().map_err(error::refused_key)
 }
