@@ -47,6 +47,7 @@ pub mod framing;
 mod inbound;
 mod json;
 pub mod openai;
+pub mod openai_chat;
 mod passthrough;
 pub mod problem;
 mod relay;
