@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderMap};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
@@ -144,7 +144,9 @@ impl Client {
             Failure::local(FailureClass::Credentials, "NoCredentials", reason.to_string())
         };
         let host = endpoint.host(outbound.service);
-        let uri = format!("{}{}", host.base, outbound.path);
+        let uri: Uri = format!("{}{}", host.base, outbound.path)
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| fault(&error))?;
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(HOST, HeaderValue::from_str(&host.authority).map_err(|error| fault(&error))?);
         for (name, value) in &outbound.headers {
@@ -160,12 +162,9 @@ impl Client {
             Access::Signed(cache) => {
                 let credentials = cache.credentials(now).await.map_err(|error| unsigned(&error))?;
                 let scope = Scope { service: &host.signing_name, region: &endpoint.region };
-                let request = Unsigned {
-                    method: "POST",
-                    path: &outbound.path,
-                    headers: &headers,
-                    body: &outbound.body,
-                };
+                // The base may have a path of its own, which goes over the wire and so is signed.
+                let request =
+                    Unsigned { method: "POST", path: uri.path(), headers: &headers, body: &outbound.body };
                 let added =
                     self.signer.sign(request, &credentials, scope, now).map_err(|error| unsigned(&error))?;
                 headers.extend(added);
@@ -173,7 +172,7 @@ impl Client {
         }
         let mut request = Request::new(Full::new(outbound.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri.parse().map_err(|error: http::uri::InvalidUri| fault(&error))?;
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)
     }
@@ -207,5 +206,53 @@ fn no_answer(error: &legacy::Error) -> Failure {
         Failure::local(FailureClass::Unreachable, "Unreachable", detail)
     } else {
         Failure::broken_off(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use stonegate_protocol::Service;
+
+    use super::*;
+    use crate::credentials::CredentialCache;
+    use crate::endpoint::Host;
+
+    /// The `authorization` header of one call to this base.
+    async fn authorization(base: &str, path: &str) -> HeaderValue {
+        let credentials = Credentials::new("AKID", "secret", None, None, "test");
+        let cache = CredentialCache::new(SharedCredentialsProvider::new(credentials));
+        let host =
+            Host { base: base.into(), authority: "vpce.example".into(), signing_name: "bedrock".into() };
+        let endpoint = Endpoint {
+            name: "e".into(),
+            region: "us-east-1".into(),
+            runtime: host.clone(),
+            mantle: host,
+            access: Access::Signed(Arc::new(cache)),
+        };
+        let outbound = Outbound {
+            service: Service::Runtime,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Bytes::from_static(b"{}"),
+            stream: false,
+        };
+        let client = Client::new(Duration::from_secs(1)).expect("a client");
+        let request = client.request(&endpoint, &outbound, UNIX_EPOCH).await.expect("a request");
+        request.headers()[AUTHORIZATION].clone()
+    }
+
+    #[tokio::test]
+    async fn the_path_of_a_base_url_is_signed() {
+        let (under, whole) = (
+            authorization("https://vpce.example/prefix", "/model/a/invoke").await,
+            authorization("https://vpce.example", "/prefix/model/a/invoke").await,
+        );
+        assert_eq!(under, whole);
+        assert_ne!(under, authorization("https://vpce.example", "/model/a/invoke").await);
     }
 }
