@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr2;
+mod closing;
+
+use closing::closing_quote;
 
 /// Where and why a text is no JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,18 +199,13 @@ impl<'a> Scanner<'a> {
     pub(crate) fn string(&mut self) -> Result<Range<usize>, NotJson> {
         self.take(b'"', "a string was expected")?;
         let start = self.at - 1;
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(found) = end_or_escape(rest) else {
-                self.at = self.bytes.len();
-                return Err(self.wrong("a string has no end"));
-            };
-            self.at += found + 1;
-            if rest.get(found) == Some(&b'"') {
-                return Ok(start..self.at);
-            }
-            self.at += 1;
-        }
+        let inside = self.bytes.get(self.at..).unwrap_or_default();
+        let Some(length) = closing_quote(inside) else {
+            self.at = self.bytes.len();
+            return Err(self.wrong("a string has no end"));
+        };
+        self.at += length + 1;
+        Ok(start..self.at)
     }
 
     fn key(&mut self) -> Result<Range<usize>, NotJson> {
@@ -277,18 +274,6 @@ impl<'a> Scanner<'a> {
     fn wrong(&self, why: &'static str) -> NotJson {
         NotJson { at: self.at, why }
     }
-}
-
-/// The first quote or backslash. Most strings of a request are short, and for those the call is dearer than the search.
-#[inline]
-fn end_or_escape(rest: &[u8]) -> Option<usize> {
-    const SHORT: usize = 16;
-    let near = rest.get(..SHORT).unwrap_or(rest);
-    if let Some(found) = near.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
-        return Some(found);
-    }
-    let far = rest.get(SHORT..)?;
-    memchr2(b'"', b'\\', far).map(|found| found + SHORT)
 }
 
 /// What a JSON string (with its quotes) says; none if it is no valid one.
