@@ -1,12 +1,21 @@
 //! The Anthropic Messages dialect: what clients send, and what Bedrock's InvokeModel takes of it.
 
+mod additional;
+mod body;
+mod calling;
 pub mod count;
 pub mod error;
 mod facts;
+mod fitting;
 mod inbound;
+mod media;
 pub(crate) mod meter;
 mod outbound;
 mod passing;
+mod reader;
+mod schema;
 pub(crate) mod stream;
+mod turns;
 
+pub(crate) use calling::call;
 pub use inbound::{Inbound, parse, parse_count};

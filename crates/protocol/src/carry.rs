@@ -9,6 +9,7 @@ use std::fmt;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::anthropic;
 use crate::capabilities::Capabilities;
 use crate::conversation::Request;
 use crate::conversation::meter::Meter;
@@ -265,14 +266,15 @@ pub(crate) struct Called {
 }
 
 fn call(
-    _request: &Request,
+    request: &Request,
     target: &Target<'_>,
-    _learned: &Learned,
-    _bounds: Bounds,
-    _stream: bool,
+    learned: &Learned,
+    bounds: Bounds,
+    stream: bool,
 ) -> Result<Called, Unsupported> {
     match target.door.surface {
-        Surface::InvokeModel | Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
+        Surface::InvokeModel => anthropic::call(request, target, learned, bounds, stream),
+        Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
             let why = format!("{} cannot be called in this dialect", target.upstream_id);
             Err(Unsupported::member("model", &why))
         }

@@ -48,6 +48,11 @@ impl Meter {
         &self.usage
     }
 
+    /// What the upstream reported so far; none before it said what the prompt was.
+    pub(crate) fn reported(&self) -> Option<Usage> {
+        self.input_reported.then_some(self.usage)
+    }
+
     pub(crate) fn end(self, failure: Option<Failure>) -> Ending {
         let reported = self.input_reported && self.output_reported;
         Ending {

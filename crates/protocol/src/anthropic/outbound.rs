@@ -411,7 +411,7 @@ fn says_nothing(value: &[u8], refusal: &Refusal) -> bool {
     }
 }
 
-fn unsupported(member: &str, message: &str) -> Unsupported {
+pub(super) fn unsupported(member: &str, message: &str) -> Unsupported {
     Unsupported { member: member.to_owned(), message: message.to_owned(), ..Unsupported::default() }
 }
 

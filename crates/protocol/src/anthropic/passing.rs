@@ -11,7 +11,7 @@ use crate::relay::{Relay, Writer};
 
 use super::inbound::Inbound;
 use super::meter::Meter;
-use super::outbound::prepare;
+use super::outbound::{Prepared, prepare};
 use super::stream::{MessagesStream, MessagesWhole};
 
 impl crate::inbound::Inbound for Inbound {
@@ -77,25 +77,36 @@ fn pass(
 ) -> Result<Carried, Unsupported> {
     let ceiling = bounds.output_tokens.min(inbound.max_tokens());
     let prepared = prepare(inbound, target, learned, Some(ceiling))?;
-    let mut headers = vec![("content-type", "application/json".to_owned())];
     let meter = Meter::new(ceiling, inbound.cache_lifetime());
-    let (action, relay) = if inbound.is_stream() {
+    let relay = if inbound.is_stream() {
+        Relay::new(MessagesStream::new(meter))
+    } else {
+        Relay::new(MessagesWhole::new(meter))
+    };
+    let dropped = prepared.dropped.clone();
+    let outbound = outbound(target, prepared, inbound.is_stream());
+    Ok(Carried { outbound, relay, dropped })
+}
+
+/// What goes to InvokeModel with a body that is ready for it.
+pub(super) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) -> Outbound {
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    let action = if stream {
         headers.push(("accept", "application/vnd.amazon.eventstream".to_owned()));
         headers.push(("x-amzn-bedrock-accept", "application/json".to_owned()));
-        ("invoke-with-response-stream", Relay::new(MessagesStream::new(meter)))
+        "invoke-with-response-stream"
     } else {
         headers.push(("accept", "application/json".to_owned()));
-        ("invoke", Relay::new(MessagesWhole::new(meter)))
+        "invoke"
     };
     if let Some(tier) = prepared.service_tier {
         headers.push(("x-amzn-bedrock-service-tier", tier.to_owned()));
     }
-    let outbound = Outbound {
+    Outbound {
         service: Service::Runtime,
         path: model_path(target.upstream_id, action),
         headers,
         body: Bytes::from(prepared.body),
-        stream: inbound.is_stream(),
-    };
-    Ok(Carried { outbound, relay, dropped: prepared.dropped })
+        stream,
+    }
 }

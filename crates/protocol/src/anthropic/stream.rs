@@ -128,7 +128,7 @@ fn is_name(kind: &str) -> bool {
 }
 
 /// The base64 in `{"bytes": "…", "p": "…"}`.
-fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
+pub(super) fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
     // As Bedrock writes it; anything else is read with care.
     if let Some(rest) = payload.strip_prefix(br#"{"bytes":""#) {
         let end = memchr::memchr2(b'"', b'\\', rest)?;
@@ -151,7 +151,7 @@ fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
 }
 
 /// The event's `type`.
-fn event_type(event: &[u8]) -> Option<Cow<'_, str>> {
+pub(super) fn event_type(event: &[u8]) -> Option<Cow<'_, str>> {
     if let Some(rest) = event.strip_prefix(br#"{"type":""#) {
         let end = memchr::memchr2(b'"', b'\\', rest)?;
         if rest.get(end) == Some(&b'"') {
@@ -173,7 +173,7 @@ fn event_type(event: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// An `error` event of the model's own.
-fn told_failure(event: &[u8]) -> Failure {
+pub(super) fn told_failure(event: &[u8]) -> Failure {
     let class = match super::meter::error_type(event).as_deref() {
         Some("overloaded_error") => FailureClass::Overloaded,
         Some("rate_limit_error") => FailureClass::Throttled,
