@@ -44,6 +44,11 @@ pub(crate) async fn messages(State(app): State<Arc<App>>, request: Request) -> R
     serve(app, request, entrance::MESSAGES).await
 }
 
+/// `POST /v1/chat/completions`.
+pub(crate) async fn chat(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::CHAT).await
+}
+
 /// One call, whichever way it came in.
 async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response {
     let intake = Intake::now();

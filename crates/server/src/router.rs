@@ -20,6 +20,11 @@ pub(crate) fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // Anthropic Messages.
         .route("/v1/messages", post(call::messages).fallback(wrong_method))
         .route("/v1/messages/count_tokens", post(count::count_tokens).fallback(wrong_method))
+        // OpenAI, also under the path that Bedrock has for it.
+        .route("/v1/chat/completions", post(call::chat).fallback(wrong_method))
+        .route("/openai/v1/chat/completions", post(call::chat).fallback(wrong_method))
+        .route("/openai/v1/models", get(models::list).fallback(wrong_method))
+        .route("/openai/v1/models/{*id}", get(models::show).fallback(wrong_method))
         .route("/v1/models", get(models::list).fallback(wrong_method))
         .route("/v1/models/{*id}", get(models::show).fallback(wrong_method))
         // Bedrock's own API, for its SDKs with another endpoint; at the root, and under a path of its own.

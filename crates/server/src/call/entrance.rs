@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::request::Parts;
 use stonegate_identity::Action;
-use stonegate_protocol::{Dialect, Inbound, Malformed, anthropic};
+use stonegate_protocol::{Dialect, Inbound, Malformed, anthropic, openai_chat};
 
 /// What reads a request.
 type Parse = fn(&Parts, Bytes) -> Result<Box<dyn Inbound>, Malformed>;
@@ -26,6 +26,14 @@ pub(crate) const MESSAGES: Entrance =
 fn messages(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
     let (version, betas) = super::intake::dialect_headers(&head.headers);
     Ok(Box::new(anthropic::parse(version, &betas, body)?))
+}
+
+/// `POST /v1/chat/completions`.
+pub(crate) const CHAT: Entrance =
+    Entrance { dialect: Dialect::OpenaiChat, action: Action::SendChat, parse: chat };
+
+fn chat(_head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    Ok(Box::new(openai_chat::parse(body)?))
 }
 
 /// The dialect that a path belongs to, for what is said before anybody knows what was asked.

@@ -226,7 +226,9 @@ pub(crate) struct Event {
 
 impl Event {
     fn parse(text: &str) -> Event {
-        let (name, data) = text.trim_end_matches('\n').split_once('\n').expect("two lines");
+        // OpenAI's chat chunks have no names.
+        let text = text.trim_end_matches('\n');
+        let (name, data) = text.split_once('\n').unwrap_or(("event: ", text));
         let name = name.strip_prefix("event: ").expect("a name");
         let data = data.strip_prefix("data: ").expect("data");
         assert!(!data.contains('\n'), "one line of data: {text:?}");

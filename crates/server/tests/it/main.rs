@@ -6,6 +6,7 @@ mod client;
 mod gateway;
 
 mod budgets;
+mod chat;
 mod control;
 mod count;
 mod keys;
