@@ -404,7 +404,7 @@ impl<'a> Way<'a> {
     }
 }
 
-fn says_nothing(value: &[u8], refusal: &Refusal) -> bool {
+pub(super) fn says_nothing(value: &[u8], refusal: &Refusal) -> bool {
     match crate::json::text(value) {
         Some(text) => text.is_empty() || refusal.harmless.iter().any(|harmless| *harmless == text),
         None => matches!(value, b"null" | b"[]" | b"{}" | b"false"),
@@ -419,7 +419,7 @@ fn healable(member: &str, message: &str, capability: Capability) -> Unsupported 
     Unsupported { capability: Some(capability), ..unsupported(member, message) }
 }
 
-fn refused(member: &str, message: &str, refusal: &Refusal) -> Unsupported {
+pub(super) fn refused(member: &str, message: &str, refusal: &Refusal) -> Unsupported {
     Unsupported {
         error_code: refusal.error_code.clone(),
         capability: refusal.capability.clone().map(Capability::Named),
