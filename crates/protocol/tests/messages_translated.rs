@@ -85,7 +85,7 @@ fn every_request_is_translated_or_refused_by_name() {
                 for dropped in &carried.dropped {
                     writeln!(text, "(dropped) {dropped}").unwrap();
                 }
-                writeln!(text, "{}", str::from_utf8(&carried.outbound.body).unwrap()).unwrap();
+                writeln!(text, "{}", str::from_utf8(&carried.outbound.body.to_bytes()).unwrap()).unwrap();
             }
             Err(refused) => writeln!(text, "refused at {}: {}", refused.member, refused.message).unwrap(),
         }
@@ -144,7 +144,7 @@ fn what_claude_is_asked_means_what_the_client_asked() {
     expected.as_object_mut().unwrap().remove("model");
     expected["anthropic_version"] = json!("bedrock-2023-05-31");
     expected["anthropic_beta"] = json!(["effort-2025-11-24"]);
-    assert_eq!(serde_json::from_slice::<Value>(&carried.outbound.body).unwrap(), expected);
+    assert_eq!(serde_json::from_slice::<Value>(&carried.outbound.body.to_bytes()).unwrap(), expected);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn media_at_addresses_are_fetched_each_once_wherever_they_stand() {
 fn a_mark_for_the_whole_prompt_is_set_at_its_end() {
     let body = with_members(&json!({ "cache_control": { "type": "ephemeral", "ttl": "1h" } }));
     let carried = to_claude(parse(&body)).unwrap();
-    let sent: Value = serde_json::from_slice(&carried.outbound.body).unwrap();
+    let sent: Value = serde_json::from_slice(&carried.outbound.body.to_bytes()).unwrap();
     assert_eq!(
         sent["messages"][0]["content"][0]["cache_control"],
         json!({ "type": "ephemeral", "ttl": "1h" })

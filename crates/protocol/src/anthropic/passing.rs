@@ -1,7 +1,5 @@
 //! A Messages request on its way to a Claude model, whose InvokeModel speaks the same dialect.
 
-use bytes::Bytes;
-
 use crate::carry::{
     Answering, Bounds, Carried, Learned, Outbound, Service, Surface, Target, Unsupported, model_path,
 };
@@ -112,7 +110,7 @@ pub(super) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) ->
         service: Service::Runtime,
         path: model_path(target.upstream_id, action),
         headers,
-        body: Bytes::from(prepared.body),
+        body: prepared.body,
         stream,
     }
 }
