@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderMap};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::client::legacy;
@@ -16,7 +16,6 @@ use stonegate_protocol::{Failure, FailureClass, Outbound, failure};
 
 use crate::credentials::Access;
 use crate::endpoint::Endpoint;
-use crate::pieces::Pieces;
 use crate::sign::{Scope, Signer, Unsigned};
 
 /// How much of an error's body is read; Bedrock's are a few hundred bytes.
@@ -46,7 +45,7 @@ pub struct Reply {
 /// The pool of connections to every endpoint.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Pieces>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     signer: Arc<Signer>,
 }
 
@@ -137,7 +136,7 @@ impl Client {
         endpoint: &Endpoint,
         outbound: &Outbound,
         now: SystemTime,
-    ) -> Result<Request<Pieces>, Failure> {
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let fault = |reason: &dyn std::fmt::Display| {
             Failure::local(FailureClass::Unreachable, "BadRequestLine", reason.to_string())
         };
@@ -164,18 +163,14 @@ impl Client {
                 let credentials = cache.credentials(now).await.map_err(|error| unsigned(&error))?;
                 let scope = Scope { service: &host.signing_name, region: &endpoint.region };
                 // The base may have a path of its own, which goes over the wire and so is signed.
-                let request = Unsigned {
-                    method: "POST",
-                    path: uri.path(),
-                    headers: &headers,
-                    body: outbound.body.pieces(),
-                };
+                let request =
+                    Unsigned { method: "POST", path: uri.path(), headers: &headers, body: &outbound.body };
                 let added =
                     self.signer.sign(request, &credentials, scope, now).map_err(|error| unsigned(&error))?;
                 headers.extend(added);
             }
         }
-        let mut request = Request::new(Pieces::of(&outbound.body));
+        let mut request = Request::new(Full::new(outbound.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -243,7 +238,7 @@ mod tests {
             service: Service::Runtime,
             path: path.to_owned(),
             headers: Vec::new(),
-            body: Bytes::from_static(b"{}").into(),
+            body: Bytes::from_static(b"{}"),
             stream: false,
         };
         let client = Client::new(Duration::from_secs(1)).expect("a client");

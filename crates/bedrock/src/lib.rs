@@ -6,7 +6,6 @@
 mod client;
 mod credentials;
 mod endpoint;
-mod pieces;
 mod sign;
 
 pub use client::{Client, Deadlines, Reply};

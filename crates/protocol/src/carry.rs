@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::anthropic;
-use crate::body::Body;
 use crate::capabilities::Capabilities;
 use crate::conversation::Request;
 use crate::conversation::meter::Meter;
 use crate::failure::RejectedPart;
 use crate::inbound::Inbound;
+use crate::openai_chat;
 use crate::problem::{Capability, Problem, ProblemKind};
 use crate::relay::{Reader, Relay};
 use crate::traits::Traits;
@@ -140,7 +141,7 @@ pub struct Outbound {
     /// Headers besides those of transport and signature; names in lower case.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Body,
+    pub body: Bytes,
     /// Whether the answer comes as a stream.
     pub stream: bool,
 }
@@ -274,7 +275,8 @@ fn call(
 ) -> Result<Called, Unsupported> {
     match target.door.surface {
         Surface::InvokeModel => anthropic::call(request, target, learned, bounds, stream),
-        Surface::Converse | Surface::OpenaiChat | Surface::OpenaiResponses => {
+        Surface::OpenaiChat => openai_chat::call(request, target, bounds, stream),
+        Surface::Converse | Surface::OpenaiResponses => {
             let why = format!("{} cannot be called in this dialect", target.upstream_id);
             Err(Unsupported::member("model", &why))
         }

@@ -10,6 +10,7 @@ mod bedrock;
 mod clean;
 mod rejected;
 
+pub(crate) use bedrock::from_openai_error;
 pub use bedrock::{from_bedrock, from_exception};
 pub use clean::clean;
 pub use rejected::RejectedPart;

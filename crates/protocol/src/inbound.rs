@@ -3,13 +3,14 @@
 
 use std::fmt;
 
-use crate::carry::{Answering, Bounds, Carried, Learned, Target, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Door, Learned, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
 use crate::json::NotJson;
 use crate::problem::{Problem, ProblemKind};
 use crate::relay::Writer;
+use crate::traits::Traits;
 
 /// A request as it came. Each dialect has one implementation, made by the dialect's own `parse`.
 pub trait Inbound: fmt::Debug + Send + Sync {
@@ -50,6 +51,12 @@ pub trait Inbound: fmt::Debug + Send + Sync {
     /// Addresses of media that have to be fetched before the request can be translated, each once.
     fn remote_media(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether a door of a model can serve all that the request asks for. Where it cannot, another door of the model's
+    /// does better, if there is one; the request is still carried through this one if there is none.
+    fn fits(&self, _door: Door<'_>, _traits: &Traits) -> bool {
+        true
     }
 
     /// What goes upstream, where the target speaks this very dialect; none where the request has to be translated.

@@ -60,11 +60,26 @@ impl Meter {
                 }
             },
             Event::BlockStop { .. } => {}
-            Event::Usage(usage) => {
-                self.usage = *usage;
-                self.is_reported = true;
-            }
-            Event::Stop { reason, .. } => self.stop_reason = Some(StopReason::as_str(reason).to_owned()),
+            Event::Usage(usage) => self.report(*usage),
+            Event::Stop { reason, .. } => self.stop(StopReason::as_str(reason)),
+        }
+    }
+
+    /// The upstream's own report; it covers all that passed.
+    pub(crate) fn report(&mut self, usage: Usage) {
+        self.usage = usage;
+        self.is_reported = true;
+    }
+
+    /// Why the model stopped.
+    pub(crate) fn stop(&mut self, reason: &str) {
+        self.stop_reason = Some(reason.to_owned());
+    }
+
+    /// The model that the upstream names.
+    pub(crate) fn served_by(&mut self, model: &str) {
+        if self.model.as_deref() != Some(model) {
+            self.model = Some(model.to_owned());
         }
     }
 
@@ -83,7 +98,7 @@ impl Meter {
     }
 
     /// Never zero once something came out, never more than was allowed, never less than was reported.
-    fn passed(&mut self, bytes: usize) {
+    pub(crate) fn passed(&mut self, bytes: usize) {
         self.passed_bytes = self.passed_bytes.saturating_add(bytes as u64);
         self.is_reported = false;
         let estimate = self.passed_bytes.div_ceil(BYTES_PER_TOKEN).max(1).min(self.output_ceiling.max(1));

@@ -34,6 +34,17 @@ pub fn from_exception(name: &str, payload: &[u8]) -> Failure {
     failure(0, Some(&name), None, &Told::read(payload))
 }
 
+/// The failure that an error of Bedrock's OpenAI-shaped APIs tells of, where it comes in the place of an answer: an error
+/// in a stream, or an error with a status of success.
+#[must_use]
+pub(crate) fn from_openai_error(payload: &[u8]) -> Failure {
+    let told = Told::read(payload);
+    let name = told.name.as_deref().map(bare_name);
+    // OpenAI gives this type to errors of several kinds, and tells them apart by status; here is none.
+    let status = if name == Some("invalid_request_error") { 400 } else { 0 };
+    failure(status, name, None, &told)
+}
+
 fn failure(status: u16, name: Option<&str>, wait: Option<Duration>, told: &Told) -> Failure {
     let text = told.message.trim();
     let class = name.and_then(|name| class_of_name(name, told.original_status)).unwrap_or_else(|| {
@@ -119,6 +130,18 @@ fn class_of_name(name: &str, original_status: Option<u16>) -> Option<FailureClas
         | "IncompleteSignatureException"
         | "IncompleteSignature"
         | "RequestExpired" => FailureClass::Credentials,
+        // The codes and types of the OpenAI-shaped APIs.
+        "rate_limit_exceeded" | "rate_limit_error" | "too_many_requests" => FailureClass::Throttled,
+        "insufficient_quota" => FailureClass::Exhausted,
+        "overloaded_error" | "server_is_overloaded" | "service_unavailable" => FailureClass::Overloaded,
+        "server_error" | "internal_error" | "internal_server_error" | "api_error" => {
+            FailureClass::Unavailable
+        }
+        "timeout" | "timeout_error" => FailureClass::TimedOut,
+        "invalid_prompt" | "context_length_exceeded" | "validation_error" => FailureClass::Rejected,
+        "authentication_error" | "invalid_api_key" => FailureClass::Credentials,
+        "permission_error" | "permission_denied" | "access_denied" => FailureClass::Denied,
+        "not_found_error" | "model_not_found" => FailureClass::NotFound,
         _ => return None,
     };
     Some(class)
@@ -150,7 +173,8 @@ fn class_by_text(class: FailureClass, text: &str) -> FailureClass {
         FailureClass::Rejected
             if says("model identifier is invalid")
                 || says("on-demand throughput isn")
-                || says("inference profile") && says("retry your request") =>
+                || says("inference profile") && says("retry your request")
+                || says("isn't supported on this route") =>
         {
             FailureClass::NotFound
         }
@@ -190,7 +214,8 @@ impl Told {
         };
         let inner = wire.error.unwrap_or_default();
         Told {
-            name: wire.r#type.or(wire.code).filter(|name| name != "error").or(inner.r#type),
+            // OpenAI's code says more than its type, where it is one that we know.
+            name: wire.r#type.or(wire.code).filter(|name| name != "error").or_else(|| inner.name()),
             message: wire.message.or(wire.original_message).or(inner.message).unwrap_or_default(),
             original_status: wire.original_status,
         }
@@ -219,6 +244,17 @@ struct InnerWire {
     r#type: Option<String>,
     #[serde(default)]
     message: Option<String>,
+    /// A word or a status.
+    #[serde(default)]
+    code: Option<serde_json::Value>,
+}
+
+impl InnerWire {
+    fn name(&self) -> Option<String> {
+        let code = self.code.as_ref().and_then(|code| code.as_str());
+        let known = code.filter(|code| class_of_name(code, None).is_some());
+        known.map(str::to_owned).or_else(|| self.r#type.clone())
+    }
 }
 
 #[cfg(test)]
@@ -280,6 +316,55 @@ mod tests {
             ("somethingNew", FailureClass::Unavailable),
         ] {
             assert_eq!(from_exception(name, br#"{"message":"x"}"#).class, class, "{name}");
+        }
+    }
+
+    #[test]
+    fn errors_of_the_openai_shaped_apis_are_classed_by_code_and_status() {
+        use FailureClass as Class;
+        for (status, body, class) in [
+            (
+                400,
+                r#"{"error":{"message":"m","type":"invalid_request_error","param":"n","code":null}}"#,
+                Class::Rejected,
+            ),
+            (
+                401,
+                r#"{"error":{"message":"m","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+                Class::Credentials,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"m","type":"invalid_request_error","code":"model_not_found"}}"#,
+                Class::NotFound,
+            ),
+            (404, r#"{"error":{"message":"m","type":"invalid_request_error","code":404}}"#, Class::NotFound),
+            (
+                400,
+                r#"{"error":{"message":"model `x` isn't supported on this route","type":"invalid_request_error"}}"#,
+                Class::NotFound,
+            ),
+            (
+                429,
+                r#"{"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}}"#,
+                Class::Throttled,
+            ),
+            (
+                429,
+                r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                Class::Exhausted,
+            ),
+            (500, r#"{"error":{"message":"m","type":"server_error","code":null}}"#, Class::Unavailable),
+            (503, r#"{"error":{"message":"m","code":"new_word"}}"#, Class::Overloaded),
+        ] {
+            assert_eq!(from_bedrock(status, None, None, body.as_bytes()).class, class, "{status} {body}");
+        }
+        for (body, class) in [
+            (r#"{"error":{"message":"m","type":"invalid_request_error"}}"#, Class::Rejected),
+            (r#"{"error":{"message":"m","type":"rate_limit_error"}}"#, Class::Throttled),
+            (r#"{"error":{"message":"m"}}"#, Class::Unavailable),
+        ] {
+            assert_eq!(from_openai_error(body.as_bytes()).class, class, "{body}");
         }
     }
 

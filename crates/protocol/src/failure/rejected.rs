@@ -112,11 +112,23 @@ fn unpermitted_member(text: &str) -> Option<String> {
         let before = text.get(..at)?;
         return Some(before.rsplit([' ', '\n', ',', ';']).next()?.to_owned());
     }
+    if let Some(path) = openai_member(text) {
+        return Some(path);
+    }
     let (before, after) = text.split_once("extraneous key [")?;
     let (key, _) = after.split_once(']')?;
     let place = before.trim_end().trim_end_matches(':');
     let place = place.rsplit('#').next().unwrap_or("").trim_matches('/').replace('/', ".");
     Some(if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") })
+}
+
+/// The path in OpenAI's words: `Unknown parameter: 'messages[0].cache_control'.`
+fn openai_member(text: &str) -> Option<String> {
+    const QUOTED: [&str; 2] = ["Unknown parameter: '", "Unsupported parameter: '"];
+    let quoted = QUOTED.iter().find_map(|words| text.split_once(words)?.1.split_once('\''));
+    let bare = || text.split_once("Unrecognized request argument supplied: ");
+    let path = quoted.map(|(path, _)| path).or_else(|| bare().map(|(_, path)| path.trim_end_matches('.')))?;
+    Some(path.replace('[', ".").replace(']', ""))
 }
 
 /// The path as it stands in the body: an index becomes `*`, and the names of union variants, which stand in the
@@ -263,6 +275,12 @@ mod tests {
                 "Malformed input request: #/messages/0: extraneous key [clear_at] is not permitted",
                 member("messages.*.clear_at"),
             ),
+            (
+                "Unknown parameter: 'messages[0].content[1].prompt_cache_breakpoint'.",
+                member("messages.*.content.*.prompt_cache_breakpoint"),
+            ),
+            ("Unrecognized request argument supplied: verbosity", member("verbosity")),
+            ("Unsupported parameter: 'temperature' is not supported with this model.", None),
             ("invalid beta flag", Some(RejectedPart::Betas)),
             ("invalid beta flag: fast-mode-2026-02-01", named("fast-mode-2026-02-01")),
             (

@@ -27,12 +27,25 @@ pub(super) struct Facts {
     pub(super) messages: Vec<Range<usize>>,
     /// Where each tool stands.
     pub(super) tools: Vec<Range<usize>>,
-    /// Addresses of media, and where each stands (with its quotes).
-    pub(super) remote: Vec<(String, Range<usize>)>,
+    /// Media that have to be fetched.
+    pub(super) remote: Vec<Remote>,
     /// Every `cache_control` but the one at the top level, key to value.
     pub(super) marks: Vec<Range<usize>>,
+    /// Every `prompt_cache_breakpoint`, key to value.
+    pub(super) breakpoints: Vec<Range<usize>>,
+    /// Whether there is a tool, or a call of one, of type `custom`.
+    pub(super) has_custom_tools: bool,
     /// Every member of a message that is among [`REASONING_MEMBERS`], key to value.
     pub(super) reasoning: Vec<(&'static str, Range<usize>)>,
+}
+
+/// A medium at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remote {
+    pub(super) address: String,
+    /// The address with its quotes, or the whole `file_id` that holds it.
+    pub(super) place: Range<usize>,
+    pub(super) is_file_id: bool,
 }
 
 impl Facts {
@@ -110,7 +123,8 @@ impl Facts {
                     self.marks.push(key.start..value.end);
                 }
                 (b"\"prompt_cache_breakpoint\"", Some(b'{')) => {
-                    self.mark(scanner)?;
+                    let value = self.mark(scanner)?;
+                    self.breakpoints.push(key.start..value.end);
                 }
                 (
                     b"\"image_url\"" | b"\"video_url\"" | b"\"input_audio\"" | b"\"file\"",
@@ -151,13 +165,21 @@ impl Facts {
         let (mut seen, mut bytes) = (false, 0);
         scanner.object(|scanner, key| {
             match (scanner.raw(&key), scanner.peek()) {
-                (b"\"url\"" | b"\"file_data\"" | b"\"file_id\"" | b"\"data\"", Some(b'"')) => {
+                (b"\"url\"" | b"\"file_data\"", Some(b'"')) => {
                     once(&mut seen, "content part")?;
-                    bytes = if scanner.raw(&key) == b"\"data\"" {
-                        scanner.string()?.len().saturating_sub(2) as u64
-                    } else {
-                        self.address(scanner)?
-                    };
+                    bytes = self.address(scanner)?;
+                }
+                (b"\"data\"", Some(b'"')) => {
+                    once(&mut seen, "content part")?;
+                    bytes = scanner.string()?.len().saturating_sub(2) as u64;
+                }
+                (b"\"file_id\"", Some(b'"')) => {
+                    let known = self.remote.len();
+                    self.address(scanner)?;
+                    for remote in self.remote.iter_mut().skip(known) {
+                        remote.place.start = key.start;
+                        remote.is_file_id = true;
+                    }
                 }
                 _ => {
                     scanner.value()?;
@@ -178,7 +200,7 @@ impl Facts {
             return Ok(comma.map_or(0, |comma| raw.len().saturating_sub(comma + 2) as u64));
         }
         if let Some(text) = scanner.text(&range).filter(|text| super::media::is_remote(text)) {
-            self.remote.push((text.into_owned(), range));
+            self.remote.push(Remote { address: text.into_owned(), place: range, is_file_id: false });
         }
         Ok(0)
     }
@@ -194,6 +216,10 @@ impl Facts {
                 (b"\"cache_control\"", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.marks.push(key.start..value.end);
+                }
+                (b"\"custom\"", Some(b'{')) => {
+                    self.has_custom_tools = true;
+                    scanner.value()?;
                 }
                 (b"\"function\"", Some(b'{')) => {
                     scanner.object(|scanner, key| {

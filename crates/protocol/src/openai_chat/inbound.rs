@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::carry::{Answering, Bounds, Carried, Learned, Target, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Door, Learned, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
 use crate::inbound::Malformed;
 use crate::json::{NotJson, Place, Scanner, text};
 use crate::relay::Writer;
+use crate::traits::Traits;
 
 use super::facts::Facts;
 use super::wire::{Reasoning, StreamOptions, Thinking, service_tier};
@@ -226,7 +227,7 @@ impl crate::inbound::Inbound for Inbound {
 
     fn remote_media(&self) -> Vec<String> {
         let mut addresses: Vec<String> =
-            self.facts.remote.iter().map(|(address, _)| address.clone()).collect();
+            self.facts.remote.iter().map(|remote| remote.address.clone()).collect();
         addresses.sort();
         addresses.dedup();
         addresses
@@ -234,12 +235,16 @@ impl crate::inbound::Inbound for Inbound {
 
     fn pass_through(
         &self,
-        _target: &Target<'_>,
-        _learned: &Learned,
-        _bounds: Bounds,
-        _answering: &Answering,
+        target: &Target<'_>,
+        learned: &Learned,
+        bounds: Bounds,
+        answering: &Answering,
     ) -> Option<Result<Carried, Unsupported>> {
-        None
+        super::passing::pass_through(self, target, learned, bounds, answering)
+    }
+
+    fn fits(&self, door: Door<'_>, traits: &Traits) -> bool {
+        super::passing::fits(self, door, traits)
     }
 
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
