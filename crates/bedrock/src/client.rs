@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderMap};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::client::legacy;
@@ -16,6 +16,7 @@ use stonegate_protocol::{Failure, FailureClass, Outbound, failure};
 
 use crate::credentials::Access;
 use crate::endpoint::Endpoint;
+use crate::pieces::Pieces;
 use crate::sign::{Scope, Signer, Unsigned};
 
 /// How much of an error's body is read; Bedrock's are a few hundred bytes.
@@ -45,7 +46,7 @@ pub struct Reply {
 /// The pool of connections to every endpoint.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Pieces>,
     signer: Arc<Signer>,
 }
 
@@ -136,7 +137,7 @@ impl Client {
         endpoint: &Endpoint,
         outbound: &Outbound,
         now: SystemTime,
-    ) -> Result<Request<Full<Bytes>>, Failure> {
+    ) -> Result<Request<Pieces>, Failure> {
         let fault = |reason: &dyn std::fmt::Display| {
             Failure::local(FailureClass::Unreachable, "BadRequestLine", reason.to_string())
         };
@@ -163,14 +164,18 @@ impl Client {
                 let credentials = cache.credentials(now).await.map_err(|error| unsigned(&error))?;
                 let scope = Scope { service: &host.signing_name, region: &endpoint.region };
                 // The base may have a path of its own, which goes over the wire and so is signed.
-                let request =
-                    Unsigned { method: "POST", path: uri.path(), headers: &headers, body: &outbound.body };
+                let request = Unsigned {
+                    method: "POST",
+                    path: uri.path(),
+                    headers: &headers,
+                    body: outbound.body.pieces(),
+                };
                 let added =
                     self.signer.sign(request, &credentials, scope, now).map_err(|error| unsigned(&error))?;
                 headers.extend(added);
             }
         }
-        let mut request = Request::new(Full::new(outbound.body.clone()));
+        let mut request = Request::new(Pieces::of(&outbound.body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -238,7 +243,7 @@ mod tests {
             service: Service::Runtime,
             path: path.to_owned(),
             headers: Vec::new(),
-            body: Bytes::from_static(b"{}"),
+            body: Bytes::from_static(b"{}").into(),
             stream: false,
         };
         let client = Client::new(Duration::from_secs(1)).expect("a client");

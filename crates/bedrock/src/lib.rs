@@ -6,6 +6,7 @@
 mod client;
 mod credentials;
 mod endpoint;
+mod pieces;
 mod sign;
 
 pub use client::{Client, Deadlines, Reply};

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, TRANSFER_ENCODING, USER_AGENT};
@@ -45,8 +46,8 @@ pub struct Unsigned<'a> {
     pub path: &'a str,
     /// The headers so far.
     pub headers: &'a HeaderMap,
-    /// The body.
-    pub body: &'a [u8],
+    /// The body, in pieces.
+    pub body: &'a [Bytes],
 }
 
 /// Signs requests, and remembers the keys of the day.
@@ -211,8 +212,16 @@ fn canonical_request(request: &Unsigned<'_>, signed: &[(&str, &str)], names: &st
     text.push_str("\n\n");
     text.push_str(names);
     text.push('\n');
-    text.push_str(&hex(&Sha256::digest(request.body)));
+    text.push_str(&hex(&hash(request.body)));
     hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hash(pieces: &[Bytes]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        hash.update(piece);
+    }
+    hash.finalize().into()
 }
 
 /// The path, percent-encoded once more: all services but S3 want it so.

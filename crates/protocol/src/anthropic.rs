@@ -1,6 +1,7 @@
 //! The Anthropic Messages dialect: what clients send, and what Bedrock's InvokeModel takes of it.
 
 mod additional;
+mod blocks;
 mod body;
 mod calling;
 pub mod count;
@@ -15,7 +16,11 @@ mod passing;
 mod reader;
 mod schema;
 pub(crate) mod stream;
+mod translating;
 mod turns;
+mod typed_tools;
+mod wire;
+mod writer;
 
 pub(crate) use calling::call;
 pub use inbound::{Inbound, parse, parse_count};

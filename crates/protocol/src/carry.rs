@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::anthropic;
+use crate::body::Body;
 use crate::capabilities::Capabilities;
 use crate::conversation::Request;
 use crate::conversation::meter::Meter;
@@ -141,7 +141,7 @@ pub struct Outbound {
     /// Headers besides those of transport and signature; names in lower case.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
     /// Whether the answer comes as a stream.
     pub stream: bool,
 }

@@ -36,6 +36,7 @@
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new variant shall stop the build where it matters")]
 
 pub mod anthropic;
+mod body;
 pub mod capabilities;
 mod carry;
 pub mod conversation;
@@ -53,6 +54,7 @@ pub mod problem;
 mod relay;
 pub mod traits;
 
+pub use body::Body;
 pub use capabilities::Capabilities;
 pub use carry::{
     Answering, Bounds, Carried, Door, Dropped, Fetched, Learned, Outbound, Service, Surface, Target,

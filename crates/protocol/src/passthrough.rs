@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::Bytes;
 use memchr::memmem;
 
+use crate::body::{Body, BodyBuilder};
 use crate::json::{NotJson, Scanner};
 
 /// Edits to one body, in any order.
@@ -46,12 +48,35 @@ impl<'a> Splice<'a> {
     }
 
     /// The body with all edits done. An edit inside a part that is taken out or replaced is void.
-    pub(crate) fn apply(mut self, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn apply(self, body: &[u8]) -> Vec<u8> {
+        let cuts = self.cuts(body);
+        let grown: usize = cuts.iter().map(|(_, with)| with.len()).sum();
+        let mut edited = Vec::with_capacity(body.len() + grown);
+        each_part(body.len(), &cuts, |part| match part {
+            Part::Kept(range) => edited.extend_from_slice(body.get(range).unwrap_or_default()),
+            Part::New(with) => edited.extend_from_slice(with),
+        });
+        edited
+    }
+
+    /// The same in pieces: what stays is not copied where it is long.
+    pub(crate) fn share(self, body: &Bytes) -> Body {
+        let cuts = self.cuts(body);
+        let mut builder = BodyBuilder::default();
+        each_part(body.len(), &cuts, |part| match part {
+            Part::Kept(range) => builder.share(body.slice(range)),
+            Part::New(with) => builder.copy(with),
+        });
+        builder.build()
+    }
+
+    /// What is cut out, in its order, and what comes in its place.
+    fn cuts(mut self, body: &[u8]) -> Vec<Cut<'a>> {
         self.edits.sort_by_key(|edit| {
             let range = edit.range();
             (range.start, !range.is_empty(), std::cmp::Reverse(range.end))
         });
-        let mut cuts: Vec<(Range<usize>, Cow<'a, [u8]>)> = Vec::with_capacity(self.edits.len());
+        let mut cuts: Vec<Cut<'a>> = Vec::with_capacity(self.edits.len());
         let mut covered = 0;
         for edit in self.edits {
             if edit.range().start < covered {
@@ -66,30 +91,32 @@ impl<'a> Splice<'a> {
                 Edit::Replace(range, with) => cuts.push((range, with)),
             }
         }
-        copy(body, &cuts)
+        cuts
     }
 }
 
-fn copy(body: &[u8], cuts: &[(Range<usize>, Cow<'_, [u8]>)]) -> Vec<u8> {
-    let grown: usize = cuts.iter().map(|(_, with)| with.len()).sum();
-    let mut edited = Vec::with_capacity(body.len() + grown);
+/// A range of the body and what comes in its place.
+type Cut<'a> = (Range<usize>, Cow<'a, [u8]>);
+
+/// A part of the edited body.
+enum Part<'c> {
+    Kept(Range<usize>),
+    New(&'c [u8]),
+}
+
+fn each_part(length: usize, cuts: &[Cut<'_>], mut each: impl FnMut(Part<'_>)) {
     let mut at = 0;
     for (range, with) in cuts {
-        edited.extend_from_slice(body.get(at..range.start).unwrap_or_default());
-        edited.extend_from_slice(with);
+        each(Part::Kept(at..range.start.max(at)));
+        each(Part::New(with));
         at = at.max(range.end);
     }
-    edited.extend_from_slice(body.get(at..).unwrap_or_default());
-    edited
+    each(Part::Kept(at..length));
 }
 
 /// What to cut so that the commas still fit: with the comma after, or, for the last one, with the comma before the run of
 /// removed ones that it ends.
-fn with_comma(
-    body: &[u8],
-    part: Range<usize>,
-    cuts: &mut Vec<(Range<usize>, Cow<'_, [u8]>)>,
-) -> Range<usize> {
+fn with_comma(body: &[u8], part: Range<usize>, cuts: &mut Vec<Cut<'_>>) -> Range<usize> {
     let after = (part.end..body.len()).find(|at| !is_space(body, *at)).unwrap_or(body.len());
     if body.get(after) == Some(&b',') {
         return part.start..after + 1;
@@ -197,6 +224,23 @@ mod tests {
         ] {
             assert_eq!(without(body, names), expected, "{body} {names:?}");
         }
+    }
+
+    #[test]
+    fn a_long_body_is_edited_without_a_copy() {
+        let long = format!("{{\"a\":1,\"b\":\"{}\",\"c\":3}}", "x".repeat(100_000));
+        let body = Bytes::from(long);
+        let mut splice = Splice::default();
+        splice.remove(1..6);
+        splice.insert(1, &b"\"v\":0,"[..]);
+        let mut same = Splice::default();
+        same.remove(1..6);
+        same.insert(1, &b"\"v\":0,"[..]);
+
+        let shared = splice.share(&body);
+
+        assert_eq!(shared.to_bytes(), same.apply(&body));
+        assert_eq!(shared.pieces().len(), 2, "what is new, and what stays");
     }
 
     #[test]

@@ -90,7 +90,8 @@ fn outcome(fixture: &Fixture) -> String {
     for dropped in &carried.dropped {
         writeln!(text, "(dropped) {dropped}").unwrap();
     }
-    let body = str::from_utf8(&carried.outbound.body).unwrap();
+    let body = carried.outbound.body.to_bytes();
+    let body = str::from_utf8(&body).unwrap();
     serde_json::from_str::<serde_json::Value>(body).expect("what goes upstream is JSON");
     write!(text, "\n{body}").unwrap();
     text

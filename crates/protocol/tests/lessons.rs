@@ -35,7 +35,7 @@ fn carried(betas: &[&str], members: &Value, learned: &Learned) -> (Value, Vec<Dr
         &Answering::default(),
     )
     .unwrap();
-    (serde_json::from_slice(&carried.outbound.body).unwrap(), carried.dropped)
+    (serde_json::from_slice(&carried.outbound.body.to_bytes()).unwrap(), carried.dropped)
 }
 
 fn upstream(members: &Value) -> Value {
@@ -216,7 +216,7 @@ fn lessons_58_to_60_the_long_window_is_asked_for_once_and_never_lost() {
         )
         .unwrap()
         .outbound;
-        let sent: Value = serde_json::from_slice(&outbound.body).unwrap();
+        let sent: Value = serde_json::from_slice(&outbound.body.to_bytes()).unwrap();
         assert_eq!(sent["anthropic_beta"], expected);
     }
 }

@@ -29,7 +29,7 @@ fn carried(body: Bytes, betas: &[&str]) -> Option<Bytes> {
     )
     .ok()?;
     count::carry_count(&inbound, &target, &Learned::default()).ok()?;
-    Some(carried.outbound.body)
+    Some(carried.outbound.body.to_bytes())
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -185,7 +185,7 @@ fn counted(body: &str) -> (String, Value) {
         long_context: false,
     };
     let outbound = count::carry_count(&inbound, &target, &Learned::default()).unwrap();
-    let envelope: Value = serde_json::from_slice(&outbound.body).unwrap();
+    let envelope: Value = serde_json::from_slice(&outbound.body.to_bytes()).unwrap();
     let encoded = envelope["input"]["invokeModel"]["body"].as_str().unwrap();
     let inner = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
     (outbound.path, serde_json::from_slice(&inner).unwrap())

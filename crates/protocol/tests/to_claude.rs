@@ -120,7 +120,8 @@ fn outcome(model: &str, request: Request, ceiling: u64) -> String {
     for dropped in &carried.dropped {
         writeln!(text, "(dropped) {dropped}").unwrap();
     }
-    let body = str::from_utf8(&carried.outbound.body).unwrap();
+    let body = carried.outbound.body.to_bytes();
+    let body = str::from_utf8(&body).unwrap();
     serde_json::from_str::<serde_json::Value>(body).unwrap();
     writeln!(text, "{body}").unwrap();
     text

@@ -89,6 +89,9 @@ fn write(
     let mut additional = Additional::read(request)?;
     let mut messages = turns::turns(&request.messages, names, takes_system_turns, dropped)?;
     let mut system = turns::texts(&request.system)?;
+    if messages.is_empty() && system.is_empty() {
+        return Err(unsupported("messages", "messages: at least one message that is not empty is needed"));
+    }
     if messages.is_empty() {
         // Nothing but a prompt: the model wants it from the user.
         messages.push(Turn { role: Speaker::User, content: std::mem::take(&mut system) });

@@ -28,7 +28,7 @@ pub fn carry_count(
     const TAIL: &str = r#""}}}"#;
     let mut body = String::with_capacity(HEAD.len() + TAIL.len() + prepared.body.len().div_ceil(3) * 4);
     body.push_str(HEAD);
-    STANDARD.encode_string(&prepared.body, &mut body);
+    STANDARD.encode_string(prepared.body.to_bytes(), &mut body);
     body.push_str(TAIL);
     Ok(Outbound {
         service: Service::Runtime,
@@ -37,7 +37,7 @@ pub fn carry_count(
             ("content-type", "application/json".to_owned()),
             ("accept", "application/json".to_owned()),
         ],
-        body: Bytes::from(body),
+        body: Bytes::from(body).into(),
         stream: false,
     })
 }

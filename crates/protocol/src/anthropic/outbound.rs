@@ -1,5 +1,6 @@
 //! A Messages request as InvokeModel takes it: the same bytes, but for the members that have to change.
 
+use crate::body::Body;
 use crate::capabilities::{
     BetaRule, CacheHourRule, Capabilities, EditRule, Effort, EffortRule, MemberRule, Refusal, ToolRule,
     UnknownBetas,
@@ -22,7 +23,7 @@ pub(super) const LEAST_THINKING_BUDGET: u64 = 1_024;
 
 /// A body ready for InvokeModel.
 pub(crate) struct Prepared {
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Body,
     /// For the header; none asks for the default tier.
     pub(crate) service_tier: Option<&'static str>,
     pub(crate) dropped: Vec<Dropped>,
@@ -61,7 +62,7 @@ pub(crate) fn prepare(
     way.insert_version_and_betas();
     way.dropped.sort();
     way.dropped.dedup();
-    Ok(Prepared { body: way.splice.apply(&inbound.body), service_tier, dropped: way.dropped })
+    Ok(Prepared { body: way.splice.share(&inbound.body), service_tier, dropped: way.dropped })
 }
 
 /// A request on its way: what is decided so far.
@@ -404,7 +405,7 @@ impl<'a> Way<'a> {
     }
 }
 
-fn says_nothing(value: &[u8], refusal: &Refusal) -> bool {
+pub(super) fn says_nothing(value: &[u8], refusal: &Refusal) -> bool {
     match crate::json::text(value) {
         Some(text) => text.is_empty() || refusal.harmless.iter().any(|harmless| *harmless == text),
         None => matches!(value, b"null" | b"[]" | b"{}" | b"false"),
@@ -419,7 +420,7 @@ fn healable(member: &str, message: &str, capability: Capability) -> Unsupported 
     Unsupported { capability: Some(capability), ..unsupported(member, message) }
 }
 
-fn refused(member: &str, message: &str, refusal: &Refusal) -> Unsupported {
+pub(super) fn refused(member: &str, message: &str, refusal: &Refusal) -> Unsupported {
     Unsupported {
         error_code: refusal.error_code.clone(),
         capability: refusal.capability.clone().map(Capability::Named),

@@ -1,7 +1,5 @@
 //! A Messages request on its way to a Claude model, whose InvokeModel speaks the same dialect.
 
-use bytes::Bytes;
-
 use crate::carry::{
     Answering, Bounds, Carried, Learned, Outbound, Service, Surface, Target, Unsupported, model_path,
 };
@@ -13,6 +11,8 @@ use super::inbound::Inbound;
 use super::meter::Meter;
 use super::outbound::{Prepared, prepare};
 use super::stream::{MessagesStream, MessagesWhole};
+use super::translating;
+use super::writer::{StreamWriter, WholeWriter};
 
 impl crate::inbound::Inbound for Inbound {
     fn dialect(&self) -> Dialect {
@@ -57,15 +57,19 @@ impl crate::inbound::Inbound for Inbound {
         (target.door.surface == Surface::InvokeModel).then(|| pass(self, target, learned, bounds))
     }
 
-    fn translate(&self, _answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
-        Err(Unsupported {
-            message: format!(
-                "model: {} cannot be called by the Messages API; choose a Claude model",
-                self.model()
-            ),
-            member: "model".to_owned(),
-            ..Unsupported::default()
-        })
+    fn remote_media(&self) -> Vec<String> {
+        translating::remote_media(self)
+    }
+
+    fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
+        let request = translating::request(self, answering)?;
+        let model = self.model().to_owned();
+        let writer: Box<dyn Writer> = if self.is_stream() {
+            Box::new(StreamWriter::new(&answering.call, model))
+        } else {
+            Box::new(WholeWriter::new(&answering.call, model))
+        };
+        Ok((request, writer))
     }
 }
 
@@ -106,7 +110,7 @@ pub(super) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) ->
         service: Service::Runtime,
         path: model_path(target.upstream_id, action),
         headers,
-        body: Bytes::from(prepared.body),
+        body: prepared.body,
         stream,
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 
-use crate::conversation::{BlockStart, Citation, Delta, Event, JsonText, Span, StopReason, ToolNames};
+use crate::conversation::{BlockStart, Delta, Event, JsonText, StopReason, ToolNames};
 use crate::failure::{Failure, from_exception};
 use crate::framing::eventstream::{Decoder, Frame, FrameKind};
 use crate::json;
@@ -16,6 +16,7 @@ use crate::relay::{Reader, UpstreamEnd};
 
 use super::meter::Meter;
 use super::stream::{encoded_event, event_type, told_failure};
+use super::wire::CitationWire;
 
 /// The events that tell of the answer.
 const KNOWN: [&str; 6] = [
@@ -431,40 +432,4 @@ struct DeltaWire {
     stop_reason: Option<String>,
     stop_sequence: Option<String>,
     stop_details: Option<StopDetailsWire>,
-}
-
-#[derive(Deserialize)]
-struct CitationWire {
-    cited_text: Option<String>,
-    document_index: Option<u64>,
-    document_title: Option<String>,
-    title: Option<String>,
-    url: Option<String>,
-    source: Option<String>,
-    search_result_index: Option<u64>,
-    start_char_index: Option<u64>,
-    end_char_index: Option<u64>,
-    start_page_number: Option<u64>,
-    end_page_number: Option<u64>,
-    start_block_index: Option<u64>,
-    end_block_index: Option<u64>,
-}
-
-impl From<CitationWire> for Citation {
-    fn from(wire: CitationWire) -> Citation {
-        let document = wire.document_index.or(wire.search_result_index);
-        let between = |start: Option<u64>, end: Option<u64>| Some((document?, start?, end?));
-        let characters = between(wire.start_char_index, wire.end_char_index)
-            .map(|(document, start, end)| Span::Characters { document, start, end });
-        let pages = between(wire.start_page_number, wire.end_page_number)
-            .map(|(document, start, end)| Span::Pages { document, start, end });
-        let parts = between(wire.start_block_index, wire.end_block_index)
-            .map(|(document, start, end)| Span::Parts { document, start, end });
-        Citation {
-            cited_text: wire.cited_text,
-            title: wire.document_title.or(wire.title),
-            url: wire.url.or(wire.source),
-            span: characters.or(pages).or(parts),
-        }
-    }
 }

@@ -44,7 +44,7 @@ pub(crate) fn call(
         .map_err(|error| Unsupported::member("messages", &format!("cannot be written: {error}")))?;
     let Door { service, prefix, .. } = target.door;
     let path = format!("{prefix}/chat/completions");
-    let outbound = Outbound { service, path, headers, body: Bytes::from(body), stream };
+    let outbound = Outbound { service, path, headers, body: Bytes::from(body).into(), stream };
     let reader: Box<dyn Reader> = if stream {
         Box::new(ChunkReader::new(names, quirks.thinks_inline))
     } else {

@@ -1,8 +1,6 @@
 //! A Chat Completions request on its way to a model that is called in the same dialect: the same bytes, but for the members
 //! that have to change.
 
-use bytes::Bytes;
-
 use crate::carry::{
     Answering, Bounds, Carried, Door, Dropped, Learned, Outbound, Service, Surface, Target, Unsupported,
 };
@@ -85,7 +83,7 @@ fn pass(
         service: target.door.service,
         path: format!("{}/chat/completions", target.door.prefix),
         headers: way.headers,
-        body: Bytes::from(way.splice.apply(&inbound.body)),
+        body: way.splice.share(&inbound.body),
         stream: inbound.is_stream(),
     };
     let meter = Meter::new(bounds, inbound.facts.cache_lifetime);
