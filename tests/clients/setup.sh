@@ -19,11 +19,11 @@ fi
 mkdir -p .work
 rm -rf .work/venv .work/node "$stamp"
 
-echo "Python clients: anthropic, botocore"
+echo "Python clients: anthropic, openai, boto3"
 "$python" -m venv .work/venv
 .work/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 
-echo "Node clients: @anthropic-ai/sdk, @anthropic-ai/claude-code"
+echo "Node clients: @anthropic-ai/sdk, @anthropic-ai/claude-code, openai, @openai/codex"
 mkdir -p .work/node
 cp package.json package-lock.json .work/node/
 # Scripts of packages do not run on their own; the one that is needed is called by its name below. The engine that

@@ -169,7 +169,9 @@ fn chain_url(sdk: &SdkConfig, service: &'static str) -> Option<String> {
         .build()
         .ok()
         .and_then(|key| sdk.service_config()?.load_config(key));
-    own.or_else(|| sdk.endpoint_url().map(str::to_owned))
+    // An empty variable is as good as none, as it is to AWS's SDKs.
+    let set = |url: &String| !url.is_empty();
+    own.filter(set).or_else(|| sdk.endpoint_url().map(str::to_owned).filter(set))
 }
 
 fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError> {

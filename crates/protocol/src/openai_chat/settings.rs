@@ -31,6 +31,15 @@ pub(super) fn translate(
             .take()?;
     }
     mark_prompt(inbound, &mut request)?;
+    // Who asks a chat for thinking wants to read it; some models keep it back unless they are told so.
+    let thinks = match request.thinking {
+        Some(Thinking::Adaptive | Thinking::Budget(_)) => true,
+        Some(Thinking::Off) => false,
+        None => request.effort.is_some(),
+    };
+    if thinks && request.thinking_display == ThinkingDisplay::Usual {
+        request.thinking_display = ThinkingDisplay::Shown;
+    }
     request.left_out.sort();
     request.left_out.dedup();
     let label = Label::new(answering, inbound.model());
