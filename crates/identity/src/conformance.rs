@@ -6,6 +6,7 @@
 //!
 //! where `fresh_directory` is an async function that gives an empty directory, and with it whatever has to outlive it.
 
+pub mod archive;
 mod grants;
 mod lists;
 mod people;

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no chance. Time and random bytes are arguments. What keeps the facts is behind
 //! [`Directory`]; a store proves that it keeps them right by running `conformance` (feature `testing`).
 
+pub mod archive;
 mod authorize;
 mod bootstrap;
 mod caller;

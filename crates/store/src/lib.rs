@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use stonegate_identity::Directory;
+use stonegate_identity::archive::Archive;
 use stonegate_ledger::LedgerStore;
 
 mod error;
@@ -19,6 +20,8 @@ pub struct Store {
     pub directory: Arc<dyn Directory>,
     /// Budgets, leases and the journal of usage.
     pub ledger: Arc<dyn LedgerStore>,
+    /// What callers leave for a while.
+    pub archive: Arc<dyn Archive>,
     pools: sqlite::Pools,
 }
 
@@ -63,6 +66,7 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
     Ok(Store {
         directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
         ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
+        archive: Arc::new(sqlite::SqliteArchive::new(pools.clone())),
         pools,
     })
 }

@@ -9,12 +9,14 @@ use sqlx::{
 
 use crate::{Durability, OpenError, Options};
 
+mod archive;
 mod directory;
 mod ledger;
 mod migrate;
 mod place;
 mod sync_thread;
 
+pub(crate) use archive::SqliteArchive;
 pub(crate) use directory::SqliteDirectory;
 pub(crate) use ledger::SqliteLedger;
 

@@ -15,6 +15,7 @@ use crate::OpenError;
 const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_directory.sql"),
     include_str!("../../migrations/sqlite/0002_ledger.sql"),
+    include_str!("../../migrations/sqlite/0003_archive.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".
