@@ -37,7 +37,8 @@ pub struct NoCredentials(String);
 /// The last credentials that the chain gave, and the one place that asks it for new ones.
 pub struct CredentialCache {
     provider: SharedCredentialsProvider,
-    current: RwLock<Option<Credentials>>,
+    /// Shared: a copy of credentials is one of their text, too.
+    current: RwLock<Option<Arc<Credentials>>>,
     refreshing: Mutex<()>,
 }
 
@@ -61,7 +62,7 @@ impl CredentialCache {
     ///
     /// # Errors
     /// [`NoCredentials`] when the chain has none and none are left in memory.
-    pub async fn credentials(&self, now: SystemTime) -> Result<Credentials, NoCredentials> {
+    pub async fn credentials(&self, now: SystemTime) -> Result<Arc<Credentials>, NoCredentials> {
         if let Some(fresh) = self.current_until(now + REFRESH_BEFORE) {
             return Ok(fresh);
         }
@@ -71,8 +72,9 @@ impl CredentialCache {
         }
         match self.provider.provide_credentials().await {
             Ok(fresh) => {
+                let fresh = Arc::new(fresh);
                 *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    Some(fresh.clone());
+                    Some(Arc::clone(&fresh));
                 Ok(fresh)
             }
             Err(error) => {
@@ -89,7 +91,7 @@ impl CredentialCache {
         *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
-    fn current_until(&self, moment: SystemTime) -> Option<Credentials> {
+    fn current_until(&self, moment: SystemTime) -> Option<Arc<Credentials>> {
         let current = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         current.as_ref().filter(|credentials| credentials.expiry().is_none_or(|end| end > moment)).cloned()
     }

@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, TRANSFER_ENCODING, USER_AGENT};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -85,8 +86,7 @@ impl Signer {
         if request.path.contains('?') {
             return Err(NotSigned("its path has a query".to_owned()));
         }
-        let now = Timestamp::try_from(now).map_err(|error| NotSigned(error.to_string()))?;
-        let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let time = basic_time(now)?;
         let day = time.get(..8).unwrap_or_default();
         let mut added = vec![(X_AMZ_DATE, value(&time)?)];
         if let Some(token) = credentials.session_token() {
@@ -104,11 +104,10 @@ impl Signer {
             signature.update(part.as_bytes());
         }
         let signature = hex(&signature.finalize().into_bytes());
-        let mut authorization = value(&format!(
-            "{ALGORITHM} Credential={}/{}, SignedHeaders={names}, Signature={signature}",
-            credentials.access_key_id(),
-            key.scope
-        ))?;
+        let id = credentials.access_key_id();
+        let parts =
+            [ALGORITHM, " Credential=", id, "/", &key.scope, ", SignedHeaders=", &names, ", Signature="];
+        let mut authorization = value(&(parts.concat() + &signature))?;
         authorization.set_sensitive(true);
         added.push((AUTHORIZATION, authorization));
         Ok(added)
@@ -145,6 +144,29 @@ impl DayKey {
             keyed(&key.finalize().into_bytes())
         });
         DayKey { secret: secret.to_owned(), scope: format!("{day}/{region}/{service}/aws4_request"), key }
+    }
+}
+
+/// `20261121T093000Z`. Written by hand, since every call writes one and a general formatter takes its time.
+fn basic_time(now: SystemTime) -> Result<String, NotSigned> {
+    let now = Timestamp::try_from(now).map_err(|error| NotSigned(error.to_string()))?;
+    let now = TimeZone::UTC.to_datetime(now);
+    let mut text = String::with_capacity(16);
+    push_number(&mut text, now.year().unsigned_abs(), 4);
+    push_number(&mut text, now.month().unsigned_abs().into(), 2);
+    push_number(&mut text, now.day().unsigned_abs().into(), 2);
+    text.push('T');
+    for part in [now.hour(), now.minute(), now.second()] {
+        push_number(&mut text, part.unsigned_abs().into(), 2);
+    }
+    text.push('Z');
+    Ok(text)
+}
+
+fn push_number(text: &mut String, number: u16, digits: u32) {
+    for power in (0..digits).rev() {
+        let digit = number / 10_u16.pow(power) % 10;
+        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
     }
 }
 
@@ -262,7 +284,12 @@ fn digit(value: u8) -> u8 {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).map(char::from).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(char::from(digit(byte >> 4)));
+        text.push(char::from(digit(byte & 15)));
+    }
+    text
 }
 
 #[cfg(test)]
