@@ -27,7 +27,8 @@ use crate::lessons::Lessons;
 use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
-use crate::{admin, bootstrap, clock, router};
+use crate::router::Surface;
+use crate::{admin, bootstrap, clock};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -144,7 +145,7 @@ impl Gateway {
     /// and closes it.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Gateway { app, admin, store, tls, .. } = self;
-        let service = router::router(Arc::clone(&app), admin);
+        let service = Surface::new(Arc::clone(&app), admin);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let keeper = Arc::clone(&app.keeper);

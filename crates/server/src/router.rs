@@ -1,27 +1,77 @@
 //! The whole surface on one page.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::Request;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{any, get, post};
-use http::StatusCode;
+use futures_util::FutureExt as _;
+use http::{Method, StatusCode};
+use hyper::body::Incoming;
 use stonegate_protocol::{Problem, ProblemKind};
+use tower::Service;
 
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
 use crate::{admin, call, control, count, error, health, models};
 
+/// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
+///
+/// The router's layers, boxes and extensions cost a call as much as parsing its body; the calls' own paths are few and
+/// have no parts that vary.
+#[derive(Clone)]
+pub(crate) struct Surface {
+    app: Arc<App>,
+    router: Router,
+}
+
+/// What answers a request.
+type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+impl Surface {
+    pub(crate) fn new(app: Arc<App>, admin_state: admin::AdminState) -> Self {
+        Surface { router: router(Arc::clone(&app), admin_state), app }
+    }
+}
+
+impl Service<http::Request<Incoming>> for Surface {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // As the router, which is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Incoming>) -> Answering {
+        let request = request.map(Body::new);
+        let app = || State(Arc::clone(&self.app));
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, MESSAGES) => Box::pin(call::messages(app(), request).map(Ok)),
+            (&Method::POST, CHAT) => Box::pin(call::chat(app(), request).map(Ok)),
+            _ => Box::pin(self.router.call(request)),
+        }
+    }
+}
+
+const MESSAGES: &str = "/v1/messages";
+const CHAT: &str = "/v1/chat/completions";
+
 /// Every route that the gateway answers.
-pub(crate) fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
+fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
     Router::new()
         // Anthropic Messages.
-        .route("/v1/messages", post(call::messages).fallback(wrong_method))
+        .route(MESSAGES, post(call::messages).fallback(wrong_method))
         .route("/v1/messages/count_tokens", post(count::count_tokens).fallback(wrong_method))
         // OpenAI, also under the path that Bedrock has for it.
-        .route("/v1/chat/completions", post(call::chat).fallback(wrong_method))
+        .route(CHAT, post(call::chat).fallback(wrong_method))
         .route("/openai/v1/chat/completions", post(call::chat).fallback(wrong_method))
         .route("/openai/v1/models", get(models::list).fallback(wrong_method))
         .route("/openai/v1/models/{*id}", get(models::show).fallback(wrong_method))
