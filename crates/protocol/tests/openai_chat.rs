@@ -360,3 +360,21 @@ fn thoughts_go_out_and_come_back_with_their_signatures() {
     let Content::ToolUse(patch) = content[4] else { panic!("{:?}", content[4]) };
     assert_eq!(patch.input.as_str(), r#"{"input":"*** Begin\n"}"#);
 }
+
+#[test]
+fn a_tool_call_that_the_ceiling_cuts_does_not_vanish() {
+    let cut = vec![
+        Event::BlockStart {
+            index: 0,
+            block: BlockStart::ToolUse { id: "i".to_owned(), name: "f".to_owned() },
+        },
+        Event::Delta { index: 0, delta: Delta::Input("{\"path\": \"sr".to_owned()) },
+        Event::BlockStop { index: 0 },
+        Event::Stop { reason: StopReason::MaxTokens, sequence: None, explanation: None },
+    ];
+    let whole: Value = serde_json::from_str(&written(&json!({}), cut.clone(), None)).unwrap();
+    let choice = &whole["choices"][0];
+    assert_eq!(choice["message"]["tool_calls"][0]["function"]["arguments"], "{\"path\": \"sr");
+    assert_eq!(choice["finish_reason"], "length");
+    assert!(written(&json!({"stream": true}), cut, None).contains(r#""arguments":"{\"path\": \"sr""#));
+}
