@@ -2,6 +2,7 @@
 
 mod families;
 mod inbound;
+mod tokens;
 
 pub use families::{Embedded, read};
 pub use inbound::{Encoding, Inbound, parse, render};

@@ -85,6 +85,16 @@ fn many_texts_are_split_to_the_models_limit_and_keep_their_order() {
 }
 
 #[test]
+fn tokens_become_text_again() {
+    let one = embeddings(&json!({"input": [9906, 11, 1917, 0]})).unwrap();
+    assert_eq!(one.inputs, ["Hello, world!"]);
+    let several = embeddings(&json!({"input": [[9906], [1917], [57668, 53901]]})).unwrap();
+    assert_eq!(several.inputs, ["Hello", " world", "你好"]);
+    let long = embeddings(&json!({"input": vec![58040; 50]})).unwrap();
+    assert_eq!(long.sizes.text_bytes, long.inputs[0].len() as u64, "a token may be longer than its number");
+}
+
+#[test]
 fn vectors_are_read_whatever_form_they_have() {
     for (body, vectors, tokens) in [
         (r#"{"embedding":[1.5,-2],"inputTextTokenCount":3}"#, vec![vec![1.5, -2.0]], 3),
@@ -129,8 +139,9 @@ fn vectors_are_numbers_or_base64_as_the_client_asked() {
 #[test]
 fn what_cannot_be_embedded_is_refused_by_name() {
     for (members, expected) in [
-        (json!({"input": [1, 2]}), "input: tokens cannot be embedded"),
-        (json!({"input": [[1, 2], [3]]}), "input: tokens cannot be embedded"),
+        (json!({"input": [4_000_000_000_u32]}), "input: one of these numbers is no token"),
+        (json!({"input": [[9906], [4_000_000_000_u32]]}), "input.1: one of these numbers is no token"),
+        (json!({"input": [[9906], []]}), "input.1: an empty text"),
         (json!({"input": []}), "input: 1 to 2048 texts"),
         (json!({"input": ["a", ""]}), "input.1: an empty text"),
         (json!({"input": 5}), "The request body: "),

@@ -135,7 +135,7 @@ impl Stream {
         let is_custom = self.forms.custom.contains(name);
         let mut call = CallWire { index, id: Some(id), ..CallWire::default() };
         if is_custom {
-            call.r#type = Some("custom");
+            // No type: the SDKs' types of chunks know only `function`, and the member tells it as well.
             call.custom = Some(CustomWire { name: Some(name), input: Some("") });
         } else {
             call.r#type = Some("function");

@@ -9,9 +9,10 @@ use crate::carry::{Target, Unsupported};
 use crate::conversation::Sizes;
 use crate::failure::Failure;
 use crate::inbound::Malformed;
-use crate::invocations::{Others, Plan, refuse_others, text_sizes};
+use crate::invocations::{Others, Plan, refuse_others};
 
 use super::families::{self, Embedded};
+use super::tokens;
 
 /// The most texts of one request, as OpenAI has it.
 const MOST_INPUTS: usize = 2_048;
@@ -67,24 +68,26 @@ struct Wire {
 enum InputWire {
     Text(String),
     Texts(Vec<String>),
-    Tokens(#[expect(dead_code, reason = "tokens are told from texts, and not read")] Vec<u64>),
-    TokenLists(#[expect(dead_code, reason = "as above")] Vec<Vec<u64>>),
+    Tokens(Vec<u32>),
+    TokenLists(Vec<Vec<u32>>),
 }
 
 /// Reads a `POST /v1/embeddings` body.
 ///
 /// # Errors
-/// Where it is no such request, or holds tokens in the place of texts.
+/// Where it is no such request.
 pub fn parse(body: &Bytes) -> Result<Inbound, Malformed> {
     let wire: Wire = crate::invocations::read(body)?;
     refuse_others(&wire.others)?;
     let inputs = match wire.input {
         InputWire::Text(text) => vec![text],
         InputWire::Texts(texts) => texts,
-        InputWire::Tokens(_) | InputWire::TokenLists(_) => {
-            // They are numbers of OpenAI's own vocabulary, which no model here has.
-            let why = "tokens cannot be embedded by this model; send text (in LangChain: check_embedding_ctx_length=False)";
-            return Err(Malformed::member("input", why));
+        InputWire::Tokens(tokens) => vec![untokenized("input", &tokens)?],
+        InputWire::TokenLists(lists) => {
+            let lists = lists.iter().enumerate();
+            lists
+                .map(|(index, tokens)| untokenized(&format!("input.{index}"), tokens))
+                .collect::<Result<_, _>>()?
         }
     };
     if inputs.is_empty() || inputs.len() > MOST_INPUTS {
@@ -96,6 +99,7 @@ pub fn parse(body: &Bytes) -> Result<Inbound, Malformed> {
     if wire.model.is_empty() {
         return Err(Malformed::member("model", "a model's name was expected"));
     }
+    let text_bytes = inputs.iter().map(|text| text.len() as u64).sum::<u64>();
     Ok(Inbound {
         model: wire.model,
         inputs,
@@ -104,8 +108,14 @@ pub fn parse(body: &Bytes) -> Result<Inbound, Malformed> {
         input_type: wire.input_type,
         truncate: wire.truncate,
         left_out: wire.user.map(|_| "user".to_owned()).into_iter().collect(),
-        sizes: text_sizes(body),
+        // Tokens may be shorter than the text that they stand for.
+        sizes: Sizes { text_bytes: text_bytes.max(body.len() as u64), ..Sizes::default() },
     })
+}
+
+fn untokenized(path: &str, tokens: &[u32]) -> Result<String, Malformed> {
+    tokens::text(tokens)
+        .ok_or_else(|| Malformed::member(path, "one of these numbers is no token of `cl100k_base`"))
 }
 
 impl Inbound {
