@@ -14,7 +14,7 @@ pub(crate) mod meter;
 mod outbound;
 mod passing;
 mod reader;
-mod schema;
+pub(crate) mod schema;
 pub(crate) mod stream;
 mod translating;
 mod turns;

@@ -13,6 +13,7 @@ use crate::body::Body;
 use crate::capabilities::Capabilities;
 use crate::conversation::Request;
 use crate::conversation::meter::Meter;
+use crate::converse;
 use crate::failure::RejectedPart;
 use crate::inbound::Inbound;
 use crate::openai_chat;
@@ -276,7 +277,8 @@ fn call(
     match target.door.surface {
         Surface::InvokeModel => anthropic::call(request, target, learned, bounds, stream),
         Surface::OpenaiChat => openai_chat::call(request, target, bounds, stream),
-        Surface::Converse | Surface::OpenaiResponses => {
+        Surface::Converse => converse::call(request, target, learned, bounds, stream),
+        Surface::OpenaiResponses => {
             let why = format!("{} cannot be called in this dialect", target.upstream_id);
             Err(Unsupported::member("model", &why))
         }

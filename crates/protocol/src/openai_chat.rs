@@ -4,7 +4,7 @@ mod answer;
 mod chunk;
 mod facts;
 mod inbound;
-mod inline;
+pub(crate) mod inline;
 mod media;
 mod messages;
 mod outbound;

@@ -27,7 +27,7 @@ const UNENFORCED: [&str; 11] = [
 ];
 
 /// The schema of a tool's input: an object's.
-pub(super) fn tool_input(schema: &JsonText) -> Cow<'_, JsonText> {
+pub(crate) fn tool_input(schema: &JsonText) -> Cow<'_, JsonText> {
     let text = schema.as_str();
     let mut splice = Splice::default();
     let (mut is_edited, mut has_type, mut is_empty) = (false, false, true);

@@ -5,7 +5,7 @@ const CLOSING: &str = "</reasoning>";
 
 /// Tells thoughts from words, however the text is cut.
 #[derive(Debug, Default)]
-pub(super) struct Split {
+pub(crate) struct Split {
     state: State,
     /// What may yet turn out to be a tag.
     held: String,
@@ -22,13 +22,13 @@ enum State {
 
 /// A piece of a text, told apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) thoughts: String,
-    pub(super) words: String,
+pub(crate) struct Told {
+    pub(crate) thoughts: String,
+    pub(crate) words: String,
 }
 
 impl Split {
-    pub(super) fn push(&mut self, text: &str) -> Told {
+    pub(crate) fn push(&mut self, text: &str) -> Told {
         let mut told = Told::default();
         self.held.push_str(text);
         if self.state == State::Before {
@@ -60,7 +60,7 @@ impl Split {
     }
 
     /// What was held back, at the end of the text.
-    pub(super) fn end(&mut self) -> Told {
+    pub(crate) fn end(&mut self) -> Told {
         let held = std::mem::take(&mut self.held);
         match self.state {
             State::Inside => Told { thoughts: held, words: String::new() },
