@@ -156,6 +156,11 @@ fn an_old_ceiling_means_the_visible_words_and_a_new_one_all() {
             (ceiling, beyond),
             "{members}"
         );
+        // A ceiling of the visible words would cut the thoughts off as well.
+        let whole = ceiling.filter(|_| beyond.is_none());
+        if members.get("n").is_none() {
+            assert_eq!(meaning(&members).max_output_tokens, whole, "{members}");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::conversation::{
     Block, CacheLifetime, Guardrail, JsonText, OutputFormat, Request, Role, Thinking, ThinkingDisplay,
 };
 use crate::effort::Effort;
+use crate::inbound::Inbound as _;
 use crate::relay::Writer;
 
 use super::answer::Whole;
@@ -23,7 +24,10 @@ pub(super) fn translate(
     inbound: &Inbound,
     answering: &Answering,
 ) -> Result<(Request, Box<dyn Writer>), Unsupported> {
-    let mut request = Request { max_output_tokens: inbound.ceiling(), ..Request::default() };
+    // A ceiling of the visible words is none of the whole answer: there the gateway's own holds, which has room for both.
+    let is_whole = inbound.effort_beyond_ceiling().is_none();
+    let max_output_tokens = inbound.ceiling().filter(|_| is_whole);
+    let mut request = Request { max_output_tokens, ..Request::default() };
     messages::read(inbound, answering, &mut request)?;
     let forms = tools::read(inbound, &mut request)?;
     for member in &inbound.members {
