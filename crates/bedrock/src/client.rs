@@ -39,6 +39,8 @@ pub struct Deadlines {
 pub struct Reply {
     /// `x-amzn-requestid`, for support cases.
     pub request_id: Option<String>,
+    /// The answer's headers.
+    pub headers: HeaderMap,
     /// The bytes to come.
     pub body: Incoming,
 }
@@ -106,7 +108,9 @@ impl Client {
             })?
             .map_err(|error| no_answer(&error))?;
         if response.status().is_success() {
-            return Ok(Reply { request_id: text(&response, "x-amzn-requestid"), body: response.into_body() });
+            let request_id = text(&response, "x-amzn-requestid");
+            let (head, body) = response.into_parts();
+            return Ok(Reply { request_id, headers: head.headers, body });
         }
         let failure = refused(response).await;
         if let Access::Signed(cache) = &endpoint.access

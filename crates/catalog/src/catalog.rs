@@ -13,7 +13,7 @@ use crate::error::CatalogError;
 use crate::model::{Model, Use};
 use crate::name::{self, Arn};
 use crate::place::{Geography, Place, Via};
-use crate::price::Price;
+use crate::price::{Billing, Price};
 use crate::unknown::{UnknownModel, Why};
 
 /// Generated from the named source by `cargo xtask catalog`.
@@ -160,7 +160,21 @@ impl Catalog {
     /// # Errors
     /// Where the name leads to nothing that can be called from there; another model is never taken in its place.
     pub fn resolve(&self, asked: &str, place: &Place) -> Result<Resolved, UnknownModel> {
-        self.named(asked).and_then(|named| self.place(named, place)).map_err(|why| self.unknown(asked, why))
+        self.resolve_billed(asked, place, Billing::Tokens)
+    }
+
+    /// The same for a call that is billed by that.
+    ///
+    /// # Errors
+    /// As for [`Catalog::resolve`]; also where the model is not billed so.
+    pub fn resolve_billed(
+        &self,
+        asked: &str,
+        place: &Place,
+        billing: Billing,
+    ) -> Result<Resolved, UnknownModel> {
+        let resolved = self.named(asked).and_then(|named| self.place(named, place, billing));
+        resolved.map_err(|why| self.unknown(asked, why))
     }
 
     fn named(&self, asked: &str) -> Result<Named, Why> {
@@ -206,7 +220,7 @@ impl Catalog {
         Ok(Named { pinned: Some(pinned), ..named.clone() })
     }
 
-    fn place(&self, named: Named, place: &Place) -> Result<Resolved, Why> {
+    fn place(&self, named: Named, place: &Place, billing: Billing) -> Result<Resolved, Why> {
         let Named { model, pinned, long, is_substitute } = named;
         let not_offered = || Why::NotOffered { region: place.region.clone() };
         let offer = match &pinned {
@@ -222,7 +236,11 @@ impl Catalog {
             }
         };
         let price = offer.price.as_ref().or(self.dearest.as_ref()).ok_or(Why::Unpriced)?;
-        if !price.is_by_token() {
+        let is_billed_so = match billing {
+            Billing::Tokens => price.is_by_token(),
+            Billing::Unit(unit) => price.unit(unit).is_some(),
+        };
+        if !is_billed_so {
             return Err(Why::NotByToken);
         }
         let price = Arc::clone(price);

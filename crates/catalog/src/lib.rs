@@ -22,5 +22,5 @@ pub use error::CatalogError;
 pub use estimate::estimate_tokens;
 pub use model::{LongContext, Mantle, Model, Offer, Use};
 pub use place::{Geography, Place, Preference, Reach, Via};
-pub use price::{Asked, Price, Rates, Tier, Unit};
+pub use price::{Asked, Billing, Price, Rates, Tier, Unit};
 pub use unknown::{UnknownModel, Why};

@@ -66,6 +66,15 @@ pub enum Unit {
     OutputToken,
 }
 
+/// What a call is billed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billing {
+    /// Tokens.
+    Tokens,
+    /// Something else.
+    Unit(Unit),
+}
+
 /// Prices per token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {

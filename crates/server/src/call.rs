@@ -7,11 +7,11 @@ mod collect;
 mod detach;
 mod dispatch;
 pub(crate) mod entrance;
-mod flow;
+pub(crate) mod flow;
 pub(crate) mod intake;
-mod record;
+pub(crate) mod record;
 mod reply;
-mod reserve;
+pub(crate) mod reserve;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -187,7 +187,7 @@ fn detached(
     })
 }
 
-fn say_dropped(response: &mut Response, dropped: &[Dropped]) {
+pub(crate) fn say_dropped(response: &mut Response, dropped: &[Dropped]) {
     if dropped.is_empty() {
         return;
     }

@@ -15,6 +15,7 @@ pub mod directory;
 mod error;
 mod gateway;
 mod health;
+mod invocations;
 mod keeper;
 mod lessons;
 pub mod listen;

@@ -19,7 +19,7 @@ use tower::Service;
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
-use crate::{admin, call, control, count, error, health, models};
+use crate::{admin, call, control, count, error, health, invocations, models};
 
 /// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
 ///
@@ -73,6 +73,11 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // OpenAI, also under the path that Bedrock has for it.
         .route(CHAT, post(call::chat).fallback(wrong_method))
         .route("/openai/v1/chat/completions", post(call::chat).fallback(wrong_method))
+        .route("/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
+        .route("/openai/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
+        .route("/v1/rerank", post(invocations::rerank).fallback(wrong_method))
+        .route("/v1/images/generations", post(invocations::images).fallback(wrong_method))
+        .route("/openai/v1/images/generations", post(invocations::images).fallback(wrong_method))
         .route("/openai/v1/models", get(models::list).fallback(wrong_method))
         .route("/openai/v1/models/{*id}", get(models::show).fallback(wrong_method))
         .route("/v1/models", get(models::list).fallback(wrong_method))

@@ -1,6 +1,6 @@
 //! Which model, and whether this caller may use it.
 
-use stonegate_catalog::{Resolved, Wish};
+use stonegate_catalog::{Billing, Resolved, Wish};
 use stonegate_identity::{Action, Caller, Permit, Resource, authorize};
 use stonegate_ledger::AccountPath;
 use stonegate_protocol::{Dialect, Door, Inbound, Problem, Surface};
@@ -44,6 +44,22 @@ impl Admission {
     }
 }
 
+impl Admission {
+    /// The same for a request that is no conversation, billed in its own way.
+    pub(crate) fn for_task(
+        app: &App,
+        caller: &Caller,
+        action: Action,
+        model: &str,
+        billing: Billing,
+    ) -> Result<Admission, Problem> {
+        let resolved = app.catalog.resolve_billed(model, &app.place, billing);
+        let resolved = resolved.map_err(|unknown| error::unknown_model(&unknown))?;
+        let wish = Wish { dialect: Dialect::BedrockNative, tools: false };
+        grant(caller, action, resolved, wish)
+    }
+}
+
 /// Resolves the model's name and asks whether the caller may use it.
 pub(crate) fn admit(
     app: &App,
@@ -54,6 +70,10 @@ pub(crate) fn admit(
     let resolved =
         app.catalog.resolve(inbound.model(), &app.place).map_err(|unknown| error::unknown_model(&unknown))?;
     let wish = Wish { dialect: inbound.dialect(), tools: inbound.sizes().tools > 0 };
+    grant(caller, action, resolved, wish)
+}
+
+fn grant(caller: &Caller, action: Action, resolved: Resolved, wish: Wish) -> Result<Admission, Problem> {
     let permit = authorize(caller, action, &Resource::Model(&resolved.model.id))
         .map_err(|denied| error::denied(&denied))?;
     let path = AccountPath::new(
