@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(new URL("../.work/node/", import.meta.url));
 export const Anthropic = require("@anthropic-ai/sdk").default;
+export const OpenAI = require("openai").default;
 
 const { STONEGATE_URL, STONEGATE_HASTY_URL, STONEGATE_KEY, STONEGATE_HASTY_KEY, SIMULATOR_URL } = process.env;
 
@@ -16,6 +17,11 @@ export const key = STONEGATE_KEY;
 /** The SDK as anybody would set it up. */
 export function connect(options = {}) {
   return new Anthropic({ baseURL: STONEGATE_URL, apiKey: STONEGATE_KEY, logLevel: "off", ...options });
+}
+
+/** OpenAI's SDK as anybody would set it up. */
+export function connectOpenAI(options = {}) {
+  return new OpenAI({ baseURL: `${STONEGATE_URL}/v1`, apiKey: STONEGATE_KEY, logLevel: "off", ...options });
 }
 
 /** Before a gateway that never tries again by itself. */
