@@ -218,13 +218,15 @@ mod tests {
         let stuck = sink.0.lock().expect("not poisoned");
         let queue = spawn_writer(sink.clone()).expect("a thread");
         let before = dropped_lines();
+        // So long that what the writer has gathered when it gets stuck is little beside the queue.
+        let line = format!("{}\n", "x".repeat(1_023));
         for _ in 0..2 * QUEUE {
-            (&queue).write_all(b"x\n").expect("never fails");
+            (&queue).write_all(line.as_bytes()).expect("never fails");
         }
         assert!(dropped_lines() > before);
         drop(stuck);
         drop(LogGuard(queue));
-        let written = sink.0.lock().expect("not poisoned").len() as u64 / 2;
-        assert_eq!(written + (dropped_lines() - before), 2 * QUEUE as u64);
+        let written = sink.0.lock().expect("not poisoned").len() / line.len();
+        assert_eq!(written as u64 + (dropped_lines() - before), 2 * QUEUE as u64);
     }
 }
