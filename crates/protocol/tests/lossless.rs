@@ -28,7 +28,7 @@ fn carried(body: Bytes, betas: &[&str]) -> Option<Bytes> {
         &Answering::default(),
     )
     .ok()?;
-    count::carry_count(&inbound, &target, &Learned::default()).ok()?;
+    count::carry_count(&inbound, &target, &Learned::default(), &Default::default()).ok()?;
     Some(carried.outbound.body.to_bytes())
 }
 
@@ -184,7 +184,7 @@ fn counted(body: &str) -> (String, Value) {
         traits: &Traits::default(),
         long_context: false,
     };
-    let outbound = count::carry_count(&inbound, &target, &Learned::default()).unwrap();
+    let outbound = count::carry_count(&inbound, &target, &Learned::default(), &Default::default()).unwrap();
     let envelope: Value = serde_json::from_slice(&outbound.body.to_bytes()).unwrap();
     let encoded = envelope["input"]["invokeModel"]["body"].as_str().unwrap();
     let inner = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();

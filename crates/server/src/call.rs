@@ -13,7 +13,6 @@ pub(crate) mod record;
 mod reply;
 pub(crate) mod reserve;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -81,11 +80,9 @@ async fn prepare(
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let inbound = (entrance.parse)(&head, body).map_err(|malformed| Problem::from(&malformed))?;
     let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
-    let fetched = match admission.needs_translation() {
-        true => app.media.fetch(inbound.remote_media()).await?,
-        false => BTreeMap::new(),
-    };
-    let (quote, price) = reserve::quote(app, &admission, &*inbound)?;
+    let fetched = app.media.fetch(inbound.remote_media()).await?;
+    let sizes = inbound.sizes().with_fetched(fetched.values());
+    let (quote, price) = reserve::quote(app, &admission, &*inbound, &sizes)?;
     let draft = reserve::draft(app, &admission, &*inbound, intake, intake::client(&head.headers));
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);

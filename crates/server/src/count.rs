@@ -1,5 +1,6 @@
 //! `POST /v1/messages/count_tokens`: Bedrock's own counting, or an estimate where a model has none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -12,7 +13,7 @@ use stonegate_bedrock::Deadlines;
 use stonegate_catalog::estimate_tokens;
 use stonegate_identity::Action;
 use stonegate_protocol::anthropic::{self, Inbound, count};
-use stonegate_protocol::{Dialect, Door, Failure, FailureClass, Outbound, Problem, Target};
+use stonegate_protocol::{Dialect, Door, Failure, FailureClass, Fetched, Outbound, Problem, Target};
 
 use crate::app::App;
 use crate::call::admit::{Admission, admit};
@@ -44,10 +45,11 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
     let inbound =
         anthropic::parse_count(version, &betas, body).map_err(|malformed| Problem::from(&malformed))?;
     let admission = admit(app, &caller, Action::SendMessages, &inbound)?;
-    match count_upstream(app, &admission, &inbound).await? {
+    let fetched = app.media.fetch(stonegate_protocol::Inbound::remote_media(&inbound)).await?;
+    match count_upstream(app, &admission, &inbound, &fetched).await? {
         Some(tokens) => Ok(render(tokens)),
         None => {
-            let mut response = render(estimate_tokens(inbound.sizes()));
+            let mut response = render(estimate_tokens(&inbound.sizes().with_fetched(fetched.values())));
             response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));
             Ok(response)
         }
@@ -55,7 +57,12 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
 }
 
 /// Asks Bedrock. `None` where it cannot count for this model: by the catalog, or by its own word.
-async fn count_upstream(app: &App, admission: &Admission, inbound: &Inbound) -> Result<Option<u64>, Problem> {
+async fn count_upstream(
+    app: &App,
+    admission: &Admission,
+    inbound: &Inbound,
+    fetched: &BTreeMap<String, Fetched>,
+) -> Result<Option<u64>, Problem> {
     let resolved = admission.resolved();
     if !resolved.model.counts_tokens {
         return Ok(None);
@@ -68,8 +75,8 @@ async fn count_upstream(app: &App, admission: &Admission, inbound: &Inbound) -> 
         long_context: resolved.long_context,
     };
     let learned = app.lessons.of(admission.path().tenant(), &resolved.upstream_id);
-    let outbound =
-        count::carry_count(inbound, &target, &learned).map_err(|unsupported| Problem::from(&unsupported))?;
+    let outbound = count::carry_count(inbound, &target, &learned, fetched)
+        .map_err(|unsupported| Problem::from(&unsupported))?;
     match ask(app, &outbound).await {
         Ok(tokens) => Ok(Some(tokens)),
         Err(failure) if cannot_count(&failure) => Ok(None),

@@ -2,7 +2,7 @@
 //! Messages request, so that what Bedrock accepts and what was learned of it are known in one place.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -49,7 +49,7 @@ pub(crate) fn call(
     let (written, has_effort) = write(request, target, &names, ceiling, stream, &mut dropped)?;
     let betas: &[&str] = if has_effort { &[EFFORT_BETA] } else { &[] };
     let inbound = parse(None, betas, Bytes::from(written)).map_err(|wrong| from_malformed(&wrong))?;
-    let prepared = prepare(&inbound, target, learned, Some(ceiling))?;
+    let prepared = prepare(&inbound, target, learned, &BTreeMap::new(), Some(ceiling))?;
     let meter = Meter::new(ceiling, inbound.cache_lifetime());
     dropped.extend(prepared.dropped.iter().cloned());
     let mut outbound = passing::outbound(target, prepared, stream);
@@ -280,7 +280,7 @@ fn labels(request: &Request, dropped: &mut Vec<Dropped>) -> Option<(&'static str
         text.len() <= 256
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" :_@$#=/+,-.".contains(&byte))
     };
-    let labels: std::collections::BTreeMap<&str, &str> = request
+    let labels: BTreeMap<&str, &str> = request
         .metadata
         .iter()
         .filter(|(key, value)| !key.is_empty() && fits(key) && fits(value))

@@ -1,11 +1,13 @@
 //! `count_tokens` by Bedrock's CountTokens.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::carry::{Learned, Outbound, Service, Target, Unsupported, model_path};
+use crate::carry::{Fetched, Learned, Outbound, Service, Target, Unsupported, model_path};
 use crate::failure::Failure;
 
 use super::inbound::Inbound;
@@ -22,8 +24,9 @@ pub fn carry_count(
     inbound: &Inbound,
     target: &Target<'_>,
     learned: &Learned,
+    fetched: &BTreeMap<String, Fetched>,
 ) -> Result<Outbound, Unsupported> {
-    let prepared = prepare(inbound, target, learned, None)?;
+    let prepared = prepare(inbound, target, learned, fetched, None)?;
     const HEAD: &str = r#"{"input":{"invokeModel":{"body":""#;
     const TAIL: &str = r#""}}}"#;
     let mut body = String::with_capacity(HEAD.len() + TAIL.len() + prepared.body.len().div_ceil(3) * 4);

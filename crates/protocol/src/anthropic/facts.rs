@@ -42,6 +42,8 @@ pub(super) struct Facts {
     /// The types of `context_management.edits` and where each edit stands.
     pub(super) context_edits: Vec<(String, Range<usize>)>,
     pub(super) service_tier: Option<String>,
+    /// Images and documents that are given by address.
+    pub(super) remote_sources: Vec<RemoteSource>,
     /// The end of the prompt, where a mark for all of it would be set.
     pub(super) last_content: Option<LastContent>,
 }
@@ -56,6 +58,14 @@ pub(super) struct CacheMark {
     pub(super) scope: Option<Range<usize>>,
     pub(super) ttl: Option<Range<usize>>,
     pub(super) is_hour: bool,
+}
+
+/// The `source` of an image or document that is given by address.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteSource {
+    /// The whole value.
+    pub(super) value: Range<usize>,
+    pub(super) url: String,
 }
 
 /// What the last message ends with.
@@ -236,12 +246,19 @@ impl Facts {
     /// The source of an image or document; gives the length of its base64.
     fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<u64, Malformed> {
         let (mut is_base64, mut type_seen, mut data_seen, mut bytes) = (false, false, false, 0);
-        scanner.object(|scanner, key| {
+        let (mut is_url, mut url_seen, mut url) = (false, false, None);
+        let range = scanner.object(|scanner, key| {
             match scanner.raw(&key) {
                 b"\"type\"" => {
                     once(&mut type_seen, "source", 0, "type")?;
                     let value = scanner.value()?;
                     is_base64 = scanner.raw(&value) == b"\"base64\"";
+                    is_url = scanner.raw(&value) == b"\"url\"";
+                }
+                b"\"url\"" => {
+                    once(&mut url_seen, "source", 0, "url")?;
+                    let value = scanner.value()?;
+                    url = scanner.text(&value).map(Cow::into_owned);
                 }
                 b"\"data\"" => {
                     once(&mut data_seen, "source", 0, "data")?;
@@ -256,6 +273,9 @@ impl Facts {
             }
             Ok::<(), Malformed>(())
         })?;
+        if let Some(url) = url.filter(|_| is_url) {
+            self.remote_sources.push(RemoteSource { value: range, url });
+        }
         Ok(if is_base64 { bytes } else { 0 })
     }
 

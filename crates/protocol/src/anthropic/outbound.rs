@@ -1,11 +1,17 @@
 //! A Messages request as InvokeModel takes it: the same bytes, but for the members that have to change.
 
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
 use crate::body::Body;
 use crate::capabilities::{
     BetaRule, CacheHourRule, Capabilities, EditRule, Effort, EffortRule, MemberRule, Refusal, ToolRule,
     UnknownBetas,
 };
-use crate::carry::{Dropped, Learned, Target, Unsupported};
+use crate::carry::{Dropped, Fetched, Learned, Target, Unsupported};
 use crate::json::quoted;
 use crate::passthrough::{Splice, find_members};
 use crate::problem::Capability;
@@ -34,6 +40,7 @@ pub(crate) fn prepare(
     inbound: &Inbound,
     target: &Target<'_>,
     learned: &Learned,
+    fetched: &BTreeMap<String, Fetched>,
     ceiling: Option<u64>,
 ) -> Result<Prepared, Unsupported> {
     let capabilities = target.capabilities;
@@ -52,6 +59,7 @@ pub(crate) fn prepare(
         way.member(member)?;
     }
     way.nested_members();
+    way.remote_sources(fetched);
     way.cache_marks();
     way.context_edits();
     way.effort()?;
@@ -63,6 +71,20 @@ pub(crate) fn prepare(
     way.dropped.sort();
     way.dropped.dedup();
     Ok(Prepared { body: way.splice.share(&inbound.body), service_tier, dropped: way.dropped })
+}
+
+/// A source with its bytes in it.
+#[derive(Serialize)]
+struct SourceWire<'a> {
+    r#type: &'static str,
+    media_type: &'a str,
+    data: &'a str,
+}
+
+impl SourceWire<'_> {
+    fn to_vec(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("three strings serialise")
+    }
 }
 
 /// A request on its way: what is decided so far.
@@ -77,6 +99,22 @@ struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
+    /// Bedrock takes bytes only: what was fetched takes the place of its address.
+    fn remote_sources(&mut self, fetched: &BTreeMap<String, Fetched>) {
+        for source in &self.inbound.facts.remote_sources {
+            let Some(Fetched { media_type, base64 }) = fetched.get(&source.url) else { continue };
+            let is_text = media_type.starts_with("text/");
+            let text = is_text.then(|| STANDARD.decode(base64).ok()).flatten();
+            let inline = match text.map(String::from_utf8) {
+                Some(Ok(text)) => {
+                    SourceWire { r#type: "text", media_type: "text/plain", data: &text }.to_vec()
+                }
+                _ => SourceWire { r#type: "base64", media_type, data: base64 }.to_vec(),
+            };
+            self.splice.replace(source.value.clone(), inline);
+        }
+    }
+
     fn drop_member(&mut self, path: &str) {
         self.dropped.push(Dropped::Member(path.to_owned()));
     }

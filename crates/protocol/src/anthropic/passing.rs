@@ -52,13 +52,20 @@ impl crate::inbound::Inbound for Inbound {
         target: &Target<'_>,
         learned: &Learned,
         bounds: Bounds,
-        _answering: &Answering,
+        answering: &Answering,
     ) -> Option<Result<Carried, Unsupported>> {
-        (target.door.surface == Surface::InvokeModel).then(|| pass(self, target, learned, bounds))
+        let is_ours = target.door.surface == Surface::InvokeModel;
+        is_ours.then(|| pass(self, target, learned, bounds, answering))
     }
 
     fn remote_media(&self) -> Vec<String> {
-        translating::remote_media(self)
+        let mut addresses = Vec::new();
+        for source in &self.facts.remote_sources {
+            if !addresses.contains(&source.url) {
+                addresses.push(source.url.clone());
+            }
+        }
+        addresses
     }
 
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
@@ -78,9 +85,10 @@ fn pass(
     target: &Target<'_>,
     learned: &Learned,
     bounds: Bounds,
+    answering: &Answering,
 ) -> Result<Carried, Unsupported> {
     let ceiling = bounds.output_tokens.min(inbound.max_tokens());
-    let prepared = prepare(inbound, target, learned, Some(ceiling))?;
+    let prepared = prepare(inbound, target, learned, &answering.fetched, Some(ceiling))?;
     let meter = Meter::new(ceiling, inbound.cache_lifetime());
     let relay = if inbound.is_stream() {
         Relay::new(MessagesStream::new(meter))

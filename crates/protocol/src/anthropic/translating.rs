@@ -14,10 +14,7 @@ use super::blocks::{Blocks, mark_last};
 use super::inbound::Inbound;
 use super::outbound::{refused, says_nothing};
 use super::typed_tools::typed_tool;
-use super::wire::{
-    BlockWire, ChoiceWire, ContentWire, MarkWire, OutputConfigWire, RequestWire, SourceWire, ThinkingWire,
-    ToolWire,
-};
+use super::wire::{ChoiceWire, MarkWire, OutputConfigWire, RequestWire, ThinkingWire, ToolWire};
 
 /// Members that a conversation has words for, and those that say how the gateway is called.
 const KNOWN: [&str; 19] = [
@@ -99,40 +96,6 @@ pub(super) fn request(inbound: &Inbound, answering: &Answering) -> Result<Reques
         left_out,
         ..Request::default()
     })
-}
-
-/// The addresses of images and documents, each once.
-pub(super) fn remote_media(inbound: &Inbound) -> Vec<String> {
-    let sizes = inbound.sizes();
-    if sizes.images + sizes.documents == 0 {
-        return Vec::new();
-    }
-    let Ok(wire) = read(inbound) else {
-        // What is wrong is said where it can be said.
-        return Vec::new();
-    };
-    let mut addresses = Vec::new();
-    for message in &wire.messages {
-        collect_addresses(&message.content, &mut addresses);
-    }
-    addresses
-}
-
-fn collect_addresses(content: &ContentWire, addresses: &mut Vec<String>) {
-    let ContentWire::Blocks(blocks) = content else {
-        return;
-    };
-    for BlockWire { source, content, .. } in blocks {
-        if let Some(SourceWire::Object(source)) = source
-            && let Some(url) = source.url.as_ref().filter(|_| source.r#type == "url")
-            && !addresses.contains(url)
-        {
-            addresses.push(url.clone());
-        }
-        if let Some(content) = content {
-            collect_addresses(content, addresses);
-        }
-    }
 }
 
 fn read(inbound: &Inbound) -> Result<RequestWire, Unsupported> {

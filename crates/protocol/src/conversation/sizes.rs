@@ -1,5 +1,7 @@
 //! What a quote needs to know of a request, whatever dialect it came in.
 
+use crate::carry::Fetched;
+
 /// What a quote needs to know of a request's size. Bytes are those of the JSON text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
@@ -27,6 +29,26 @@ pub struct Sizes {
     pub tools: u64,
     /// Messages.
     pub messages: u64,
+}
+
+impl Sizes {
+    /// The sizes with what was fetched for the request.
+    #[must_use]
+    pub fn with_fetched<'a>(mut self, fetched: impl IntoIterator<Item = &'a Fetched>) -> Sizes {
+        for Fetched { media_type, base64 } in fetched {
+            let bytes = base64.len() as u64 / 4 * 3;
+            let (kind, _) = media_type.split_once('/').unwrap_or((media_type, ""));
+            let size = match kind {
+                "image" => &mut self.image_bytes,
+                "audio" => &mut self.audio_bytes,
+                "video" => &mut self.video_bytes,
+                "text" => &mut self.text_bytes,
+                _ => &mut self.document_bytes,
+            };
+            *size = size.saturating_add(bytes);
+        }
+        self
+    }
 }
 
 /// How long an entry of the prompt cache lives; of a request, the longest that it asks for.

@@ -3,7 +3,7 @@
 use stonegate_catalog::{Billing, Resolved, Wish};
 use stonegate_identity::{Action, Caller, Permit, Resource, authorize};
 use stonegate_ledger::AccountPath;
-use stonegate_protocol::{Dialect, Door, Inbound, Problem, Surface};
+use stonegate_protocol::{Dialect, Door, Inbound, Problem};
 
 use crate::app::App;
 use crate::error;
@@ -25,17 +25,6 @@ impl Admission {
     pub(crate) fn door(&self) -> Result<Door<'_>, Problem> {
         let wrong = || error::wrong_dialect(&self.resolved.model.id, self.wish.dialect);
         self.resolved.door(self.wish).ok_or_else(wrong)
-    }
-
-    /// Whether the model is called by an API of another dialect than the client's.
-    pub(crate) fn needs_translation(&self) -> bool {
-        let own = match self.wish.dialect {
-            Dialect::Anthropic | Dialect::BedrockNative => Surface::InvokeModel,
-            Dialect::OpenaiChat => Surface::OpenaiChat,
-            Dialect::OpenaiResponses => Surface::OpenaiResponses,
-            Dialect::Converse => Surface::Converse,
-        };
-        self.resolved.door(self.wish).is_some_and(|door| door.surface != own)
     }
 
     /// The accounts that the call is charged to.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stonegate_catalog::{Asked, Price, Resolved, Tier};
 use stonegate_ledger::{Draft, Quote, Reservation};
+use stonegate_protocol::conversation::Sizes;
 use stonegate_protocol::{Effort, Inbound, Problem, ProblemKind};
 use tokio::time::Instant;
 
@@ -53,6 +54,7 @@ pub(crate) fn quote(
     app: &App,
     admission: &Admission,
     inbound: &dyn Inbound,
+    sizes: &Sizes,
 ) -> Result<(Quote, Arc<Price>), Problem> {
     let resolved = admission.resolved();
     let price = match inbound.service_tier().and_then(Tier::from_wire) {
@@ -68,7 +70,7 @@ pub(crate) fn quote(
         floor => floor.max(inbound.least_output_tokens()).min(ceiling),
     };
     let quote = price.quote(&Asked {
-        sizes: inbound.sizes(),
+        sizes,
         cache_lifetime: inbound.cache_lifetime(),
         context_window: resolved.model.longest_context(),
         max_output_tokens: ceiling,

@@ -12,6 +12,7 @@ mod count;
 mod keys;
 mod leaving;
 mod lessons;
+mod media;
 mod messages;
 mod models;
 mod privacy;
