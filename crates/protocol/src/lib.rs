@@ -52,6 +52,7 @@ pub mod openai;
 pub mod openai_chat;
 pub mod openai_embeddings;
 pub mod openai_images;
+pub mod openai_responses;
 mod passthrough;
 pub mod problem;
 mod relay;
