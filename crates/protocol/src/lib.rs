@@ -36,6 +36,7 @@
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new variant shall stop the build where it matters")]
 
 pub mod anthropic;
+pub mod bedrock_native;
 mod body;
 pub mod capabilities;
 mod carry;
