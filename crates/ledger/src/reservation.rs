@@ -107,6 +107,11 @@ impl Reservation {
         self.is_sent = true;
     }
 
+    /// What was sent was refused, so that until the next attempt nothing is billed.
+    pub fn mark_refused(&mut self) {
+        self.is_sent = self.seen.is_some();
+    }
+
     /// Takes note of what has been seen so far. Whoever has seen anything has sent something.
     pub fn observe(&mut self, seen: Seen) {
         self.is_sent = true;
@@ -122,7 +127,8 @@ impl Reservation {
         }
     }
 
-    fn last_known(&self) -> Settlement {
+    /// How the call is settled if its reservation is dropped now.
+    pub fn last_known(&self) -> Settlement {
         if !self.is_sent {
             return Settlement::new(
                 Outcome::Abandoned,

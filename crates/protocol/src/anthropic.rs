@@ -24,5 +24,3 @@ mod writer;
 
 pub(crate) use calling::call;
 pub use inbound::{Inbound, parse, parse_count};
-pub(crate) use outbound::prepare;
-pub(crate) use passing::outbound as invoke;

@@ -2,7 +2,7 @@
 //!
 //! `Capabilities::default()` is what current Claude models take on InvokeModel (`capabilities/claude.rs`, with the
 //! sources). A catalog entry writes down only where its model differs: the tables (`betas`, `members`, `tools`,
-//! `context_edits`) are laid over the default ones key by key, every other field replaces the default.
+//! `tool_betas`, `context_edits`) are laid over the default ones key by key, every other field replaces the default.
 //!
 //! ```toml
 //! versions = ["bedrock-2023-05-31", "2026-10-21"]
@@ -46,6 +46,10 @@ pub struct Capabilities {
     /// Tool types that are refused, by the beginning of their `type`.
     #[serde(deserialize_with = "claude::over_default_tools")]
     pub tools: BTreeMap<String, ToolRule>,
+    /// The beta without which the model does not know a tool type, by the beginning of its `type`. Sent along whether or not
+    /// the client names it: on Anthropic's own platform these tools need none.
+    #[serde(deserialize_with = "claude::over_default_tool_betas")]
+    pub tool_betas: BTreeMap<String, String>,
     /// What becomes of an edit of `context_management`, by its `type`; an edit that is not listed is carried.
     #[serde(deserialize_with = "claude::over_default_context_edits")]
     pub context_edits: BTreeMap<String, EditRule>,

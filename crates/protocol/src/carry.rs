@@ -3,7 +3,7 @@
 //!
 //! Each dialect has one half for being served and one for being called, so that there are N + M pieces, not N × M.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,8 +14,8 @@ use crate::capabilities::Capabilities;
 use crate::conversation::Request;
 use crate::conversation::meter::Meter;
 use crate::converse;
-use crate::failure::RejectedPart;
 use crate::inbound::Inbound;
+use crate::learned::{Learned, SentBetas};
 use crate::openai_chat;
 use crate::problem::{Capability, Problem, ProblemKind};
 use crate::relay::{Reader, Relay};
@@ -110,28 +110,6 @@ pub struct Fetched {
     pub base64: String,
 }
 
-/// What an upstream refused before although the table did not say so. Kept per endpoint and model by the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Learned {
-    /// Values of `anthropic-beta` to leave out.
-    pub betas: BTreeSet<String>,
-    /// Members to leave out, as dotted paths.
-    pub members: BTreeSet<String>,
-    /// Whether every beta that the table does not know is to be left out: the upstream refused one and did not say which.
-    pub unknown_betas: bool,
-}
-
-impl Learned {
-    /// Notes a refused part; false where it was known already, so that trying again would change nothing.
-    pub fn note(&mut self, part: RejectedPart) -> bool {
-        match part {
-            RejectedPart::Beta(name) => self.betas.insert(name),
-            RejectedPart::Betas => !std::mem::replace(&mut self.unknown_betas, true),
-            RejectedPart::Member(path) => self.members.insert(path),
-        }
-    }
-}
-
 /// What goes upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbound {
@@ -221,6 +199,8 @@ pub struct Carried {
     pub relay: Relay,
     /// What was left out on the way.
     pub dropped: Vec<Dropped>,
+    /// The betas that go along: what a refusal teaches holds for requests that send no others.
+    pub betas: SentBetas,
 }
 
 /// Carries a request to a target: as it is where both speak the same dialect, else by way of the canonical conversation.
@@ -240,14 +220,14 @@ pub fn carry(
         return carried;
     }
     let (request, writer) = inbound.translate(answering)?;
-    let Called { outbound, reader, mut dropped } =
+    let Called { outbound, reader, mut dropped, betas } =
         call(&request, target, learned, bounds, inbound.is_stream())?;
     dropped.extend(request.left_out.iter().cloned().map(Dropped::Member));
     dropped.extend(unheard(&request, target));
     dropped.sort();
     dropped.dedup();
     let meter = Meter::new(bounds, inbound.cache_lifetime());
-    Ok(Carried { outbound, relay: Relay::translated(reader, writer, meter), dropped })
+    Ok(Carried { outbound, relay: Relay::translated(reader, writer, meter), dropped, betas })
 }
 
 /// Hints that only some of the upstream APIs have a member for.
@@ -265,6 +245,7 @@ pub(crate) struct Called {
     pub(crate) outbound: Outbound,
     pub(crate) reader: Box<dyn Reader>,
     pub(crate) dropped: Vec<Dropped>,
+    pub(crate) betas: SentBetas,
 }
 
 fn call(
@@ -322,17 +303,6 @@ mod tests {
             ),
         ] {
             assert_eq!(dropped.to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn what_is_known_is_not_learned_twice() {
-        let mut learned = Learned::default();
-        for part in
-            [RejectedPart::Beta("x".to_owned()), RejectedPart::Betas, RejectedPart::Member("y".to_owned())]
-        {
-            assert!(learned.note(part.clone()));
-            assert!(!learned.note(part));
         }
     }
 }

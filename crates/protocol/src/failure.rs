@@ -30,7 +30,8 @@ pub struct Failure {
     pub message: String,
     /// By which Claude Code heals its own request, where the class of the refusal is known.
     pub capability: Option<Box<Capability>>,
-    /// The upstream's own words, for the log only: they may hold ARNs and account ids.
+    /// The upstream's own words, for what the gateway learns of them. They may hold ARNs and account ids: not even the log
+    /// has them uncleaned.
     pub detail: String,
 }
 

@@ -3,11 +3,12 @@
 
 use std::fmt;
 
-use crate::carry::{Answering, Bounds, Carried, Door, Learned, Target, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
 use crate::json::NotJson;
+use crate::learned::Learned;
 use crate::problem::{Problem, ProblemKind};
 use crate::relay::Writer;
 use crate::traits::Traits;

@@ -36,7 +36,6 @@
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new variant shall stop the build where it matters")]
 
 pub mod anthropic;
-pub mod bedrock_native;
 mod body;
 pub mod capabilities;
 mod carry;
@@ -49,11 +48,11 @@ pub mod framing;
 mod inbound;
 mod invocations;
 mod json;
+mod learned;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_embeddings;
 pub mod openai_images;
-pub mod openai_responses;
 mod passthrough;
 pub mod problem;
 mod relay;
@@ -63,8 +62,8 @@ pub mod traits;
 pub use body::Body;
 pub use capabilities::Capabilities;
 pub use carry::{
-    Answering, Bounds, Carried, Door, Dropped, Fetched, Learned, Outbound, Service, Surface, Target,
-    Unsupported, carry,
+    Answering, Bounds, Carried, Door, Dropped, Fetched, Outbound, Service, Surface, Target, Unsupported,
+    carry,
 };
 pub use conversation::usage::Usage;
 pub use dialect::Dialect;
@@ -72,6 +71,7 @@ pub use effort::Effort;
 pub use failure::{Failure, FailureClass, RejectedPart};
 pub use inbound::{Inbound, Malformed};
 pub use invocations::{Answered, Plan};
+pub use learned::{Learned, SentBetas};
 pub use problem::{Capability, ErrorReply, Problem, ProblemKind, SpentBudget};
 pub use relay::{Basis, Ending, Reader, Relay, UpstreamEnd, Writer};
 pub use traits::Traits;

@@ -59,27 +59,25 @@ fn outcome(fixture: &Fixture) -> String {
         traits: &Traits::default(),
         long_context: fixture.long_context,
     };
-    let mut learned = Learned::default();
-    for part in &fixture.learned {
-        learned.note(match part.split_once(':') {
-            Some(("beta", name)) => RejectedPart::Beta(name.to_owned()),
-            Some(("betas", _)) => RejectedPart::Betas,
-            _ => RejectedPart::Member(part.clone()),
-        });
-    }
     let betas: Vec<&str> = fixture.betas.iter().map(String::as_str).collect();
     let body = Bytes::copy_from_slice(fixture.body.get().as_bytes());
     let inbound = match anthropic::parse(fixture.version.as_deref(), &betas, body) {
         Ok(inbound) => inbound,
         Err(malformed) => return refusal(&Problem::from(&malformed)),
     };
-    let carried = match carry(
-        &inbound,
-        &target,
-        &learned,
-        Bounds { input_tokens: 0, output_tokens: fixture.ceiling.unwrap_or(u64::MAX) },
-        &Answering::default(),
-    ) {
+    let bounds = Bounds { input_tokens: 0, output_tokens: fixture.ceiling.unwrap_or(u64::MAX) };
+    let go = |learned: &Learned| carry(&inbound, &target, learned, bounds, &Answering::default());
+    let mut learned = Learned::default();
+    for part in &fixture.learned {
+        let part = match part.split_once(':') {
+            Some(("beta", name)) => RejectedPart::Beta(name.to_owned()),
+            Some(("betas", _)) => RejectedPart::Betas,
+            _ => RejectedPart::Member(part.clone()),
+        };
+        // The very request was refused.
+        learned.note(part, &go(&learned).unwrap().betas);
+    }
+    let carried = match go(&learned) {
         Ok(carried) => carried,
         Err(unsupported) => return refusal(&Problem::from(&unsupported)),
     };

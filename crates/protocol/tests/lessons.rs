@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use stonegate_protocol::framing::eventstream::Frame;
 use stonegate_protocol::{
-    Answering, Bounds, Capabilities, Door, Dropped, Learned, Problem, RejectedPart, Target, Traits,
-    UpstreamEnd, anthropic, carry, failure,
+    Answering, Bounds, Capabilities, Door, Dropped, Learned, Problem, RejectedPart, SentBetas, Target,
+    Traits, UpstreamEnd, anthropic, carry, failure,
 };
 
 mod support;
@@ -54,7 +54,7 @@ fn lesson_1_a_beta_that_bedrock_starts_to_refuse_is_learned_from_its_refusal() {
     let part =
         failure::from_bedrock(400, Some("ValidationException"), None, refusal).rejected_part().unwrap();
     let mut learned = Learned::default();
-    assert!(learned.note(part));
+    assert!(learned.note(part, &SentBetas::default()));
     let (body, dropped) = carried(&["brand-new-2027-01-01,effort-2025-11-24"], &json!({}), &learned);
     assert_eq!(body["anthropic_beta"], json!(["effort-2025-11-24"]));
     assert_eq!(dropped, [Dropped::Beta("brand-new-2027-01-01".to_owned())]);
@@ -85,7 +85,7 @@ fn lesson_6_a_member_that_bedrock_refuses_is_learned_wherever_it_stands() {
         failure::from_bedrock(400, Some("ValidationException"), None, refusal).rejected_part().unwrap();
     assert_eq!(part, RejectedPart::Member("tools.*.eager_input_streaming".to_owned()));
     let mut learned = Learned::default();
-    learned.note(part);
+    learned.note(part, &SentBetas::default());
     let tools = json!({"tools": [{"name": "a", "eager_input_streaming": true, "input_schema": {}}]});
     assert_eq!(carried(&[], &tools, &learned).0["tools"], json!([{"name": "a", "input_schema": {}}]));
 }
@@ -263,4 +263,23 @@ fn lesson_81_a_frame_that_is_split_across_reads_is_one_frame() {
         relay.push(Bytes::copy_from_slice(byte), &mut out);
     }
     assert!(relay.is_over() && relay.failure().is_none());
+}
+
+#[test]
+fn tools_bring_the_beta_that_bedrock_knows_them_by() {
+    for (kind, betas, expected) in [
+        ("memory_20250818", &[][..], json!(["context-management-2025-06-27"])),
+        ("tool_search_tool_regex_20251119", &[], json!(["tool-search-tool-2025-10-19"])),
+        (
+            "tool_search_tool_bm25_20251119",
+            &["advanced-tool-use-2025-11-20"],
+            json!(["tool-search-tool-2025-10-19"]),
+        ),
+        ("computer_20251124", &["computer-use-2025-11-24"], json!(["computer-use-2025-11-24"])),
+        ("bash_20250124", &[], Value::Null),
+    ] {
+        let tools = json!({ "tools": [{ "type": kind, "name": "t" }] });
+        let (body, dropped) = carried(betas, &tools, &Learned::default());
+        assert_eq!((&body["anthropic_beta"], dropped), (&expected, Vec::new()), "{kind}");
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use stonegate_protocol::{
     Answering, Basis, Bounds, Dialect, Ending, FailureClass, Fetched, Inbound, Learned, Problem,
-    RejectedPart, Relay, UpstreamEnd, carry, openai_chat,
+    RejectedPart, Relay, SentBetas, UpstreamEnd, carry, openai_chat,
 };
 
 #[path = "support/chat.rs"]
@@ -60,7 +60,7 @@ fn outcome(fixture: &Fixture) -> String {
     let answering = Answering { fetched: fetched.collect(), ..Answering::default() };
     let mut learned = Learned::default();
     for path in &fixture.learned {
-        learned.note(RejectedPart::Member(path.clone()));
+        learned.note(RejectedPart::Member(path.clone()), &SentBetas::default());
     }
     let inbound = openai_chat::parse(Bytes::copy_from_slice(fixture.body.get().as_bytes())).unwrap();
     let model = Model::named(&fixture.model);

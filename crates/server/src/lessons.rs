@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use stonegate_protocol::{Learned, RejectedPart};
+use stonegate_protocol::{Learned, RejectedPart, SentBetas};
 
-/// The most that is kept about one model for one tenant. Beyond it, refusals go to the client.
-const MOST: usize = 64;
+/// The most names that are kept about one model for one tenant. Beyond it, refusals go to the client.
+const MOST: usize = 512;
 
 /// Lessons by tenant and upstream model id.
 #[derive(Default)]
@@ -25,12 +25,18 @@ impl Lessons {
         known.get(tenant).and_then(|models| models.get(upstream_id)).cloned().unwrap_or_default()
     }
 
-    /// Notes a refused part. False when it was known, or no more is kept.
-    pub(crate) fn note(&self, tenant: &Arc<str>, upstream_id: &Arc<str>, part: RejectedPart) -> bool {
+    /// Notes a refused part of a request that sent these betas. False when it was known, or no more is kept.
+    pub(crate) fn note(
+        &self,
+        tenant: &Arc<str>,
+        upstream_id: &Arc<str>,
+        part: RejectedPart,
+        sent: &SentBetas,
+    ) -> bool {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let models = known.entry(Arc::clone(tenant)).or_default();
         let learned = Arc::make_mut(models.entry(Arc::clone(upstream_id)).or_default());
-        learned.betas.len() + learned.members.len() < MOST && learned.note(part)
+        learned.len() < MOST && learned.note(part, sent)
     }
 }
 
@@ -42,22 +48,28 @@ mod tests {
         RejectedPart::Member(name.to_owned())
     }
 
+    fn no_betas() -> SentBetas {
+        SentBetas::default()
+    }
+
     #[test]
     fn what_one_tenant_taught_changes_nothing_for_another() {
         let (lessons, model) = (Lessons::default(), Arc::from("us.anthropic.claude-opus-5-5"));
         let (acme, other) = (Arc::from("acme"), Arc::<str>::from("other"));
 
-        assert!(lessons.note(&acme, &model, member("tools.*.cache_control")));
-        assert!(!lessons.note(&acme, &model, member("tools.*.cache_control")), "it is known");
+        assert!(lessons.note(&acme, &model, member("tools.*.cache_control"), &no_betas()));
+        assert!(!lessons.note(&acme, &model, member("tools.*.cache_control"), &no_betas()), "it is known");
 
-        assert!(lessons.of(&acme, &model).members.contains("tools.*.cache_control"));
+        assert!(lessons.of(&acme, &model).leaves_out("tools.*.cache_control", &[]));
         assert_eq!(*lessons.of(&other, &model), Learned::default());
     }
 
     #[test]
     fn nobody_can_fill_the_memory() {
         let (lessons, tenant, model) = (Lessons::default(), Arc::from("acme"), Arc::from("m"));
-        let noted = (0..1_000).filter(|n| lessons.note(&tenant, &model, member(&format!("x{n}")))).count();
+        let noted = (0..1_000)
+            .filter(|n| lessons.note(&tenant, &model, member(&format!("x{n}")), &no_betas()))
+            .count();
         assert_eq!(noted, MOST);
     }
 }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::carry::{Bounds, Called, Dropped, Learned, Target, Unsupported};
+use crate::carry::{Bounds, Called, Dropped, Target, Unsupported};
 use crate::conversation::{Guardrail, JsonText, Request, ToolNames};
 use crate::inbound::Malformed;
+use crate::learned::Learned;
 use crate::relay::Reader;
 use crate::traits::Feature;
 
@@ -52,6 +53,7 @@ pub(crate) fn call(
     let prepared = prepare(&inbound, target, learned, &BTreeMap::new(), Some(ceiling))?;
     let meter = Meter::new(ceiling, inbound.cache_lifetime());
     dropped.extend(prepared.dropped.iter().cloned());
+    let betas = prepared.betas.clone();
     let mut outbound = passing::outbound(target, prepared, stream);
     let headers = guardrail_headers(request.guardrail.as_ref())?;
     outbound.headers.extend(headers);
@@ -66,7 +68,7 @@ pub(crate) fn call(
     } else {
         Box::new(WholeReader::new(meter, names))
     };
-    Ok(Called { outbound, reader, dropped })
+    Ok(Called { outbound, reader, dropped, betas })
 }
 
 /// Up to where the model may write: never more than was reserved, than the client asked for, or than the model can.

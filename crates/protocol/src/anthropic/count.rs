@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::carry::{Fetched, Learned, Outbound, Service, Target, Unsupported, model_path};
+use crate::carry::{Fetched, Outbound, Service, Target, Unsupported, model_path};
 use crate::failure::Failure;
+use crate::learned::Learned;
 
 use super::inbound::Inbound;
 use super::outbound::prepare;

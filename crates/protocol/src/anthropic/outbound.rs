@@ -11,8 +11,9 @@ use crate::capabilities::{
     BetaRule, CacheHourRule, Capabilities, EditRule, Effort, EffortRule, MemberRule, Refusal, ToolRule,
     UnknownBetas,
 };
-use crate::carry::{Dropped, Fetched, Learned, Target, Unsupported};
+use crate::carry::{Dropped, Fetched, Target, Unsupported};
 use crate::json::quoted;
+use crate::learned::{Learned, SentBetas};
 use crate::passthrough::{Splice, find_members};
 use crate::problem::Capability;
 
@@ -33,6 +34,7 @@ pub(crate) struct Prepared {
     /// For the header; none asks for the default tier.
     pub(crate) service_tier: Option<&'static str>,
     pub(crate) dropped: Vec<Dropped>,
+    pub(crate) betas: SentBetas,
 }
 
 /// Prepares the body. Without a ceiling (counting) `max_tokens` only has to make sense.
@@ -70,7 +72,8 @@ pub(crate) fn prepare(
     way.insert_version_and_betas();
     way.dropped.sort();
     way.dropped.dedup();
-    Ok(Prepared { body: way.splice.share(&inbound.body), service_tier, dropped: way.dropped })
+    let betas = way.sent_betas();
+    Ok(Prepared { betas, body: way.splice.share(&inbound.body), service_tier, dropped: way.dropped })
 }
 
 /// A source with its bytes in it.
@@ -179,14 +182,12 @@ impl<'a> Way<'a> {
         let long = capabilities.long_context_beta.as_deref().filter(|beta| long_context && !beta.is_empty());
         let asked = self.inbound.betas.iter().map(String::as_str);
         for beta in asked.chain(long) {
-            let forwards_unknown =
-                capabilities.unknown_betas == UnknownBetas::Accept && !self.learned.unknown_betas;
             let sent = match capabilities.betas.get(beta) {
                 Some(BetaRule::Accept) => Some(beta),
                 Some(BetaRule::Rename(name)) => Some(name.as_str()),
                 Some(BetaRule::Drop) => None,
                 Some(BetaRule::Ignore) => continue,
-                None => forwards_unknown.then_some(beta),
+                None => (capabilities.unknown_betas == UnknownBetas::Accept).then_some(beta),
             };
             match sent
                 .filter(|sent| !self.learned.betas.contains(*sent) && !self.learned.betas.contains(beta))
@@ -196,6 +197,38 @@ impl<'a> Way<'a> {
                 None => self.dropped.push(Dropped::Beta(beta.to_owned())),
             }
         }
+        self.add_tool_betas();
+        let suspects = self.learned.suspects(&self.sent_betas());
+        self.betas.retain(|beta| !suspects.contains(*beta));
+        self.dropped.extend(suspects.into_iter().map(Dropped::Beta));
+    }
+
+    /// The betas that the request's tools need, also where the client does not name them.
+    fn add_tool_betas(&mut self) {
+        let needed = &self.capabilities.tool_betas;
+        for (_, kind) in &self.inbound.facts.typed_tools {
+            let of_kind = needed.iter().filter(|(prefix, _)| kind.starts_with(prefix.as_str()));
+            let Some((_, beta)) = of_kind.max_by_key(|(prefix, _)| prefix.len()) else { continue };
+            let beta = beta.as_str();
+            // An empty one in a catalog takes a default back.
+            if !beta.is_empty() && !self.learned.betas.contains(beta) && !self.betas.contains(&beta) {
+                self.betas.push(beta);
+            }
+        }
+    }
+
+    fn sent_betas(&self) -> SentBetas {
+        let rules = &self.capabilities.betas;
+        let is_name = |rule: &BetaRule, sent: &str| matches!(rule, BetaRule::Rename(name) if name == sent);
+        let mut betas = SentBetas::default();
+        for beta in &self.betas {
+            if rules.contains_key(*beta) || rules.values().any(|rule| is_name(rule, beta)) {
+                betas.add_known(beta);
+            } else {
+                betas.add_unknown(beta);
+            }
+        }
+        betas
     }
 
     /// `auto` and `standard_only` ask for what Bedrock does by default; Bedrock's own names choose a tier.
@@ -226,7 +259,7 @@ impl<'a> Way<'a> {
             self.splice.remove(place);
             return Ok(());
         }
-        if self.learned.members.contains(name) {
+        if self.learned.leaves_out(name, &self.betas) {
             self.splice.remove(place);
             self.drop_member(name);
             return Ok(());
@@ -297,7 +330,8 @@ impl<'a> Way<'a> {
                 | MemberRule::Adapt => {}
             }
         }
-        paths.extend(self.learned.members.iter().map(String::as_str).filter(|path| path.contains('.')));
+        let learned = self.learned.left_out(&self.betas);
+        paths.extend(learned.filter(|path| path.contains('.')));
         for path in paths {
             let places = self.find(path);
             if !places.is_empty() {

@@ -1,10 +1,9 @@
 //! A Messages request on its way to a Claude model, whose InvokeModel speaks the same dialect.
 
-use crate::carry::{
-    Answering, Bounds, Carried, Learned, Outbound, Service, Surface, Target, Unsupported, model_path,
-};
+use crate::carry::{Answering, Bounds, Carried, Outbound, Service, Surface, Target, Unsupported, model_path};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
+use crate::learned::Learned;
 use crate::relay::{Relay, Writer};
 
 use super::inbound::Inbound;
@@ -95,13 +94,13 @@ fn pass(
     } else {
         Relay::new(MessagesWhole::new(meter))
     };
-    let dropped = prepared.dropped.clone();
+    let (dropped, betas) = (prepared.dropped.clone(), prepared.betas.clone());
     let outbound = outbound(target, prepared, inbound.is_stream());
-    Ok(Carried { outbound, relay, dropped })
+    Ok(Carried { outbound, relay, dropped, betas })
 }
 
 /// What goes to InvokeModel with a body that is ready for it.
-pub(crate) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) -> Outbound {
+pub(super) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) -> Outbound {
     let mut headers = vec![("content-type", "application/json".to_owned())];
     let action = if stream {
         headers.push(("accept", "application/vnd.amazon.eventstream".to_owned()));

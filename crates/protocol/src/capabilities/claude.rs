@@ -90,6 +90,7 @@ pub(super) fn capabilities() -> Capabilities {
         long_context_beta: Some("context-1m-2025-08-07".to_owned()),
         members: members(),
         tools: tools(),
+        tool_betas: tool_betas(),
         context_edits: context_edits(),
         cache: true,
         cache_1h: CacheHourRule::Carry,
@@ -187,6 +188,17 @@ fn tools() -> BTreeMap<String, ToolRule> {
         .collect()
 }
 
+/// Tools of Anthropic's that the client runs, or the model itself: Bedrock knows them by their beta.
+fn tool_betas() -> BTreeMap<String, String> {
+    let betas = [
+        ("computer_20250124", "computer-use-2025-01-24"),
+        ("computer_20251124", "computer-use-2025-11-24"),
+        ("memory_", "context-management-2025-06-27"),
+        ("tool_search_tool_", "tool-search-tool-2025-10-19"),
+    ];
+    betas.into_iter().map(|(prefix, beta)| (prefix.to_owned(), beta.to_owned())).collect()
+}
+
 fn context_edits() -> BTreeMap<String, EditRule> {
     BTreeMap::from([
         ("clear_thinking_20251015".to_owned(), EditRule::CarryWhenThinking),
@@ -211,6 +223,12 @@ pub(super) fn over_default_tools<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, ToolRule>, D::Error> {
     over(deserializer, tools())
+}
+
+pub(super) fn over_default_tool_betas<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    over(deserializer, tool_betas())
 }
 
 pub(super) fn over_default_context_edits<'de, D: Deserializer<'de>>(

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::anthropic::schema::tool_input;
-use crate::carry::{Bounds, Called, Dropped, Learned, Outbound, Service, Target, Unsupported, model_path};
+use crate::carry::{Bounds, Called, Dropped, Outbound, Service, Target, Unsupported, model_path};
 use crate::conversation::{CacheLifetime, JsonText, OutputFormat, Request, ToolChoice, ToolNames};
+use crate::learned::{Learned, SentBetas};
 use crate::relay::Reader;
 use crate::traits::{Feature, Traits};
 
@@ -57,7 +58,7 @@ pub(crate) fn call(
     } else {
         Box::new(WholeReader::new(names, family.thinks_inline, lifetime))
     };
-    Ok(Called { outbound, reader, dropped })
+    Ok(Called { outbound, reader, dropped, betas: SentBetas::default() })
 }
 
 /// What goes to Converse with a body that is ready for it.

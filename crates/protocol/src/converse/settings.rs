@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Number, json};
 
-use crate::carry::{Bounds, Dropped, Learned, Unsupported};
+use crate::carry::{Bounds, Dropped, Unsupported};
 use crate::conversation::{JsonText, Request, Thinking, ThinkingDisplay};
 use crate::effort::Effort;
+use crate::learned::Learned;
 use crate::traits::{Feature, ThinkingKind, Traits};
 
 use super::families::{Family, Reasoning, TopK};
@@ -57,9 +58,9 @@ pub(super) fn settings(
     let inference = fitting.inference(thinks);
     fitting.top_k(thinks);
     fitting.parallel(has_tools);
-    for name in &learned.members {
-        if !is_clients.contains(name) && fields.remove(name).is_some() {
-            dropped.push(Dropped::Member(name.clone()));
+    for name in learned.left_out(&[]) {
+        if !is_clients.iter().any(|known| known == name) && fields.remove(name).is_some() {
+            dropped.push(Dropped::Member(name.to_owned()));
         }
     }
     let additional = if fields.is_empty() { None } else { JsonText::of(&fields) };

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::carry::{Answering, Bounds, Carried, Door, Learned, Target, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
 use crate::inbound::Malformed;
 use crate::json::{NotJson, Place, Scanner, text};
+use crate::learned::Learned;
 use crate::relay::Writer;
 use crate::traits::Traits;
 

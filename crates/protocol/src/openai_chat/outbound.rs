@@ -11,6 +11,7 @@ use crate::conversation::{
     CacheLifetime, Guardrail, JsonText, OutputFormat, Request, Sampling, Thinking, ToolChoice, ToolNames,
 };
 use crate::effort::Effort;
+use crate::learned::SentBetas;
 use crate::relay::Reader;
 use crate::traits::{Feature, ThinkingKind, Traits};
 
@@ -50,7 +51,7 @@ pub(crate) fn call(
     } else {
         Box::new(CompletionReader::new(names, quirks.thinks_inline))
     };
-    Ok(Called { outbound, reader, dropped })
+    Ok(Called { outbound, reader, dropped, betas: SentBetas::default() })
 }
 
 /// A call that is being put together.

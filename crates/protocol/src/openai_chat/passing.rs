@@ -2,11 +2,12 @@
 //! that have to change.
 
 use crate::carry::{
-    Answering, Bounds, Carried, Door, Dropped, Learned, Outbound, Service, Surface, Target, Unsupported,
+    Answering, Bounds, Carried, Door, Dropped, Outbound, Service, Surface, Target, Unsupported,
 };
 use crate::conversation::meter::Meter;
 use crate::effort::Effort;
 use crate::json::quoted;
+use crate::learned::{Learned, SentBetas};
 use crate::passthrough::{Splice, find_members};
 use crate::relay::Relay;
 use crate::traits::{Feature, Traits};
@@ -62,7 +63,7 @@ fn pass(
         headers: vec![("content-type", "application/json".to_owned())],
     };
     for member in &inbound.members {
-        if learned.members.contains(&member.name) {
+        if learned.leaves_out(&member.name, &[]) {
             way.leave_out(member);
         } else {
             way.member(member)?;
@@ -98,7 +99,7 @@ fn pass(
     } else {
         Relay::new(Completion::new(asked, meter))
     };
-    Ok(Carried { outbound, relay, dropped: way.dropped })
+    Ok(Carried { outbound, relay, dropped: way.dropped, betas: SentBetas::default() })
 }
 
 /// The effort that the request asks for, in OpenAI's words, whichever member says it.
@@ -298,22 +299,17 @@ impl<'a> Way<'a> {
                 self.dropped.push(Dropped::Member("prompt_cache_breakpoint".to_owned()));
             }
         }
-        if !self.quirks.knows_developers {
-            for role in &facts.developers {
-                self.splice.replace(role.clone(), &b"\"system\""[..]);
-            }
-        }
         for (name, place) in &facts.reasoning {
             self.splice.remove(place.clone());
             self.dropped.push(Dropped::Member(format!("messages.*.{name}")));
         }
-        for path in learned.members.iter().filter(|path| path.contains('.')) {
+        for path in learned.left_out(&[]).filter(|path| path.contains('.')) {
             let mut segments = path.split('.');
             let Some(member) = segments.next().and_then(|first| self.inbound.find(first)) else { continue };
             let rest: Vec<&str> = segments.collect();
             let places = find_members(&self.inbound.body, member.place.value.clone(), &rest);
             if !places.is_empty() {
-                self.dropped.push(Dropped::Member(path.clone()));
+                self.dropped.push(Dropped::Member(path.to_owned()));
             }
             places.into_iter().for_each(|place| self.splice.remove(place));
         }

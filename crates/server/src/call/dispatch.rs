@@ -9,8 +9,8 @@ use stonegate_bedrock::{Deadlines, Reply};
 use stonegate_catalog::Price;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
-    Answering, Bounds, Carried, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay, Target,
-    carry,
+    Answering, Bounds, Carried, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay, SentBetas,
+    Target, carry,
 };
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
@@ -55,8 +55,8 @@ const MOST_LESSONS: u32 = 8;
 
 /// Why one attempt came to nothing.
 enum Setback {
-    /// Upstream's doing; another attempt may help.
-    Failure(Failure),
+    /// Upstream's doing; another attempt may help. With the betas that the attempt sent.
+    Failure(Failure, SentBetas),
     /// The request asks for what the model cannot do.
     Unsupported(Problem),
 }
@@ -64,40 +64,47 @@ enum Setback {
 /// Sends the call, trying again where that can help, and gives its answer as soon as the first byte is there.
 ///
 /// A call that fails for good is settled here.
-pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<Answer, Problem> {
+pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer, Problem> {
+    let mut outgoing = Attended(Some(outgoing));
     app.allowance.earn();
     let policy = RetryPolicy {
         most_attempts: app.config.bedrock.max_attempts,
         budget: app.config.bedrock.retry_budget,
     };
     let (mut made, mut lessons) = (0, 0);
+    let mut may_be_billed = false;
     loop {
         made += 1;
-        let tenant = outgoing.admission.path().tenant();
-        let learned = app.lessons.of(tenant, &outgoing.admission.resolved().upstream_id);
-        let failure = match attempt(&app, &mut outgoing, &learned).await {
-            Ok((reply, carried, first)) => return Ok(begin(&app, outgoing, reply, carried, first)),
+        let current = outgoing.get();
+        let tenant = current.admission.path().tenant();
+        let learned = app.lessons.of(tenant, &current.admission.resolved().upstream_id);
+        let (failure, betas) = match attempt(&app, current, &learned).await {
+            Ok((reply, carried, first)) => return Ok(begin(&app, outgoing.take(), reply, carried, first)),
             Err(Setback::Unsupported(problem)) => {
-                fail(outgoing, &app, Outcome::Refused, None);
+                fail(outgoing.take(), &app, Outcome::Refused, None);
                 return Err(problem);
             }
-            Err(Setback::Failure(failure)) => failure,
+            Err(Setback::Failure(failure, betas)) => (failure, betas),
         };
-        if lessons < MOST_LESSONS && learn(&app, &outgoing, &learned, &failure) {
+        may_be_billed |= outcome_of(&failure) != Outcome::Refused;
+        if !may_be_billed {
+            current.reservation.mark_refused();
+        }
+        if lessons < MOST_LESSONS && learn(&app, current, &learned, &failure, &betas) {
             lessons += 1;
             made -= 1;
             continue;
         }
         let attempt = Attempt {
             made,
-            elapsed: outgoing.started.elapsed(),
-            patience: outgoing.patience,
+            elapsed: current.started.elapsed(),
+            patience: current.patience,
             jitter: clock::jitter(),
         };
         match verdict(&failure, attempt, policy) {
             Verdict::After(pause) if app.allowance.spend() => {
                 tracing::info!(
-                    request_id = %outgoing.reservation.call(),
+                    request_id = %current.reservation.call(),
                     attempt = made,
                     pause_ms = pause.as_millis(),
                     failure = %failure,
@@ -107,10 +114,34 @@ pub(crate) async fn dispatch(app: Arc<App>, mut outgoing: Outgoing) -> Result<An
             }
             Verdict::After(_) | Verdict::GiveUp => {
                 let problem = Problem::from(&failure);
-                fail(outgoing, &app, outcome_of(&failure), Some(&failure));
+                fail(outgoing.take(), &app, outcome_of(&failure), Some(&failure));
                 return Err(problem);
             }
         }
+    }
+}
+
+/// A call until its answer begins. Dropped before that, because its client left or the gateway stops, it is settled by
+/// what is known of it, and logged as every call is.
+struct Attended(Option<Outgoing>);
+
+impl Attended {
+    fn get(&mut self) -> &mut Outgoing {
+        self.0.as_mut().expect("it is taken only when the dispatch returns")
+    }
+
+    fn take(&mut self) -> Outgoing {
+        self.0.take().expect("it is taken only when the dispatch returns")
+    }
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        let Some(outgoing) = self.0.take() else { return };
+        let settlement =
+            Settlement { total_us: micros(outgoing.started.elapsed()), ..outgoing.reservation.last_known() };
+        record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, None);
+        let _ticket = outgoing.reservation.settle(settlement);
     }
 }
 
@@ -137,25 +168,32 @@ async fn attempt(
         .map_err(|unsupported| Setback::Unsupported(Problem::from(&unsupported)))?;
     outgoing.reservation.mark_sent();
     let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };
-    let mut reply = app
-        .bedrock
-        .send(&app.endpoint, &carried.outbound, deadlines, clock::now().into())
-        .await
-        .map_err(Setback::Failure)?;
     let mut first = BytesMut::new();
+    match send(app, &mut carried, deadlines, &mut first).await {
+        Ok(reply) => Ok((reply, carried, first)),
+        Err(failure) => Err(Setback::Failure(failure, carried.betas)),
+    }
+}
+
+async fn send(
+    app: &App,
+    carried: &mut Carried,
+    deadlines: Deadlines,
+    first: &mut BytesMut,
+) -> Result<Reply, Failure> {
+    let mut reply =
+        app.bedrock.send(&app.endpoint, &carried.outbound, deadlines, clock::now().into()).await?;
     if carried.outbound.stream {
         let silence = app.config.bedrock.first_byte_timeout;
-        match tokio::time::timeout(silence, first_event(&mut reply, &mut carried.relay, &mut first)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => return Err(Setback::Failure(failure)),
+        match tokio::time::timeout(silence, first_event(&mut reply, &mut carried.relay, first)).await {
+            Ok(begun) => begun?,
             Err(_elapsed) => {
                 let detail = "no event within bedrock.first_byte_timeout_seconds";
-                let failure = Failure::local(FailureClass::TimedOut, "Timeout", detail);
-                return Err(Setback::Failure(failure));
+                return Err(Failure::local(FailureClass::TimedOut, "Timeout", detail));
             }
         }
     }
-    Ok((reply, carried, first))
+    Ok(reply)
 }
 
 /// Reads until there is something for the client.
@@ -195,15 +233,16 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
 
 /// Leaves out what upstream has just refused by name, from now on and for this call. True when more is
 /// known than the attempt knew; another call may have learned the same in the meantime.
-fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure) -> bool {
+fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure, sent: &SentBetas) -> bool {
     let Some(part) = failure.rejected_part() else { return false };
     let resolved = outgoing.admission.resolved();
     let tenant = outgoing.admission.path().tenant();
-    if app.lessons.note(tenant, &resolved.upstream_id, part.clone()) {
+    if app.lessons.note(tenant, &resolved.upstream_id, part.clone(), sent) {
         tracing::warn!(
             request_id = %outgoing.reservation.call(),
             model = %resolved.model.id,
             ?part,
+            betas = %sent,
             "upstream refuses a part that the catalog does not know of; going on without it"
         );
     }
@@ -232,12 +271,14 @@ fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failur
         _ => (Nanodollars::ZERO, 0),
     };
     let tokens = Tokens { input, ..Tokens::default() };
+    // That a refused call costs nothing is known, not estimated.
+    let basis = if outcome == Outcome::Refused { Basis::Reported } else { Basis::Estimated };
     let settlement = Settlement {
         total_us: micros(outgoing.started.elapsed()),
         status: failure.map_or(400, |failure| failure.status),
         // What no upstream said was refused here.
         endpoint: failure.map(|_| Arc::clone(&app.endpoint.name)),
-        ..Settlement::new(outcome, Basis::Estimated, cost, tokens)
+        ..Settlement::new(outcome, basis, cost, tokens)
     };
     record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, failure);
     // The client sees no end of an answer, so nothing waits for the record.

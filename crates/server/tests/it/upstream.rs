@@ -177,6 +177,9 @@ async fn a_refused_beta_is_learned_and_left_out_once_and_for_all() {
         assert_eq!(answer.header("x-stonegate-dropped"), Some("beta:beta-of-tomorrow-2027-01-01"));
         assert_eq!(gateway.invocations().len(), expected_calls);
     }
+    let names_it =
+        |line: &str| line.contains("refuses a part") && line.contains("beta-of-tomorrow-2027-01-01");
+    assert!(gateway.log_text().lines().any(names_it), "{}", gateway.log_text());
     let last = gateway.invocations()[2].json().expect("JSON");
     assert_eq!(last["anthropic_beta"], json!(["claude-code-20250219"]), "what is known is kept");
     gateway.expect(Expected { refused: 1, repeated: 1, ..Expected::default() });
@@ -312,5 +315,45 @@ async fn each_event_is_handed_on_as_soon_as_it_is_there() {
     // The first may have been under way before the head was read.
     assert!(gaps.len() > 4, "{gaps:?}");
     assert!(gaps[1..].iter().all(|gap| *gap > Duration::from_millis(60)), "one by one: {gaps:?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_without_the_beta_does_not_spoil_the_member_for_those_that_send_it() {
+    let edits = json!({ "context_management": { "edits": [{ "type": "clear_tool_uses_20250919" }] } });
+    let deferred = json!({ "tools": [
+        { "name": "a", "input_schema": { "type": "object" } },
+        { "name": "b", "input_schema": { "type": "object" }, "defer_loading": true },
+    ] });
+    for (members, beta, dropped) in [
+        (edits, "context-management-2025-06-27", "context_management"),
+        (deferred, "tool-search-tool-2025-10-19", "tools.*.defer_loading"),
+    ] {
+        let mut gateway = TestGateway::start().await;
+        let body = with(ask("Hello"), members);
+        let without = gateway.messages(&body).await;
+        assert_eq!(without.header("x-stonegate-dropped"), Some(dropped), "{}", without.text());
+        for _ in 0..2 {
+            let with_beta = gateway.send(Request::messages(&body).header("anthropic-beta", beta)).await;
+            assert_eq!(with_beta.status, 200, "{}", with_beta.text());
+            assert_eq!(with_beta.header("x-stonegate-dropped"), None);
+            let again = gateway.messages(&body).await;
+            assert_eq!(again.header("x-stonegate-dropped"), Some(dropped), "what was learned is still known");
+        }
+        gateway.expect(Expected { refused: 1, repeated: 1, ..Expected::default() });
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn tools_that_anthropic_takes_without_a_beta_are_taken_here_too() {
+    let gateway = TestGateway::start().await;
+    let tools = json!({ "tools": [
+        { "type": "memory_20250818", "name": "memory" },
+        { "type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex" },
+        { "name": "a", "input_schema": { "type": "object" }, "defer_loading": true },
+    ] });
+    let answer = gateway.messages(&with(ask("Hello"), tools)).await;
+    assert_eq!((answer.status, answer.header("x-stonegate-dropped")), (200, None), "{}", answer.text());
     gateway.finish().await;
 }
