@@ -145,6 +145,15 @@ async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
 
 /// An answer in one piece. It is given once its record is kept.
 async fn whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+    let time_is_over = app.stopping.time_is_over();
+    tokio::select! {
+        biased;
+        answer = read_whole(app, outgoing) => answer,
+        () = time_is_over.cancelled() => Err(Problem::from(&reply::stopping())),
+    }
+}
+
+async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
     let Answer { flow, dropped } = detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing)).await?;
     let (finished, body) = Collect::new(Arc::clone(&app), flow).await;
     app.keeper.durable(finished.ticket).await.map_err(error::unrecorded)?;

@@ -48,6 +48,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const RELOAD: Duration = Duration::from_secs(10);
 /// How long to leave the listener alone when the process has run out of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
+/// How long an answer that is broken off may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A client whose machine has vanished is noticed after about two minutes of silence.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -93,9 +95,13 @@ pub async fn run<S, B>(
         stopping.begin();
         let deadline = Instant::now() + options.drain;
         tracing::info!(calls = stopping.open_calls(), "stopping: new calls are refused, open ones go on");
-        // A timeout is one of the two ways to be done; what is still open then is cut below.
-        drop(tokio::time::timeout_at(deadline, stopping.idle()).await);
-        deadline
+        // A timeout is one of the two ways to be done; what is still open then says so to its client, and is cut below.
+        if tokio::time::timeout_at(deadline, stopping.idle()).await.is_ok() {
+            return deadline;
+        }
+        tracing::warn!(calls = stopping.open_calls(), "drain time is over; breaking off what is open");
+        stopping.end();
+        deadline + LAST_WORDS
     });
     let mut reload = tokio::time::interval(RELOAD);
     let deadline = loop {
@@ -163,7 +169,7 @@ impl<S> Door<S> {
         self.closing.cancel();
         self.connections.close();
         if tokio::time::timeout_at(deadline, self.connections.wait()).await.is_err() {
-            tracing::warn!(connections = self.connections.len(), "drain time is over; cutting what is open");
+            tracing::warn!(connections = self.connections.len(), "cutting the connections that are open");
         }
         self.cut.cancel();
         self.connections.wait().await;

@@ -216,23 +216,33 @@ impl Flow {
         };
         let cost = self.terms.price.cost(&ending.usage);
         Settlement {
+            stop_reason: ending.stop_reason.as_deref().map(Arc::from),
+            ..self.facts(Settlement::new(outcome, basis(ending), cost, tokens(&ending.usage)))
+        }
+    }
+
+    /// What is known however the answer ends.
+    fn facts(&self, settlement: Settlement) -> Settlement {
+        Settlement {
             first_byte_us: self.first_byte.map(|at| micros(at - self.terms.started)),
             total_us: micros(self.terms.started.elapsed()),
-            stop_reason: ending.stop_reason.as_deref().map(Arc::from),
             status: 200,
             endpoint: Some(Arc::clone(&self.terms.endpoint)),
             upstream_request_id: self.request_id.clone(),
-            ..Settlement::new(outcome, basis(ending), cost, tokens(&ending.usage))
+            ..settlement
         }
     }
 }
 
+/// An answer that nobody reads to its end, because its client left or the gateway stops.
 impl Drop for Flow {
     fn drop(&mut self) {
-        if let Some(Live { relay, reservation }) = &mut self.live {
-            let usage = relay.seen();
-            reservation.observe(Seen { tokens: tokens(usage), cost: self.terms.price.cost(usage) });
-        }
+        let Some(Live { relay, mut reservation }) = self.live.take() else { return };
+        let usage = relay.seen();
+        reservation.observe(Seen { tokens: tokens(usage), cost: self.terms.price.cost(usage) });
+        let settlement = self.facts(reservation.last_known());
+        record::ended(reservation.call(), &self.terms.label, &settlement, None);
+        let _ticket = reservation.settle(settlement);
     }
 }
 

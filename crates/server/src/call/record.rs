@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stonegate_ledger::{AccountPath, CallId, Settlement};
+use stonegate_protocol::failure::clean;
 use stonegate_protocol::{Failure, FailureClass, Problem};
 
 /// What a line says of a call beside how it ended.
@@ -41,7 +42,7 @@ pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failur
             outcome = %settlement.outcome,
             upstream_status = failure.status,
             error_type = %failure.error_type,
-            detail = detail(failure),
+            detail = detail(failure).as_deref(),
             cost = %settlement.cost,
             total_us = settlement.total_us,
             upstream_request_id = settlement.upstream_request_id.as_deref(),
@@ -50,9 +51,10 @@ pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failur
     }
 }
 
-/// Upstream's words, for the operator; but not where they speak of the request's content, which they may quote.
-fn detail(failure: &Failure) -> Option<&str> {
-    (failure.class != FailureClass::Rejected).then_some(failure.detail.as_str())
+/// Upstream's words, for the operator, without accounts, resources and hosts; but not where they speak of the request's
+/// content, which they may quote.
+fn detail(failure: &Failure) -> Option<String> {
+    (failure.class != FailureClass::Rejected).then(|| clean(&failure.detail))
 }
 
 /// A call that was refused before anything was sent.

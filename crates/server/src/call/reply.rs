@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use stonegate_protocol::{Dialect, Problem, UpstreamEnd};
+use stonegate_protocol::{Dialect, Failure, FailureClass, Problem, UpstreamEnd};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::app::App;
 use crate::call::flow::{Audience, Flow, Stop};
@@ -30,6 +31,8 @@ pub(crate) struct StreamBody {
     out: BytesMut,
     flushed: bool,
     silence: Silence,
+    /// The gateway's drain time is over.
+    time_is_over: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 enum State {
@@ -58,7 +61,8 @@ impl StreamBody {
 
     fn new(app: Arc<App>, dialect: Dialect, state: State, out: BytesMut) -> Self {
         let silence = Silence::new(app.config.stream.ping);
-        StreamBody { state, dialect, app, out, flushed: false, silence }
+        let time_is_over = Box::pin(app.stopping.time_is_over().cancelled_owned());
+        StreamBody { state, dialect, app, out, flushed: false, silence, time_is_over }
     }
 
     /// One step: `Some` when there is something to hand on or the state ended, `None` to go round again.
@@ -124,6 +128,24 @@ impl StreamBody {
         self.silence.poll(cx).map(|()| Some(Some(Bytes::from_static(keep_alive))))
     }
 
+    /// Breaks the answer off, with an error for the client, when the gateway's drain time is over.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Bytes>>> {
+        if !matches!(self.state, State::Waiting(_) | State::Relaying(_)) {
+            return Poll::Pending;
+        }
+        std::task::ready!(self.time_is_over.as_mut().poll(cx));
+        if let State::Waiting(_) = self.state {
+            self.state = State::Over;
+            return Poll::Ready(Some(Some(error_event(self.dialect, &Problem::from(&stopping())))));
+        }
+        if self.out.is_empty() {
+            self.end(UpstreamEnd::Failed(stopping()));
+            return Poll::Ready(None);
+        }
+        self.flush(UpstreamEnd::Failed(stopping()));
+        Poll::Ready(Some(Some(self.take_out())))
+    }
+
     fn flush(&mut self, end: UpstreamEnd) {
         if let State::Relaying(flow) = std::mem::replace(&mut self.state, State::Over) {
             self.state = State::Flushing(flow, end);
@@ -154,7 +176,11 @@ impl Body for StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
-            if let Some(step) = std::task::ready!(self.poll_step(cx)) {
+            let step = match self.poll_step(cx) {
+                Poll::Ready(step) => step,
+                Poll::Pending => std::task::ready!(self.poll_cut(cx)),
+            };
+            if let Some(step) = step {
                 return Poll::Ready(step.map(|data| Ok(Frame::data(data))));
             }
         }
@@ -183,6 +209,16 @@ fn error_event(dialect: Dialect, problem: &Problem) -> Bytes {
     let mut event = Vec::new();
     dialect.error_event(problem, &mut event);
     Bytes::from(event)
+}
+
+/// Why an answer is broken off at the end of the drain time.
+pub(crate) fn stopping() -> Failure {
+    let detail = "server.drain_seconds were over before the answer was complete";
+    Failure {
+        message: "Stonegate is being restarted, and the answer could not be completed in time. Try again."
+            .to_owned(),
+        ..Failure::local(FailureClass::Unreachable, "Stopping", detail)
+    }
 }
 
 /// Tells when nothing was sent for a while. The timer is moved only when it fires.

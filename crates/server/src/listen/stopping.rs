@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// Shared by the listener, which counts calls, and the router, which refuses new ones once this has begun.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,7 @@ struct State {
     begun: AtomicBool,
     calls: AtomicUsize,
     idle: Notify,
+    over: CancellationToken,
 }
 
 impl Stopping {
@@ -29,6 +31,17 @@ impl Stopping {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.begun.load(Ordering::Acquire)
+    }
+
+    /// A token of its own for one answer: it is cancelled when the drain time is over, a moment before connections are cut.
+    #[must_use]
+    pub fn time_is_over(&self) -> CancellationToken {
+        self.0.over.child_token()
+    }
+
+    /// The drain time is over: what is open says so to its client, and ends.
+    pub(super) fn end(&self) {
+        self.0.over.cancel();
     }
 
     /// Calls whose answer is not through yet.

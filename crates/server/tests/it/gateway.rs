@@ -297,6 +297,15 @@ impl TestGateway {
         self.logs.text()
     }
 
+    /// How many calls the log tells the end of.
+    pub(crate) fn call_lines(&self) -> usize {
+        let log = self.logs.text();
+        let ends = |line: &&str| {
+            line.contains("call::record") && line.contains("request_id=") && !line.contains("call refused")
+        };
+        log.lines().filter(ends).count()
+    }
+
     pub(crate) fn expect(&mut self, expected: Expected) {
         self.expected = expected;
     }

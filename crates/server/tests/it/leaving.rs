@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::client::{Request, together};
-use crate::gateway::{SOON, TestGateway, ask, streamed, with};
+use crate::gateway::{Expected, SOON, TestGateway, ask, streamed, with};
 
 fn is_finished(entries: &[Entry]) -> bool {
     !entries.is_empty() && entries.iter().all(|entry| matches!(entry.outcome, Upstream::Finished { .. }))
@@ -78,6 +78,7 @@ async fn a_cancelled_stream_leaves_upstream_within_a_second() {
     let record = gateway.record().await;
     assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Estimated));
     assert!(record.tokens.input > 0 && record.tokens.output > 0 && record.cost.get() > 0, "{record:?}");
+    assert_eq!(gateway.call_lines(), 1, "{}", gateway.log_text());
     gateway.finish().await;
 }
 
@@ -93,6 +94,7 @@ async fn a_call_cancelled_before_the_first_byte_leaves_upstream_within_a_second(
         let record = gateway.record().await;
         assert_eq!((record.outcome, record.basis), (Outcome::ClientGone, Basis::Estimated));
         assert!(record.cost.get() > 0, "the input may have been billed: {record:?}");
+        assert_eq!(gateway.call_lines(), 1, "{}", gateway.log_text());
         gateway.finish().await;
     }
 }
@@ -163,5 +165,25 @@ async fn a_whole_answer_that_was_cancelled_leaves_upstream_within_a_second() {
     gateway.upstream(is_left).await;
     assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
     assert_eq!(gateway.record().await.outcome, Outcome::ClientGone);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_cancelled_between_two_attempts_costs_nothing() {
+    let mut gateway = TestGateway::builder().settings("stream.on_disconnect = \"cancel\"").start().await;
+    gateway.simulator.script(Behaviour::throttled(1));
+    let asking = gateway.open(Request::messages(&ask("Hello")));
+    let pausing = async {
+        while !gateway.log_text().contains("trying again") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = asking => panic!("it is not answered yet"),
+        () = pausing => {}
+    }
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.cost.get()), (Outcome::Abandoned, 0), "{record:?}");
+    gateway.expect(Expected { repeated: 1, ..Expected::default() });
     gateway.finish().await;
 }

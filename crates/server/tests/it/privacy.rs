@@ -65,6 +65,53 @@ async fn every_answer_has_a_request_id_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_failure_says_nothing_of_the_account_to_the_client_or_in_the_log() {
+    const WORDS: &str = "User: arn:aws:sts::123456789012:assumed-role/x in 123456789012 may not, says \
+                         bedrock-runtime.us-east-1.amazonaws.com";
+    let in_mid_stream = |kind: &str| {
+        let mut behaviour = Behaviour::exception(kind, 2);
+        behaviour.exception.as_mut().expect("one").message = Some(WORDS.to_owned());
+        behaviour
+    };
+    let mut gateway = TestGateway::builder().settings("bedrock.max_attempts = 1").start().await;
+    for behaviour in [
+        in_mid_stream("internalServerException"),
+        in_mid_stream("modelStreamErrorException"),
+        Behaviour::error_with(403, "AccessDeniedException", WORDS),
+        Behaviour::error_with(404, "ResourceNotFoundException", WORDS),
+        Behaviour::error_with(429, "ThrottlingException", WORDS),
+        Behaviour::error_with(500, "InternalServerException", WORDS),
+        Behaviour::error_with(400, "ValidationException", WORDS),
+    ] {
+        gateway.simulator.script(behaviour);
+        gateway.messages(&streamed(ask("Hello"))).await;
+    }
+    gateway.stopped().await;
+    let log = gateway.log_text();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("stonegate_server")).collect();
+    assert_eq!(gateway.call_lines(), 7, "{log}");
+    assert!(lines.iter().any(|line| line.contains("User: [resource] in [account] may not")), "{lines:#?}");
+    for secret in ["arn:", "123456789012", "amazonaws"] {
+        assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:#?}");
+    }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_before_it_is_sent_is_logged_with_its_reason() {
+    let gateway = TestGateway::start().await;
+    let unknown = gateway.messages(&with(ask("Hello"), json!({ "model": "nothing" }))).await;
+    let keyless = gateway.send(Request::messages(&ask("Hello")).key("nonsense")).await;
+    let log = gateway.log_text();
+    for (answer, reason) in [(&unknown, "nothing"), (&keyless, "key")] {
+        let id = answer.header("request-id").expect("an id");
+        let line = log.lines().find(|line| line.contains(id) && line.contains("call refused"));
+        assert!(line.is_some_and(|line| line.contains(reason)), "{id}: {log}");
+    }
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn a_failure_in_mid_stream_says_nothing_of_the_account() {
     let gateway = TestGateway::start().await;
     let mut behaviour = Behaviour::exception("internalServerException", 2);

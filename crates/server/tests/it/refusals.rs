@@ -1,6 +1,7 @@
 //! What is wrong with a request is said in the client's own shape, and nothing goes upstream.
 
 use serde_json::json;
+use stonegate_ledger::Basis;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -103,6 +104,8 @@ async fn what_cannot_be_served_is_refused_with_what_a_client_heals_itself_by() {
     assert_eq!((status, &*message), (400, "capability_rejected: thinking_type:adaptive"));
     // Streamed too it is an HTTP error, since nothing has gone out yet.
     assert_eq!(gateway.messages(&streamed(thinking)).await.status, 400);
+    let records = gateway.records_soon(3).await;
+    assert!(records.iter().all(|record| record.basis == Basis::Reported), "{records:#?}");
     gateway.finish().await;
 }
 
@@ -116,6 +119,7 @@ async fn bedrocks_own_refusal_comes_back_as_a_400_with_its_words() {
     gateway.expect(Expected { refused: 1, ..Expected::default() });
     let record = gateway.record().await;
     assert_eq!((record.outcome.to_string().as_str(), record.cost.get()), ("refused", 0));
+    assert_eq!(record.basis, Basis::Reported, "that it costs nothing is no estimate");
     gateway.finish().await;
 }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use http::Method;
+use serde_json::json;
 use stonegate_server::{Gateway, StartError, config::Config};
-use stonegate_simulator::Auth;
+use stonegate_simulator::{Auth, Behaviour};
 use tokio::net::TcpStream;
 
 use crate::client::Request;
-use crate::gateway::{Expected, TestGateway, ask, streamed};
+use crate::gateway::{Expected, TestGateway, ask, streamed, with};
 
 #[tokio::test]
 async fn open_streams_outlive_the_order_to_stop_and_new_calls_get_503() {
@@ -35,15 +36,45 @@ async fn open_streams_outlive_the_order_to_stop_and_new_calls_get_503() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_the_drain_time_is_cut_and_accounted() {
-    let mut gateway = TestGateway::builder().settings("server.drain_seconds = 1").start().await;
-    let mut open = gateway.open(Request::messages(&streamed(ask("[sim: endless; slow 10ms]")))).await;
-    open.event().await.expect("it has begun");
-    gateway.stopped().await;
-    assert!(open.whole().await.broke, "the client sees that it was cut");
-    let record = gateway.record().await;
-    assert!(record.tokens.output > 10 && record.cost.get() > 0, "{record:?}");
-    gateway.finish().await;
+async fn what_does_not_end_in_the_drain_time_says_so_in_its_dialect_and_is_accounted() {
+    let chat = with(streamed(ask("[sim: endless; slow 10ms]")), json!({ "max_tokens": 60_000 }));
+    for request in [
+        Request::messages(&streamed(ask("[sim: endless; slow 10ms]"))),
+        Request::post("/v1/chat/completions", chat.to_string()),
+    ] {
+        let mut gateway = TestGateway::builder().settings("server.drain_seconds = 1").start().await;
+        let mut open = gateway.open(request).await;
+        open.event().await.expect("it has begun");
+        gateway.stopped().await;
+        let answer = open.whole().await;
+        assert!(!answer.broke, "the answer has an end: {}", answer.text());
+        assert!(answer.text().contains("being restarted"), "{}", answer.text());
+        let record = gateway.record().await;
+        assert!(record.tokens.output > 10 && record.cost.get() > 0, "{record:?}");
+        assert_eq!(gateway.call_lines(), 1, "{}", gateway.log_text());
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn calls_without_an_answer_at_the_end_of_the_drain_time_are_told_so() {
+    for stream in [false, true] {
+        let mut gateway = TestGateway::builder()
+            .settings("server.drain_seconds = 1\nstream.ping_seconds = 1")
+            .start()
+            .await;
+        gateway.simulator.script(Behaviour::text("late").delay(Duration::from_secs(30)));
+        let address = gateway.address;
+        let request = Request::messages(&with(ask("Hello"), json!({ "stream": stream }))).key(&gateway.key);
+        let asked = tokio::spawn(async move { request.open(address).await.expect("a head").whole().await });
+        gateway.upstream(|entries| !entries.is_empty()).await;
+        gateway.stopped().await;
+        let answer = asked.await.expect("an answer");
+        assert!(answer.text().contains("being restarted"), "{}", answer.text());
+        assert_eq!(answer.status, if stream { 200 } else { 503 });
+        assert_eq!(gateway.call_lines(), 1, "{}", gateway.log_text());
+        gateway.finish().await;
+    }
 }
 
 #[tokio::test]
