@@ -6,10 +6,15 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use jiff::Timestamp;
 
 use crate::{options::Auth, refusal::Refusal};
-pub(crate) use sigv4::Signed;
+pub(crate) use sigv4::{Scope, Signed};
 
 /// Checks the caller of a request.
-pub(crate) fn check(auth: &Auth, region: &str, request: &Signed<'_>, now: Timestamp) -> Result<(), Refusal> {
+pub(crate) fn check(
+    auth: &Auth,
+    scope: Scope<'_>,
+    request: &Signed<'_>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let missing = || Refusal::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token");
     let header = single(request.headers)?.ok_or_else(missing)?;
     match header.split_once(' ') {
@@ -19,7 +24,7 @@ pub(crate) fn check(auth: &Auth, region: &str, request: &Signed<'_>, now: Timest
             "AccessDeniedException",
             "Authentication failed: Please make sure your API Key is valid.",
         )),
-        Some((sigv4::ALGORITHM, parts)) => sigv4::check(&auth.credentials, region, request, parts, now),
+        Some((sigv4::ALGORITHM, parts)) => sigv4::check(&auth.credentials, scope, request, parts, now),
         _ => Err(Refusal::new(
             403,
             "IncompleteSignatureException",

@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8099")]
     listen: SocketAddr,
+    /// Address to listen on as bedrock-mantle.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    mantle_listen: SocketAddr,
     /// Access key id that may sign; without it a sample is taken, which is printed at the start.
     #[arg(long, requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -94,6 +97,7 @@ fn options(arguments: Arguments) -> Options {
     }
     Options {
         listen: arguments.listen,
+        mantle_listen: arguments.mantle_listen,
         auth,
         region: arguments.region,
         pace: Duration::from_millis(arguments.pace),
@@ -114,6 +118,7 @@ fn announce(running: &Running, auth: &Auth, region: &str, is_json: bool) -> io::
     if is_json {
         let line = json!({
             "event": "ready", "url": running.base_url(), "address": running.addr().to_string(),
+            "mantle_url": running.mantle_url(),
             "region": region,
             "access_key_id": credentials.map(|known| &known.access_key_id),
             "secret_access_key": credentials.map(|known| &known.secret_access_key), "bearer_token": token,
@@ -123,6 +128,7 @@ fn announce(running: &Running, auth: &Auth, region: &str, is_json: bool) -> io::
     }
     writeln!(out, "Bedrock is simulated at {}. To call it:\n", running.base_url())?;
     writeln!(out, "  export AWS_ENDPOINT_URL_BEDROCK_RUNTIME={}", running.base_url())?;
+    writeln!(out, "  export AWS_ENDPOINT_URL_BEDROCK_MANTLE={}", running.mantle_url())?;
     writeln!(out, "  export AWS_REGION={region}")?;
     if let Some(known) = credentials {
         writeln!(out, "  export AWS_ACCESS_KEY_ID={}", known.access_key_id)?;

@@ -49,7 +49,7 @@ pub(crate) fn request(
     let guarded = Guarded::of_config(body.get("guardrailConfig"))?;
     let conversation = checked(&body, model, options, Purpose::Answer)?;
     let face = Arc::new(Converse::new(&body, model));
-    Ok(Request { conversation, model, form, face, guarded })
+    Ok(Request { conversation, model, named: String::new(), form, face, guarded })
 }
 
 /// The conversation of `CountTokens`' input.

@@ -72,7 +72,7 @@ fn behaviour(state: &State, call: Arrived<'_>, request: &Request) -> Behaviour {
     let named = reception::model_of_path(call.parts.uri.path());
     let scripted = state.scripts.take(Call {
         path: call.parts.uri.path(),
-        model: if named.is_empty() { request.named() } else { &named },
+        model: if named.is_empty() { &request.named } else { &named },
         is_invocation: true,
         stream: request.form == Form::Stream,
         texts: Some(&prompt.new_texts()),

@@ -1,6 +1,7 @@
 //! The face that an answer shows: each surface has its own bodies, events and frames for the same answer.
 
 pub(crate) mod anthropic;
+pub(crate) mod chat;
 pub(crate) mod converse;
 
 use std::fmt::Debug;

@@ -24,10 +24,11 @@ pub(crate) fn request(
     let body = request::parse(call.body)?;
     let guarded = guarded(call)?;
     check::body(&body, model, options, Purpose::Answer)?;
-    Ok(Request { conversation: body, model, form, face: Arc::new(Invoke), guarded })
+    Ok(Request { conversation: body, model, named: String::new(), form, face: Arc::new(Invoke), guarded })
 }
 
-fn guarded(call: Arrived<'_>) -> Result<Option<Guarded>, Refusal> {
+/// The guardrail that the headers of a call to the runtime name.
+pub(crate) fn guarded(call: Arrived<'_>) -> Result<Option<Guarded>, Refusal> {
     let header = |name: &str| call.header(name).unwrap_or_default();
     Guarded::of_parts(
         header("x-amzn-bedrock-guardrailidentifier"),

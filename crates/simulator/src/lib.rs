@@ -11,6 +11,7 @@
 //! let simulator = Simulator::start(Options::default()).await?;
 //! simulator.script(Behaviour::throttled(2).times(2));
 //! println!("AWS_ENDPOINT_URL_BEDROCK_RUNTIME={}", simulator.base_url());
+//! println!("AWS_ENDPOINT_URL_BEDROCK_MANTLE={}", simulator.mantle_url());
 //! # Ok(())
 //! # }
 //! ```
@@ -25,6 +26,7 @@ pub mod command;
 mod control;
 mod converse;
 mod count;
+mod dialect;
 mod directive;
 mod exchange;
 mod face;
@@ -33,6 +35,7 @@ mod guardrail;
 mod invoke;
 mod log;
 mod models;
+mod openai;
 mod options;
 mod play;
 mod prompt;

@@ -122,6 +122,16 @@ pub(crate) enum Reasoning {
     Config,
 }
 
+impl Reasoning {
+    /// The efforts that a request may name; empty where it may name none.
+    pub(crate) fn efforts(self) -> &'static [&'static str] {
+        match self {
+            Reasoning::OnRequest(efforts) | Reasoning::ByDefault(efforts) => efforts,
+            Reasoning::Never | Reasoning::Always | Reasoning::Config => &[],
+        }
+    }
+}
+
 /// A surface on which a model is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {

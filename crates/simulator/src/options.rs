@@ -4,12 +4,14 @@ use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-/// Settings of one simulator. `Options::default()` listens on a free loopback port, answers without pause and
+/// Settings of one simulator. `Options::default()` listens on two free loopback ports, answers without pause and
 /// accepts [`Credentials::sample`] and [`SAMPLE_BEARER_TOKEN`].
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen as `bedrock-mantle`; port 0 takes a free one.
+    pub mantle_listen: SocketAddr,
     /// Who may call.
     pub auth: Auth,
     /// The region that this simulator plays; SigV4 scopes and inference profiles must fit it.
@@ -37,6 +39,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            mantle_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             auth: Auth::default(),
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),

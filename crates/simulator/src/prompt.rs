@@ -3,9 +3,9 @@
 //!
 //! Only here `thinking.display` may also be `masked` or `hidden`, for models whose reasoning is not shown.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::models::{Generation, Model};
+use crate::models::{Chat, Family, Generation, Model, Reasoning};
 
 /// What the model is asked.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,23 @@ pub(crate) fn texts(message: &Value) -> Vec<&str> {
 
 pub(crate) fn has_block(message: &Value, kind: &str) -> bool {
     list(message, "content").iter().any(|block| text(block, "type") == kind)
+}
+
+/// The `thinking` of a conversation with a model of another maker than Anthropic: whether it thinks, and how visibly.
+pub(crate) fn thinking_of(chat: &Chat, effort: Option<&str>, wants_config: bool) -> Option<Value> {
+    let thinks = match chat.reasoning {
+        Reasoning::Never => false,
+        Reasoning::Always => true,
+        Reasoning::OnRequest(_) => effort.is_some_and(|effort| effort != "none"),
+        Reasoning::ByDefault(_) => effort != Some("none"),
+        Reasoning::Config => wants_config,
+    };
+    let display = match chat.family {
+        Family::Gpt => "hidden",
+        Family::Nova2 => "masked",
+        _ => "summarized",
+    };
+    thinks.then(|| json!({ "type": "enabled", "display": display }))
 }
 
 impl<'a> Prompt<'a> {

@@ -10,10 +10,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::{
-    auth::{self, Signed},
+    auth::{self, Scope, Signed},
     body::{self, Body},
-    control, converse, count, exchange, invoke,
+    control, converse, count,
+    dialect::{Dialect, Door},
+    exchange, invoke,
     log::{Entry, Outcome, Verdict},
+    openai,
     refusal::Refusal,
     request::{self, Form},
     script::Call,
@@ -30,6 +33,7 @@ const LONGEST_READ: usize = 100_000_000;
 /// Answers one request. An error breaks the connection off, which is what some scripts want.
 pub(crate) async fn answer(
     state: Arc<State>,
+    door: Door,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
     let (mut parts, incoming) = request.into_parts();
@@ -42,7 +46,8 @@ pub(crate) async fn answer(
     let watch = Watch::new(state.log.clone(), state.clock(), number);
     let body = read(&state, &parts, incoming).await?;
     state.log.complete(number, &body);
-    let call = Arrived { parts: &parts, body: &body, request_id: &request_id };
+    let dialect = Dialect::of(door, parts.uri.path());
+    let call = Arrived { parts: &parts, body: &body, request_id: &request_id, door, dialect };
     match operate(&state, call, watch).await {
         Answered::Response(response) => Ok(response),
         Answered::Nothing => {
@@ -57,6 +62,8 @@ pub(crate) struct Arrived<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) body: &'a Bytes,
     pub(crate) request_id: &'a str,
+    pub(crate) door: Door,
+    pub(crate) dialect: Dialect,
 }
 
 impl<'a> Arrived<'a> {
@@ -79,6 +86,9 @@ async fn operate(state: &Arc<State>, call: Arrived<'_>, watch: Watch) -> Answere
     }
     let path = call.parts.uri.path();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    if call.dialect != Dialect::Aws {
+        return compatible(state, call, &segments, watch).await;
+    }
     match (&call.parts.method, segments.as_slice()) {
         (&Method::POST, ["model", id, "count-tokens"]) => count::answer(state, call, id, watch).await,
         (&Method::POST, ["model", id, operation]) => match model_call(state, call, id, operation) {
@@ -94,6 +104,22 @@ async fn operate(state: &Arc<State>, call: Arrived<'_>, watch: Watch) -> Answere
         }
         _ => Answered::Response(refuse(&control::unknown_operation(), call, watch)),
     }
+}
+
+/// The surfaces that look like somebody else's API.
+async fn compatible(state: &Arc<State>, call: Arrived<'_>, segments: &[&str], watch: Watch) -> Answered {
+    let request = match (&call.parts.method, segments) {
+        (&Method::POST, ["v1", "chat", "completions"] | ["openai", "v1", "chat", "completions"]) => {
+            openai::chat::request(state, call)
+        }
+        (&Method::GET, ["v1", "models"] | ["openai", "v1", "models"]) => {
+            return Answered::Response(json(&openai::models(call.door), call, watch));
+        }
+        _ => {
+            Err(Refusal::not_found(format!("Invalid URL ({} {})", call.parts.method, call.parts.uri.path())))
+        }
+    };
+    exchange::answer(state, call, request, watch).await
 }
 
 /// The calls that let a model answer; `None` where there is no such operation.
@@ -121,9 +147,9 @@ pub(crate) fn model_of_path(path: &str) -> String {
 
 /// Whether a path is that of a call that lets a model answer.
 fn is_invocation(path: &str) -> bool {
-    ["/invoke", "/invoke-with-response-stream", "/converse", "/converse-stream"]
-        .iter()
-        .any(|end| path.ends_with(end))
+    const ENDS: &[&str] =
+        &["/invoke", "/invoke-with-response-stream", "/converse", "/converse-stream", "/chat/completions"];
+    ENDS.iter().any(|end| path.ends_with(end))
 }
 
 fn admit(state: &State, call: Arrived<'_>) -> Result<(), Refusal> {
@@ -135,7 +161,15 @@ fn admit(state: &State, call: Arrived<'_>) -> Result<(), Refusal> {
         body: call.body,
     };
     let options = state.options();
-    auth::check(&options.auth, &options.region, &signed, options.clock.now())?;
+    let scope = Scope { region: &options.region, service: call.door.service() };
+    let has_key = call.dialect == Dialect::Anthropic
+        && call
+            .header("x-api-key")
+            .is_some_and(|key| options.auth.bearer_tokens.iter().any(|known| known == key));
+    if !has_key {
+        auth::check(&options.auth, scope, &signed, options.clock.now())
+            .map_err(|refusal| call.dialect.unknown_caller(refusal))?;
+    }
     if call.body.len() > LONGEST_BODY {
         return Err(Refusal::validation(format!(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less \
@@ -208,8 +242,11 @@ pub(crate) fn refuse(refusal: &Refusal, call: Arrived<'_>, watch: Watch) -> Resp
         }
     });
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let bytes = Bytes::from(refusal.body().to_string());
-    let mut headers = vec![("x-amzn-errortype", refusal.kind.clone())];
+    let bytes = Bytes::from(call.dialect.body(refusal, call.request_id).to_string());
+    let mut headers = match call.dialect {
+        Dialect::Aws => vec![("x-amzn-errortype", refusal.kind.clone())],
+        Dialect::OpenAi | Dialect::Anthropic => Vec::new(),
+    };
     headers.extend(refusal.headers.iter().map(|(name, value)| (name.as_str(), value.clone())));
     let response = respond(status, "application/json", &headers, call, &watch);
     with_length(response, bytes.len()).map(|()| body::whole(bytes, watch))

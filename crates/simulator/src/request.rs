@@ -19,6 +19,8 @@ pub(crate) struct Request {
     /// The conversation, in the shape of Anthropic's body.
     pub(crate) conversation: Value,
     pub(crate) model: &'static Model,
+    /// What the body calls the model; empty where the path does.
+    pub(crate) named: String,
     pub(crate) form: Form,
     pub(crate) face: Arc<dyn Face>,
     /// The guardrail that the request names.
@@ -28,11 +30,6 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn prompt(&self) -> Prompt<'_> {
         Prompt { body: &self.conversation, model: self.model }
-    }
-
-    /// What scripts know the model by, where the path does not name it.
-    pub(crate) fn named(&self) -> &str {
-        self.model.id
     }
 }
 

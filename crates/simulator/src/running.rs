@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    dialect::Door,
     log::Entry,
     options::{Auth, Options},
     reception,
@@ -45,27 +46,35 @@ pub enum StartError {
 impl Simulator {
     /// Listens and answers until the [`Running`] is stopped or dropped.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let address = options.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        let (listener, address) = listen(options.listen).await?;
+        let (mantle_listener, mantle_address) = listen(options.mantle_listen).await?;
         let state = Arc::new(State::new(options).map_err(StartError::Record)?);
         let running = Running {
             address,
+            mantle_address,
             state,
             closing: CancellationToken::new(),
             aborting: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        running.tasks.spawn(accept(listener, running.house()));
+        running.tasks.spawn(accept(listener, Door::Runtime, running.house()));
+        running.tasks.spawn(accept(mantle_listener, Door::Mantle, running.house()));
         Ok(running)
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// A simulator that runs. Dropped, it breaks every connection.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    mantle_address: SocketAddr,
     state: Arc<State>,
     closing: CancellationToken,
     aborting: CancellationToken,
@@ -81,6 +90,16 @@ impl Running {
     /// `http://` and the address, without a slash at the end.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where it listens as `bedrock-mantle`.
+    pub fn mantle_addr(&self) -> SocketAddr {
+        self.mantle_address
+    }
+
+    /// The same as `http://` and the address, without a slash at the end.
+    pub fn mantle_url(&self) -> String {
+        format!("http://{}", self.mantle_address)
     }
 
     /// Every request that arrived, oldest first.
@@ -169,7 +188,7 @@ struct House {
     tasks: TaskTracker,
 }
 
-async fn accept(listener: TcpListener, house: House) {
+async fn accept(listener: TcpListener, door: Door, house: House) {
     loop {
         let accepted = tokio::select! {
             () = house.closing.cancelled() => return,
@@ -177,7 +196,7 @@ async fn accept(listener: TcpListener, house: House) {
         };
         match accepted {
             Ok((stream, _)) => {
-                house.tasks.spawn(serve(stream, house.clone()));
+                house.tasks.spawn(serve(stream, door, house.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -187,12 +206,12 @@ async fn accept(listener: TcpListener, house: House) {
     }
 }
 
-async fn serve(stream: TcpStream, house: House) {
+async fn serve(stream: TcpStream, door: Door, house: House) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
     let state = house.state;
-    let service = service_fn(move |request| reception::answer(state.clone(), request));
+    let service = service_fn(move |request| reception::answer(state.clone(), door, request));
     let builder = auto::Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

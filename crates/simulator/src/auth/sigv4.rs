@@ -8,10 +8,16 @@ use sha2::{Digest as _, Sha256};
 use crate::{options::Credentials, refusal::Refusal};
 
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SERVICE: &str = "bedrock";
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
     Secret Access Key and signing method. Consult the service documentation for details.";
+
+/// Where a signature is good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+}
 
 /// What is signed.
 #[derive(Debug)]
@@ -38,7 +44,7 @@ struct Claim<'a> {
 
 pub(crate) fn check(
     known: &[Credentials],
-    region: &str,
+    scope: Scope<'_>,
     request: &Signed<'_>,
     parts: &str,
     now: Timestamp,
@@ -60,7 +66,7 @@ pub(crate) fn check(
         let message = "The security token included in the request is expired";
         return Err(Refusal::new(403, "ExpiredTokenException", message));
     }
-    check_scope(&claim, region)?;
+    check_scope(&claim, scope)?;
     let at = check_time(&claim, request.headers, now)?;
     check_signed_headers(&claim, request.headers)?;
     let payload = payload_hash(request)?;
@@ -98,15 +104,15 @@ fn parse(parts: &str) -> Result<Claim<'_>, Refusal> {
     Ok(Claim { access_key_id, scope, date, region, service, signed_headers, signature: part("Signature")? })
 }
 
-fn check_scope(claim: &Claim<'_>, region: &str) -> Result<(), Refusal> {
-    if claim.region != region {
+fn check_scope(claim: &Claim<'_>, scope: Scope<'_>) -> Result<(), Refusal> {
+    if claim.region != scope.region {
         return Err(invalid(format!(
             "Credential should be scoped to a valid region, not '{}'.",
             claim.region
         )));
     }
-    if claim.service != SERVICE {
-        return Err(invalid(format!("Credential should be scoped to correct service: '{SERVICE}'.")));
+    if claim.service != scope.service {
+        return Err(invalid(format!("Credential should be scoped to correct service: '{}'.", scope.service)));
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::turns::kind_of;
 use crate::{
-    models::{Family, Kind, Model, Reasoning},
-    prompt::{list, text},
+    models::{Kind, Model},
+    prompt::{self, list, text},
     refusal::Refusal,
 };
 
@@ -40,35 +40,11 @@ pub(super) fn of(body: &Value, model: &Model) -> Result<Value, Refusal> {
             let effort = effort.or(body.pointer("/outputConfig/effort").and_then(Value::as_str));
             let config = fields.and_then(|fields| fields.get("reasoningConfig")).unwrap_or(&Value::Null);
             let wants_config = text(config, "type") == "enabled";
-            conversation.extend(
-                thinking(chat.family, chat.reasoning, effort, wants_config)
-                    .map(|thinking| ("thinking".to_owned(), thinking)),
-            );
+            let thinking = prompt::thinking_of(chat, effort, wants_config);
+            conversation.extend(thinking.map(|thinking| ("thinking".to_owned(), thinking)));
         }
     }
     Ok(Value::Object(conversation))
-}
-
-/// Whether and how visibly a model of another maker than Anthropic thinks.
-pub(crate) fn thinking(
-    family: Family,
-    reasoning: Reasoning,
-    effort: Option<&str>,
-    wants_config: bool,
-) -> Option<Value> {
-    let thinks = match reasoning {
-        Reasoning::Never => false,
-        Reasoning::Always => true,
-        Reasoning::OnRequest(_) => effort.is_some_and(|effort| effort != "none"),
-        Reasoning::ByDefault(_) => effort != Some("none"),
-        Reasoning::Config => wants_config,
-    };
-    let display = match family {
-        Family::Gpt => "hidden",
-        Family::Nova2 => "masked",
-        _ => "summarized",
-    };
-    thinks.then(|| json!({ "type": "enabled", "display": display }))
 }
 
 /// Anthropic's own members; objects that both sides have are put together.

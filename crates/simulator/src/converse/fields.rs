@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    models::{Chat, Family, Kind, Model, Reasoning},
+    models::{Chat, Family, Kind, Model},
     prompt::text,
     refusal::Refusal,
 };
@@ -140,10 +140,7 @@ fn reasoning_config(body: &Value, fields: &Map<String, Value>) -> Checked {
 
 fn effort(fields: &Map<String, Value>, chat: &Chat) -> Checked {
     let Some(effort) = fields.get("reasoning_effort") else { return Ok(()) };
-    let known: &[&str] = match chat.reasoning {
-        Reasoning::OnRequest(efforts) | Reasoning::ByDefault(efforts) => efforts,
-        Reasoning::Never | Reasoning::Always | Reasoning::Config => &[],
-    };
+    let known = chat.reasoning.efforts();
     if known.is_empty() {
         return Err(extraneous("#", "reasoning_effort"));
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{fields, turns::takes};
 use crate::{
-    models::{Family, Feature, Generation, Kind, Model, Reasoning},
+    models::{Family, Feature, Generation, Kind, Model},
     prompt::{list, text},
     refusal::Refusal,
 };
@@ -123,12 +123,8 @@ fn output(body: &Value, model: &Model) -> Checked {
     };
     match &model.kind {
         Kind::Claude(_) => Ok(()),
-        Kind::Chat(chat) => match chat.reasoning {
-            Reasoning::OnRequest(efforts) | Reasoning::ByDefault(efforts) if efforts.contains(&effort) => {
-                Ok(())
-            }
-            _ => Err(unsupported("outputConfig.effort")),
-        },
+        Kind::Chat(chat) if chat.reasoning.efforts().contains(&effort) => Ok(()),
+        Kind::Chat(_) => Err(unsupported("outputConfig.effort")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod caller;
+mod chat;
 mod converse;
 mod directives;
 mod faults;

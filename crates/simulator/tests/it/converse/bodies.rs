@@ -43,6 +43,17 @@ async fn shapes_are_those_of_the_service_model() {
         ),
         (call(json!({"toolUseId": "x".repeat(65), "name": "a", "input": {}})), "less than or equal to 64"),
         (call(json!({"toolUseId": "a", "name": "a.b", "input": {}})), "pattern: [a-zA-Z0-9_-]+"),
+    ] {
+        check(&running, NOVA, &body, expected).await;
+    }
+    let unread = converse(&running, NOVA, &json!([])).await;
+    assert_eq!(unread.message(), "Malformed input request, please reformat your input and try again.");
+}
+
+#[tokio::test]
+async fn settings_have_their_shapes_too() {
+    let running = simulator().await;
+    for (body, expected) in [
         (
             plus(json!({"system": "Be kind."})),
             "Value at 'system' failed to satisfy constraint: Member must be a list",
@@ -95,8 +106,6 @@ async fn shapes_are_those_of_the_service_model() {
     ] {
         check(&running, NOVA, &body, expected).await;
     }
-    let unread = converse(&running, NOVA, &json!([])).await;
-    assert_eq!(unread.message(), "Malformed input request, please reformat your input and try again.");
 }
 
 #[tokio::test]
