@@ -106,6 +106,20 @@ def test_thinking_is_signed_and_replayed(door: Gateway, claude_code: ClaudeCode,
     assert turn.result["usage"]["output_tokens_details"]["thinking_tokens"] > 0
 
 
+@pytest.mark.parametrize("model", ["nova-2-lite"])
+def test_a_tool_run_on_another_makers_model(
+    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str, model: str
+) -> None:
+    plan = 'tool Bash {"command":"echo one"}; tool Bash {"command":"echo two"}; then text Both.'
+    turn = claude_code.ask(gateway.base_url, gateway.key.text, f"{marker} [sim: {plan}]", *TOOLS, "--model", model)
+    assert turn.said == "Both."
+    assert sorted(block["content"] for block in turn.blocks("tool_result")) == ["one", "two"]
+    arrived = simulator.arrivals(marker)
+    assert [arrival.status for arrival in arrived] == [200, 200]
+    # The attribution line means something to Claude's endpoint only, and would spoil another's cache.
+    assert b"x-anthropic-billing-header" not in arrived[0].body
+
+
 @pytest.mark.parametrize("model", ["sonnet", "haiku", "claude-sonnet-4-6", "claude-haiku-4-5", "claude-opus-5-5[1m]"])
 def test_other_models(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str, model: str) -> None:
     """Older ones get another shape of request: no message from the system, a budget in place of adaptive thinking."""

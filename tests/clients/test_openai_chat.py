@@ -16,7 +16,7 @@ from harness.simulator import Simulator
 
 CLAUDE = "claude-sonnet-5-5"
 # One model behind each of Bedrock's APIs.
-MODELS = [CLAUDE]
+MODELS = [CLAUDE, "nova-lite"]
 TWO_CALLS = 'tool get_weather {"city":"Bern"}; tool get_time {"city":"Rom"}; then text Sunny at noon.'
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS: list[Any] = [

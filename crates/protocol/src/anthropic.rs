@@ -24,3 +24,5 @@ mod writer;
 
 pub(crate) use calling::call;
 pub use inbound::{Inbound, parse, parse_count};
+pub(crate) use outbound::prepare;
+pub(crate) use passing::outbound as invoke;

@@ -36,6 +36,7 @@
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new variant shall stop the build where it matters")]
 
 pub mod anthropic;
+pub mod bedrock_native;
 mod body;
 pub mod capabilities;
 mod carry;
@@ -53,6 +54,7 @@ pub mod openai;
 pub mod openai_chat;
 pub mod openai_embeddings;
 pub mod openai_images;
+pub mod openai_responses;
 mod passthrough;
 pub mod problem;
 mod relay;

@@ -19,6 +19,9 @@ pub struct Relay(Box<dyn Carrier>);
 
 /// One way down: pass-through of a dialect, or translation.
 pub(crate) trait Carrier: fmt::Debug + Send {
+    /// Takes the headers of the answer, names in lower case. Only some APIs say in them what was consumed.
+    fn headers(&mut self, _headers: &[(&str, &str)]) {}
+
     /// Takes what was read and appends what the client shall receive: whole events only, never the one that ends the
     /// answer.
     fn push(&mut self, chunk: Bytes, out: &mut BytesMut);
@@ -153,6 +156,12 @@ impl Relay {
 
     pub(crate) fn translated(reader: Box<dyn Reader>, writer: Box<dyn Writer>, meter: Meter) -> Relay {
         Relay::new(Translation { reader, writer, meter, events: Vec::new() })
+    }
+
+    /// Takes the headers of the answer, names in lower case; before the first push. Without them nothing fails: what was
+    /// consumed is then estimated where the body does not tell.
+    pub fn headers(&mut self, headers: &[(&str, &str)]) {
+        self.0.headers(headers);
     }
 
     /// Takes what was read and appends what the client shall receive: whole events only, and never the one that ends the

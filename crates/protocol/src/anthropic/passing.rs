@@ -100,7 +100,7 @@ fn pass(
 }
 
 /// What goes to InvokeModel with a body that is ready for it.
-pub(super) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) -> Outbound {
+pub(crate) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) -> Outbound {
     let mut headers = vec![("content-type", "application/json".to_owned())];
     let action = if stream {
         headers.push(("accept", "application/vnd.amazon.eventstream".to_owned()));

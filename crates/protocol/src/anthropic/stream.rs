@@ -128,7 +128,7 @@ fn is_name(kind: &str) -> bool {
 }
 
 /// The base64 in `{"bytes": "…", "p": "…"}`.
-pub(super) fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
+pub(crate) fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
     // As Bedrock writes it; anything else is read with care.
     if let Some(rest) = payload.strip_prefix(br#"{"bytes":""#) {
         let end = memchr::memchr2(b'"', b'\\', rest)?;
@@ -151,7 +151,7 @@ pub(super) fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
 }
 
 /// The event's `type`.
-pub(super) fn event_type(event: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn event_type(event: &[u8]) -> Option<Cow<'_, str>> {
     if let Some(rest) = event.strip_prefix(br#"{"type":""#) {
         let end = memchr::memchr2(b'"', b'\\', rest)?;
         if rest.get(end) == Some(&b'"') {

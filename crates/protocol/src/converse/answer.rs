@@ -149,6 +149,8 @@ pub(super) struct Additional {
 pub(super) struct Metadata {
     #[serde(default)]
     pub(super) usage: Option<TokenUsage>,
+    #[serde(default)]
+    pub(super) trace: Option<Trace>,
 }
 
 #[derive(Deserialize)]
@@ -216,6 +218,22 @@ impl TokenUsage {
             thinking_tokens: None,
         }
     }
+
+    pub(super) fn of(usage: &Usage) -> TokenUsage {
+        let written = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
+        let lifetimes = [("5m", usage.cache_write_5m_tokens), ("1h", usage.cache_write_1h_tokens)];
+        let details = lifetimes.into_iter().filter(|(_, tokens)| *tokens > 0);
+        TokenUsage {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            total_tokens: usage.prompt_tokens().saturating_add(usage.output_tokens),
+            cache_read_input_tokens: Some(usage.cache_read_tokens),
+            cache_write_input_tokens: Some(written),
+            cache_details: details
+                .map(|(ttl, input_tokens)| CacheDetail { ttl: Cow::Borrowed(ttl), input_tokens })
+                .collect(),
+        }
+    }
 }
 
 /// Why the model stopped, from Converse's word for it.
@@ -230,5 +248,19 @@ pub(super) fn stop_reason(word: &str) -> StopReason {
         "malformed_model_output" | "malformed_tool_use" => StopReason::Malformed,
         "model_context_window_exceeded" => StopReason::ContextWindow,
         other => StopReason::Other(other.to_owned()),
+    }
+}
+
+/// Converse's word for why the model stopped. One of its own words only: SDKs know no others.
+pub(super) fn stop_word(reason: &StopReason) -> &'static str {
+    match reason {
+        StopReason::EndTurn | StopReason::PauseTurn | StopReason::Other(_) => "end_turn",
+        StopReason::MaxTokens => "max_tokens",
+        StopReason::StopSequence => "stop_sequence",
+        StopReason::ToolUse => "tool_use",
+        StopReason::Refusal => "content_filtered",
+        StopReason::Guardrail => "guardrail_intervened",
+        StopReason::ContextWindow => "model_context_window_exceeded",
+        StopReason::Malformed => "malformed_model_output",
     }
 }

@@ -64,6 +64,18 @@ const FORMATS: [(MediaKind, &str, &str); 43] = [
     (MediaKind::Video, "video/3gpp", "three_gp"),
 ];
 
+/// The MIME type of a format; of one that is not in the table, what its name suggests.
+pub(super) fn media_type(kind: MediaKind, format: &str) -> String {
+    let known = FORMATS.iter().find(|(of, _, name)| *of == kind && *name == format);
+    let class = match kind {
+        MediaKind::Image => "image",
+        MediaKind::Document => "application",
+        MediaKind::Audio => "audio",
+        MediaKind::Video => "video",
+    };
+    known.map_or_else(|| format!("{class}/{format}"), |(_, media_type, _)| (*media_type).to_owned())
+}
+
 /// The names that documents have so far: no two may have the same.
 #[derive(Default)]
 pub(super) struct Names(BTreeSet<String>);

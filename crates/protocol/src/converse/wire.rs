@@ -131,6 +131,13 @@ impl CachePoint {
         };
         Some(CachePoint { r#type: CachePointType::Default, ttl })
     }
+
+    pub(super) fn lifetime(self) -> CacheLifetime {
+        match self.ttl {
+            Some(Ttl::Hour) => CacheLifetime::Hour,
+            Some(Ttl::FiveMinutes) | None => CacheLifetime::FiveMinutes,
+        }
+    }
 }
 
 /// An image, a video or sound: what has a format and a source.

@@ -16,6 +16,9 @@ use crate::json::Scanner;
 pub(super) const REASONING_MEMBERS: [&str; 5] =
     ["reasoning_content", "reasoning", "reasoning_details", "reasoning_signature", "thinking_blocks"];
 
+/// How deep parts may stand inside parts before they are no longer looked at (a tool result in a message is one).
+const DEEPEST_PART: u32 = 2;
+
 /// What one walk over a body finds out.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -31,6 +34,8 @@ pub(super) struct Facts {
     pub(super) remote: Vec<Remote>,
     /// Every `cache_control` but the one at the top level, key to value.
     pub(super) marks: Vec<Range<usize>>,
+    /// Every role `developer`.
+    pub(super) developers: Vec<Range<usize>>,
     /// Every `prompt_cache_breakpoint`, key to value.
     pub(super) breakpoints: Vec<Range<usize>>,
     /// Whether there is a tool, or a call of one, of type `custom`.
@@ -83,13 +88,19 @@ impl Facts {
                 (b"\"content\"", first) => {
                     once(&mut content_seen, &format!("messages.{index}.content"))?;
                     match first {
-                        Some(b'[') => scanner.array(|scanner, _| self.part(scanner))?,
+                        Some(b'[') => scanner.array(|scanner, _| self.part(scanner, DEEPEST_PART))?,
                         _ => scanner.value()?,
                     };
                 }
                 (b"\"cache_control\"", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.marks.push(key.start..value.end);
+                }
+                (b"\"role\"", Some(b'"')) => {
+                    let value = scanner.string()?;
+                    if scanner.raw(&value) == b"\"developer\"" {
+                        self.developers.push(value);
+                    }
                 }
                 (name, _) => {
                     let reasoning = REASONING_MEMBERS
@@ -105,7 +116,7 @@ impl Facts {
         Ok(())
     }
 
-    fn part(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
+    fn part(&mut self, scanner: &mut Scanner<'_>, deeper: u32) -> Result<(), Malformed> {
         if scanner.peek() != Some(b'{') {
             scanner.value()?;
             return Ok(());
@@ -118,6 +129,9 @@ impl Facts {
                     once(&mut type_seen, "type")?;
                     scanner.value()?;
                 }
+                (b"\"content\"", Some(b'[')) if deeper > 0 => {
+                    scanner.array(|scanner, _| self.part(scanner, deeper - 1))?;
+                }
                 (b"\"cache_control\"", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.marks.push(key.start..value.end);
@@ -127,7 +141,7 @@ impl Facts {
                     self.breakpoints.push(key.start..value.end);
                 }
                 (
-                    b"\"image_url\"" | b"\"video_url\"" | b"\"input_audio\"" | b"\"file\"",
+                    b"\"image_url\"" | b"\"source\"" | b"\"video_url\"" | b"\"input_audio\"" | b"\"file\"",
                     Some(b'{' | b'"'),
                 ) => {
                     once(&mut medium_seen, "content part")?;
@@ -147,7 +161,7 @@ impl Facts {
         let decoded_bytes = encoded_bytes / 4 * 3;
         let sizes = &mut self.sizes;
         let (number, bytes) = match member {
-            b"\"image_url\"" => (&mut sizes.images, &mut sizes.image_bytes),
+            b"\"image_url\"" | b"\"source\"" => (&mut sizes.images, &mut sizes.image_bytes),
             b"\"video_url\"" => (&mut sizes.videos, &mut sizes.video_bytes),
             b"\"input_audio\"" => (&mut sizes.audios, &mut sizes.audio_bytes),
             _ => (&mut sizes.documents, &mut sizes.document_bytes),

@@ -3,7 +3,7 @@
 use crate::carry::{Answering, Unsupported};
 use crate::conversation::{Media, MediaKind, Source};
 
-use super::wire::{Address, File, InputAudio};
+use super::wire::{Address, File, ImageSource, InputAudio};
 
 /// Whether an address has to be fetched.
 pub(super) fn is_remote(address: &str) -> bool {
@@ -25,6 +25,16 @@ pub(super) fn addressed(
     };
     let (media_type, source) = source(url, format, path, answering)?;
     Ok(Media { kind, media_type, source, name: None, context: None, cite: false })
+}
+
+/// An image in Anthropic's form.
+pub(super) fn image(image: ImageSource, path: &str, answering: &Answering) -> Result<Media, Unsupported> {
+    let (media_type, source) = match (image.data, image.url) {
+        (Some(data), _) => (image.media_type.unwrap_or_default(), Source::Base64(data)),
+        (None, Some(url)) => source(url, image.media_type, path, answering)?,
+        (None, None) => return Err(Unsupported::member(&format!("{path}.source.data"), "is required")),
+    };
+    Ok(Media { kind: MediaKind::Image, media_type, source, name: None, context: None, cite: false })
 }
 
 /// Sound in base64.

@@ -205,6 +205,20 @@ impl Reading<'_> {
             Some("redacted_thinking") => {
                 Some(Content::SealedThinking { data: part.data.ok_or_else(|| missing("data"))? })
             }
+            Some("image") => {
+                let image = part.source.ok_or_else(|| missing("source"))?;
+                Some(Content::Media(media::image(image, path, self.answering)?))
+            }
+            Some("tool_use") => Some(Content::ToolUse(ToolUse {
+                id: part.id.ok_or_else(|| missing("id"))?,
+                name: part.name.ok_or_else(|| missing("name"))?,
+                input: part.input.filter(JsonText::is_object).unwrap_or_else(JsonText::empty_object),
+            })),
+            Some("tool_result") => Some(Content::ToolResult(ToolResult {
+                id: part.tool_use_id.ok_or_else(|| missing("tool_use_id"))?,
+                content: self.content(path, part.content)?,
+                is_error: part.is_error.unwrap_or(false),
+            })),
             Some(other) => {
                 let why = format!("parts of type `{other}` are not supported");
                 return Err(Unsupported::member(&format!("{path}.type"), &why));

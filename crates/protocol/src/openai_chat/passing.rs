@@ -299,6 +299,11 @@ impl<'a> Way<'a> {
                 self.dropped.push(Dropped::Member("prompt_cache_breakpoint".to_owned()));
             }
         }
+        if !self.quirks.knows_developers {
+            for role in &facts.developers {
+                self.splice.replace(role.clone(), &b"\"system\""[..]);
+            }
+        }
         for (name, place) in &facts.reasoning {
             self.splice.remove(place.clone());
             self.dropped.push(Dropped::Member(format!("messages.*.{name}")));

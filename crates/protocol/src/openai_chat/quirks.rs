@@ -19,6 +19,8 @@ pub(super) struct Quirks {
     pub(super) tools_while_thinking: bool,
     /// Whether tools of type `custom` are known.
     pub(super) takes_custom_tools: bool,
+    /// Whether the role `developer` is known; `system` means the same.
+    pub(super) knows_developers: bool,
     /// Whether OpenAI's own cache marks are known.
     pub(super) takes_breakpoints: bool,
     /// Whether `verbosity` is known.
@@ -40,6 +42,7 @@ impl Quirks {
             logprobs_while_thinking: !is_gpt,
             tools_while_thinking: !(is_gpt && door.service == Service::Runtime),
             takes_custom_tools: is_gpt,
+            knows_developers: traits.family == "openai",
             takes_breakpoints: is_gpt,
             takes_verbosity: is_gpt,
             thinks_inline: is_oss,

@@ -170,14 +170,15 @@ impl Turn {
         if !std::mem::replace(&mut self.has_begun, true) {
             events.push(Event::Start { id: chunk.id, model: chunk.model });
         }
-        if let Some(usage) = chunk.usage {
-            events.push(Event::Usage(usage.into()));
-        }
         // Only one answer is asked for.
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
             if !self.has_stopped {
                 self.choice(choice, events);
             }
+        }
+        // Behind the words that it counts: a report is of what came before it.
+        if let Some(usage) = chunk.usage {
+            events.push(Event::Usage(usage.into()));
         }
     }
 

@@ -79,8 +79,8 @@ fn tool(tool: wire::Tool, path: &str, forms: &mut Forms) -> Result<Tool, Unsuppo
             forms.custom.insert(definition.name.clone());
             Ok(custom(definition, mark))
         }
-        // As the Responses API writes it; some clients mix the two.
-        (None, None, Some(name)) if matches!(tool.r#type.as_deref(), None | Some("function")) => {
+        // As the Responses API (a function) and Anthropic's (custom) write it; some clients mix them.
+        (None, None, Some(name)) if is_plain(tool.r#type.as_deref(), tool.parameters.as_ref()) => {
             let definition = Definition {
                 name,
                 description: tool.description,
@@ -99,6 +99,10 @@ fn tool(tool: wire::Tool, path: &str, forms: &mut Forms) -> Result<Tool, Unsuppo
             Err(Unsupported::member(path, &why))
         }
     }
+}
+
+fn is_plain(kind: Option<&str>, parameters: Option<&JsonText>) -> bool {
+    matches!(kind, None | Some("function")) || kind == Some("custom") && parameters.is_some()
 }
 
 fn function(definition: Definition, mark: Option<Mark>, path: &str) -> Result<Tool, Unsupported> {

@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Content {
     }
 }
 
-/// A content part of any type.
+/// A content part of any type; those of Anthropic's Messages as well, since some clients mix the two.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Part {
@@ -86,6 +86,21 @@ pub(super) struct Part {
     pub(super) data: Option<String>,
     pub(super) cache_control: Option<Mark>,
     pub(super) prompt_cache_breakpoint: Option<Mark>,
+    pub(super) source: Option<ImageSource>,
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) input: Option<JsonText>,
+    pub(super) tool_use_id: Option<String>,
+    pub(super) content: Content,
+    pub(super) is_error: Option<bool>,
+}
+
+/// Where an image of Anthropic's form is.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageSource {
+    pub(super) media_type: Option<String>,
+    pub(super) data: Option<String>,
+    pub(super) url: Option<String>,
 }
 
 /// Where an image or video is: an object, or its address alone as older clients write it.
@@ -175,7 +190,7 @@ pub(super) struct ThinkingBlock {
     pub(super) data: Option<String>,
 }
 
-/// A tool: a function, a custom one, or a function as the Responses API writes it, without `function`.
+/// A tool: a function, a custom one, or a function as the Responses and Messages APIs write it, without `function`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Tool {
@@ -185,6 +200,7 @@ pub(super) struct Tool {
     pub(super) cache_control: Option<Mark>,
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
+    #[serde(alias = "input_schema")]
     pub(super) parameters: Option<JsonText>,
     pub(super) strict: Option<bool>,
 }

@@ -1,10 +1,9 @@
 //! Models that are called by Converse, and their answers.
 
 use bytes::{Bytes, BytesMut};
-use stonegate_protocol::conversation::Request;
 use stonegate_protocol::framing::eventstream::Frame;
 use stonegate_protocol::traits::{Feature, ThinkingKind};
-use stonegate_protocol::{Answering, Capabilities, Door, Effort, Inbound as _, Target, Traits, anthropic};
+use stonegate_protocol::{Capabilities, Door, Effort, Target, Traits};
 
 /// A model behind Converse, with what a target borrows.
 #[derive(Debug)]
@@ -15,10 +14,6 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Models of all families that differ.
-    pub(crate) const NAMES: [&'static str; 7] =
-        ["nova2", "nova", "oss", "gpt", "deepseek", "llama", "claude"];
-
     pub(crate) fn named(name: &str) -> Model {
         let (upstream_id, family, features, thinking, effort, max_output_tokens) = MODELS
             .into_iter()
@@ -114,12 +109,6 @@ const MODELS: [Line; 7] = [
 fn parsed<T: serde::de::DeserializeOwned>(words: &str) -> T {
     let words: Vec<&str> = words.split_whitespace().collect();
     serde_json::from_value(serde_json::json!(words)).unwrap()
-}
-
-/// What a Messages request means.
-pub(crate) fn conversation(body: &str) -> Request {
-    let inbound = anthropic::parse(None, &[], Bytes::copy_from_slice(body.as_bytes())).unwrap();
-    inbound.translate(&Answering::default()).unwrap().0
 }
 
 /// A frame of ConverseStream.

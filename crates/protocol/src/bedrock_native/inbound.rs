@@ -1,0 +1,256 @@
+//! A request of InvokeModel as it came, and how it passes through.
+
+use bytes::Bytes;
+
+use crate::anthropic;
+use crate::carry::{Answering, Bounds, Carried, Outbound, Service, Surface, Target, Unsupported, model_path};
+use crate::conversation::meter::Meter;
+use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::dialect::Dialect;
+use crate::inbound::{Inbound as AnyInbound, Malformed};
+use crate::json::{Scanner, quoted, text};
+use crate::learned::{Learned, SentBetas};
+use crate::passthrough::{Splice, find_members};
+use crate::relay::{Relay, Writer};
+
+use super::bounds;
+use super::relayed::{NativeStream, NativeWhole};
+
+/// A request of InvokeModel, read once. The body stays as it came.
+#[derive(Debug)]
+pub struct Inbound {
+    model: String,
+    stream: bool,
+    headers: Vec<(&'static str, String)>,
+    content: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// A Messages request, with the model and the stream put in.
+    Claude(Box<anthropic::Inbound>),
+    /// Of another family.
+    Other { body: Bytes, sizes: Sizes, asked: Option<u64> },
+}
+
+/// Reads the body of `POST /model/{model}/invoke`, or of `invoke-with-response-stream`. The model is the path's, decoded;
+/// `header` gives a request's header by its name in lower case.
+///
+/// # Errors
+/// Where the body is no JSON object, or no Messages request though it says that it is one.
+pub fn parse<'h>(
+    body: Bytes,
+    stream: bool,
+    model: &str,
+    header: impl Fn(&str) -> Option<&'h str>,
+) -> Result<Inbound, Malformed> {
+    let mut scanner = Scanner::new(&body);
+    if scanner.peek() != Some(b'{') {
+        let message = "The request body must be a JSON object".to_owned();
+        return Err(Malformed { message, pointer: String::new() });
+    }
+    scanner.value()?;
+    scanner.end()?;
+    let known = super::REQUEST_HEADERS.into_iter();
+    let headers = known.filter_map(|name| Some((name, header(name)?.to_owned()))).collect();
+    let content = match version(&body) {
+        Some(version) => Body::Claude(Box::new(claude(&body, stream, model, &version)?)),
+        None => {
+            let sizes = Sizes { text_bytes: body.len() as u64, messages: 1, ..Sizes::default() };
+            let asked = bounds::found(&body).into_iter().filter_map(|(asked, _)| asked).max();
+            Body::Other { sizes, asked, body }
+        }
+    };
+    Ok(Inbound { model: model.to_owned(), stream, headers, content })
+}
+
+/// `anthropic_version`, which every Claude body has and no other.
+fn version(body: &[u8]) -> Option<String> {
+    const NAME: &str = "anthropic_version";
+    let member = find_members(body, 0..body.len(), &[NAME]).into_iter().next()?;
+    let value = body.get(member.start + NAME.len() + 2..member.end)?.trim_ascii_start().strip_prefix(b":")?;
+    text(value.trim_ascii()).map(std::borrow::Cow::into_owned)
+}
+
+fn claude(body: &Bytes, stream: bool, model: &str, version: &str) -> Result<anthropic::Inbound, Malformed> {
+    let brace = body.iter().position(|byte| *byte == b'{').unwrap_or(0);
+    let rest = body.get(brace + 1..).unwrap_or_default();
+    let head = format!("{{\"model\":{},\"stream\":{stream},", quoted(model));
+    let whole = [head.as_bytes(), rest].concat();
+    anthropic::parse(Some(version), &[], Bytes::from(whole))
+}
+
+impl AnyInbound for Inbound {
+    fn dialect(&self) -> Dialect {
+        Dialect::BedrockNative
+    }
+
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        match &self.content {
+            Body::Claude(messages) => Some(messages.max_tokens()),
+            Body::Other { asked, .. } => *asked,
+        }
+    }
+
+    fn least_output_tokens(&self) -> u64 {
+        match &self.content {
+            Body::Claude(messages) => messages.least_output_tokens(),
+            Body::Other { .. } => 1,
+        }
+    }
+
+    fn sizes(&self) -> &Sizes {
+        match &self.content {
+            Body::Claude(messages) => messages.sizes(),
+            Body::Other { sizes, .. } => sizes,
+        }
+    }
+
+    fn cache_lifetime(&self) -> CacheLifetime {
+        match &self.content {
+            Body::Claude(messages) => messages.cache_lifetime(),
+            Body::Other { .. } => CacheLifetime::None,
+        }
+    }
+
+    fn service_tier(&self) -> Option<&str> {
+        let named = self.headers.iter().find(|(name, _)| *name == "x-amzn-bedrock-service-tier");
+        named.map(|(_, tier)| tier.as_str())
+    }
+
+    fn remote_media(&self) -> Vec<String> {
+        match &self.content {
+            Body::Claude(messages) => messages.remote_media(),
+            Body::Other { .. } => Vec::new(),
+        }
+    }
+
+    fn pass_through(
+        &self,
+        target: &Target<'_>,
+        learned: &Learned,
+        bounds: Bounds,
+        answering: &Answering,
+    ) -> Option<Result<Carried, Unsupported>> {
+        if target.door.surface != Surface::InvokeModel {
+            return None;
+        }
+        Some(match &self.content {
+            Body::Claude(messages) => self.pass_claude(messages, target, learned, bounds, answering),
+            Body::Other { body, .. } => self.pass_other(body, target, bounds),
+        })
+    }
+
+    fn translate(&self, _answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
+        let why = format!("{} cannot be called by InvokeModel; use Converse", self.model);
+        Err(Unsupported::member("model", &why))
+    }
+}
+
+impl Inbound {
+    fn pass_claude(
+        &self,
+        messages: &anthropic::Inbound,
+        target: &Target<'_>,
+        learned: &Learned,
+        bounds: Bounds,
+        answering: &Answering,
+    ) -> Result<Carried, Unsupported> {
+        let ceiling = bounds.output_tokens.min(messages.max_tokens());
+        let prepared = anthropic::prepare(messages, target, learned, &answering.fetched, Some(ceiling))?;
+        let meter = anthropic::meter::Meter::new(ceiling, messages.cache_lifetime());
+        let relay = if self.stream {
+            Relay::new(NativeStream::new(meter))
+        } else {
+            Relay::new(anthropic::stream::MessagesWhole::new(meter))
+        };
+        let (dropped, betas) = (prepared.dropped.clone(), prepared.betas.clone());
+        let mut outbound = anthropic::invoke(target, prepared, self.stream);
+        self.add_headers(&mut outbound);
+        Ok(Carried { outbound, relay, dropped, betas })
+    }
+
+    fn pass_other(&self, body: &Bytes, target: &Target<'_>, bounds: Bounds) -> Result<Carried, Unsupported> {
+        let ceiling = bounds.output_tokens.max(1);
+        let member = bounds::member(target.traits);
+        let bounded = match member {
+            Some(path) if bounds::answers(body) > 1 => {
+                let why = "ask for one answer at a time";
+                return Err(Unsupported::member(path.first().copied().unwrap_or("n"), why));
+            }
+            Some(path) => bounded(body, path, ceiling)?,
+            None => body.clone(),
+        };
+        let meter = Meter::new(bounds, CacheLifetime::None);
+        let relay = if self.stream {
+            Relay::new(NativeStream::new(meter))
+        } else {
+            Relay::new(NativeWhole::new(meter, member.is_some()))
+        };
+        let (action, accept) = match self.stream {
+            true => ("invoke-with-response-stream", "application/vnd.amazon.eventstream"),
+            false => ("invoke", "application/json"),
+        };
+        let mut outbound = Outbound {
+            service: Service::Runtime,
+            path: model_path(target.upstream_id, action),
+            headers: vec![("content-type", "application/json".to_owned()), ("accept", accept.to_owned())],
+            body: bounded.into(),
+            stream: self.stream,
+        };
+        self.add_headers(&mut outbound);
+        Ok(Carried { outbound, relay, dropped: Vec::new(), betas: SentBetas::default() })
+    }
+
+    fn add_headers(&self, outbound: &mut Outbound) {
+        for (name, value) in &self.headers {
+            if !outbound.headers.iter().any(|(known, _)| known == name) {
+                outbound.headers.push((name, value.clone()));
+            }
+        }
+    }
+}
+
+/// The body with the ceiling in the family's own member; every other member that could raise it is lowered as well.
+fn bounded(body: &Bytes, path: &[&str], ceiling: u64) -> Result<Bytes, Unsupported> {
+    let found = bounds::found(body);
+    let own = find_members(body, 0..body.len(), path);
+    let text = ceiling.to_string();
+    let mut splice = Splice::default();
+    for (asked, place) in found {
+        match asked {
+            Some(asked) if asked <= ceiling => {}
+            Some(_) => splice.replace(place, text.clone().into_bytes()),
+            None => {
+                let why = "an integer was expected";
+                return Err(Unsupported::member(&path.join("."), why));
+            }
+        }
+    }
+    if own.is_empty() {
+        let (at, member) = match path {
+            [outer, inner] => match bounds::object(body, outer) {
+                Some(object) => (object.start + 1, format!("\"{inner}\":{text}")),
+                None => (after_brace(body), format!("\"{outer}\":{{\"{inner}\":{text}}}")),
+            },
+            [name, ..] => (after_brace(body), format!("\"{name}\":{text}")),
+            [] => return Ok(body.clone()),
+        };
+        let next = body.get(at..).unwrap_or_default().trim_ascii_start().first();
+        let comma = if next == Some(&b'}') { "" } else { "," };
+        splice.insert(at, format!("{member}{comma}").into_bytes());
+    }
+    Ok(Bytes::from(splice.apply(body)))
+}
+
+fn after_brace(body: &[u8]) -> usize {
+    body.iter().position(|byte| *byte == b'{').map_or(0, |at| at + 1)
+}

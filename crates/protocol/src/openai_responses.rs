@@ -1,0 +1,15 @@
+//! OpenAI's Responses: what clients send and get, and what Bedrock's own endpoint for it takes and gives.
+
+mod facts;
+mod inbound;
+mod items;
+mod media;
+mod response;
+mod sealed;
+mod settings;
+mod tools;
+mod usage;
+mod wire;
+mod writer;
+
+pub use inbound::{Inbound, parse, parse_compact};

@@ -1,0 +1,153 @@
+//! One walk over the body: sizes, addresses to fetch, and where items and tools stand.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+use crate::conversation::{CacheLifetime, Sizes};
+use crate::inbound::Malformed;
+use crate::json::Scanner;
+
+/// What one walk over a body finds out.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) sizes: Sizes,
+    /// Bytes of base64, which are no text.
+    pub(super) opaque_bytes: u64,
+    /// Where each item of `input` stands; empty where `input` is a text.
+    pub(super) items: Vec<Range<usize>>,
+    /// Where each tool stands.
+    pub(super) tools: Vec<Range<usize>>,
+    /// Media that have to be fetched.
+    pub(super) remote: Vec<Remote>,
+    /// Whether a part of the prompt is marked for the cache.
+    pub(super) marks: CacheLifetime,
+}
+
+/// A medium at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remote {
+    pub(super) address: String,
+    /// The member, key to value.
+    pub(super) place: Range<usize>,
+    /// Whether it is a file, which has another member for its bytes.
+    pub(super) is_file: bool,
+}
+
+impl Facts {
+    /// Takes the value of a top-level member and notes what it tells.
+    pub(super) fn member(
+        &mut self,
+        name: &str,
+        scanner: &mut Scanner<'_>,
+    ) -> Result<Range<usize>, Malformed> {
+        match (name, scanner.peek()) {
+            ("input", Some(b'[')) => scanner.array(|scanner, index| self.item(scanner, index)),
+            ("input", Some(b'"' | b'n')) => {
+                self.sizes.messages += 1;
+                Ok(scanner.value()?)
+            }
+            ("input", _) => Err(Malformed::member("input", "a text or an array of items was expected")),
+            ("tools", Some(b'[')) => {
+                let range = scanner.array(|scanner, _| {
+                    self.sizes.tools += 1;
+                    self.tools.push(scanner.value()?);
+                    Ok::<(), Malformed>(())
+                })?;
+                self.sizes.tool_bytes += range.len() as u64;
+                Ok(range)
+            }
+            ("tools", Some(byte)) if byte != b'n' => {
+                Err(Malformed::member("tools", "an array of tools was expected"))
+            }
+            _ => Ok(scanner.value()?),
+        }
+    }
+
+    fn item(&mut self, scanner: &mut Scanner<'_>, index: usize) -> Result<(), Malformed> {
+        self.sizes.messages += 1;
+        if scanner.peek() != Some(b'{') {
+            return Err(Malformed::member(&format!("input.{index}"), "an object was expected"));
+        }
+        let mut seen = false;
+        let range = scanner.object(|scanner, key| {
+            let name = scanner.raw(&key);
+            if matches!(name, b"\"content\"" | b"\"output\"") && scanner.peek() == Some(b'[') {
+                once(&mut seen, &format!("input.{index}.content"))?;
+                scanner.array(|scanner, _| self.part(scanner))?;
+            } else {
+                scanner.value()?;
+            }
+            Ok::<(), Malformed>(())
+        })?;
+        self.items.push(range);
+        Ok(())
+    }
+
+    fn part(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
+        if scanner.peek() != Some(b'{') {
+            scanner.value()?;
+            return Ok(());
+        }
+        // Said twice, a medium could hide a text.
+        let mut seen = false;
+        scanner.object(|scanner, key| {
+            let name = scanner.raw(&key);
+            match (name, scanner.peek()) {
+                (b"\"image_url\"" | b"\"file_url\"" | b"\"file_data\"", Some(b'"')) => {
+                    once(&mut seen, "content part")?;
+                    self.medium(name != b"\"image_url\"", &key, scanner)?;
+                }
+                (b"\"prompt_cache_breakpoint\"", Some(b'{')) => {
+                    self.marks = self.marks.max(CacheLifetime::FiveMinutes);
+                    scanner.value()?;
+                }
+                _ => {
+                    scanner.value()?;
+                }
+            }
+            Ok::<(), Malformed>(())
+        })?;
+        Ok(())
+    }
+
+    fn medium(
+        &mut self,
+        is_file: bool,
+        key: &Range<usize>,
+        scanner: &mut Scanner<'_>,
+    ) -> Result<(), Malformed> {
+        let range = scanner.string()?;
+        let raw = scanner.raw(&range);
+        let head = raw.get(1..raw.len().min(200)).unwrap_or_default();
+        let encoded = if head.starts_with(b"data:") {
+            let comma = memmem::find(head, b";base64,").map(|at| at + b";base64,".len());
+            comma.map_or(0, |comma| raw.len().saturating_sub(comma + 2) as u64)
+        } else if let Some(address) = scanner.text(&range).filter(|text| super::media::is_remote(text)) {
+            let place = key.start..range.end;
+            self.remote.push(Remote { address: address.into_owned(), place, is_file });
+            0
+        } else if is_file {
+            raw.len().saturating_sub(2) as u64
+        } else {
+            0
+        };
+        self.opaque_bytes += encoded;
+        let sizes = &mut self.sizes;
+        let (number, bytes) = if is_file {
+            (&mut sizes.documents, &mut sizes.document_bytes)
+        } else {
+            (&mut sizes.images, &mut sizes.image_bytes)
+        };
+        *number += 1;
+        *bytes += encoded / 4 * 3;
+        Ok(())
+    }
+}
+
+fn once(seen: &mut bool, path: &str) -> Result<(), Malformed> {
+    if std::mem::replace(seen, true) {
+        return Err(Malformed::member(path, "the member is given twice"));
+    }
+    Ok(())
+}

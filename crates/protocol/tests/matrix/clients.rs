@@ -1,0 +1,178 @@
+//! What the clients of each dialect send, and how they understand what they get.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use stonegate_protocol::framing::sse;
+use stonegate_protocol::{Inbound, anthropic, openai_chat};
+
+/// The dialects that are served, by the names in the fixtures.
+pub(crate) const CLIENTS: [&str; 2] = ["anthropic", "openai_chat"];
+
+/// A request of a client's.
+pub(crate) fn request(client: &str, mut members: Value, stream: bool) -> Box<dyn Inbound> {
+    members["model"] = json!("the-clients-name");
+    members["stream"] = json!(members["stream"].as_bool().unwrap_or(false) || stream);
+    if client == "openai_chat" && stream {
+        members["stream_options"] = json!({ "include_usage": true });
+    }
+    let body = Bytes::from(members.to_string());
+    match client {
+        "anthropic" => Box::new(anthropic::parse(None, &[], body).unwrap()),
+        "openai_chat" => Box::new(openai_chat::parse(body).unwrap()),
+        _ => panic!("no such client: {client}"),
+    }
+}
+
+/// What an answer means, whatever dialect it came in.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Meaning {
+    pub(crate) thoughts: String,
+    pub(crate) text: String,
+    pub(crate) calls: Vec<(String, String, Value)>,
+    pub(crate) stop: String,
+    /// Of the whole prompt, and of the answer.
+    pub(crate) tokens: (u64, u64),
+}
+
+/// The meaning of a whole answer.
+pub(crate) fn whole(client: &str, body: &[u8]) -> Meaning {
+    let answer: Value = serde_json::from_slice(body).unwrap();
+    match client {
+        "anthropic" => messages_meaning(&answer),
+        _ => chat_meaning(
+            &answer["choices"][0]["message"],
+            &answer["choices"][0]["finish_reason"],
+            &answer["usage"],
+        ),
+    }
+}
+
+/// The meaning of a stream.
+pub(crate) fn streamed(client: &str, body: &[u8]) -> Meaning {
+    let mut parser = sse::Parser::default();
+    parser.push(body);
+    let mut events = Vec::new();
+    while let Some(event) = parser.next_event().unwrap() {
+        if event.data != "[DONE]" {
+            events.push(serde_json::from_str::<Value>(&event.data).unwrap());
+        }
+    }
+    match client {
+        "anthropic" => messages_meaning(&messages_sum(&events)),
+        _ => chat_sum(&events),
+    }
+}
+
+fn messages_meaning(message: &Value) -> Meaning {
+    let mut meaning = Meaning { stop: word(&message["stop_reason"]), ..Meaning::default() };
+    for block in message["content"].as_array().into_iter().flatten() {
+        meaning.text += block["text"].as_str().unwrap_or_default();
+        meaning.thoughts += block["thinking"].as_str().unwrap_or_default();
+        if block["type"] == "tool_use" {
+            meaning.calls.push((word(&block["id"]), word(&block["name"]), arguments(&block["input"])));
+        }
+    }
+    let usage = &message["usage"];
+    let count = |name: &str| usage[name].as_u64().unwrap_or(0);
+    let prompt =
+        count("input_tokens") + count("cache_read_input_tokens") + count("cache_creation_input_tokens");
+    meaning.tokens = (prompt, count("output_tokens"));
+    meaning
+}
+
+/// The message that the events are the sum of.
+fn messages_sum(events: &[Value]) -> Value {
+    let mut message = Value::Null;
+    for event in events {
+        let index = usize::try_from(event["index"].as_u64().unwrap_or(0)).unwrap();
+        match event["type"].as_str().unwrap() {
+            "message_start" => {
+                message = event["message"].clone();
+                message["content"] = json!([]);
+            }
+            "content_block_start" => {
+                let mut block = event["content_block"].clone();
+                if block["type"] == "tool_use" {
+                    block["input"] = json!("");
+                }
+                message["content"].as_array_mut().unwrap().push(block);
+            }
+            "content_block_delta" => {
+                let block = &mut message["content"][index];
+                for (from, to) in [("text", "text"), ("thinking", "thinking"), ("partial_json", "input")] {
+                    add(&mut block[to], &event["delta"][from]);
+                }
+            }
+            "message_delta" => {
+                message["stop_reason"] = event["delta"]["stop_reason"].clone();
+                for (name, value) in event["usage"].as_object().unwrap() {
+                    message["usage"][name] = value.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+    message
+}
+
+fn chat_meaning(message: &Value, finish_reason: &Value, usage: &Value) -> Meaning {
+    let mut meaning = Meaning {
+        thoughts: word(&message["reasoning_content"]),
+        text: word(&message["content"]),
+        stop: word(finish_reason),
+        tokens: (
+            usage["prompt_tokens"].as_u64().unwrap_or(0),
+            usage["completion_tokens"].as_u64().unwrap_or(0),
+        ),
+        ..Meaning::default()
+    };
+    for call in message["tool_calls"].as_array().into_iter().flatten() {
+        let function = &call["function"];
+        meaning.calls.push((word(&call["id"]), word(&function["name"]), arguments(&function["arguments"])));
+    }
+    meaning
+}
+
+fn chat_sum(events: &[Value]) -> Meaning {
+    let mut message = json!({ "content": "", "reasoning_content": "", "tool_calls": [] });
+    let (mut finish_reason, mut usage) = (Value::Null, Value::Null);
+    for event in events {
+        let choice = &event["choices"][0];
+        for name in ["content", "reasoning_content"] {
+            add(&mut message[name], &choice["delta"][name]);
+        }
+        for piece in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
+            let index = usize::try_from(piece["index"].as_u64().unwrap()).unwrap();
+            let calls = message["tool_calls"].as_array_mut().unwrap();
+            if index == calls.len() {
+                calls.push(json!({ "id": piece["id"], "function": { "name": piece["function"]["name"], "arguments": "" } }));
+            }
+            add(&mut calls[index]["function"]["arguments"], &piece["function"]["arguments"]);
+        }
+        for (known, new) in [(&mut finish_reason, &choice["finish_reason"]), (&mut usage, &event["usage"])] {
+            if !new.is_null() {
+                *known = new.clone();
+            }
+        }
+    }
+    chat_meaning(&message, &finish_reason, &usage)
+}
+
+fn add(to: &mut Value, more: &Value) {
+    if let Some(more) = more.as_str() {
+        *to = json!(to.as_str().unwrap().to_owned() + more);
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What a call passes: as an object, whether it came as one or as text; no text is an empty one.
+fn arguments(value: &Value) -> Value {
+    match value.as_str() {
+        Some("") => json!({}),
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        None => value.clone(),
+    }
+}
