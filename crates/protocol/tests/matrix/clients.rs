@@ -2,15 +2,20 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use stonegate_protocol::framing::eventstream::{Decoder, FrameKind};
 use stonegate_protocol::framing::sse;
-use stonegate_protocol::{Inbound, anthropic, openai_chat};
+use stonegate_protocol::{Inbound, anthropic, converse, openai_chat};
 
 /// The dialects that are served, by the names in the fixtures.
-pub(crate) const CLIENTS: [&str; 2] = ["anthropic", "openai_chat"];
+pub(crate) const CLIENTS: [&str; 3] = ["anthropic", "converse", "openai_chat"];
 
 /// A request of a client's.
 pub(crate) fn request(client: &str, mut members: Value, stream: bool) -> Box<dyn Inbound> {
-    members["model"] = json!("the-clients-name");
+    const MODEL: &str = "the-clients-name";
+    if client == "converse" {
+        return Box::new(converse::parse(Bytes::from(members.to_string()), stream, MODEL).unwrap());
+    }
+    members["model"] = json!(MODEL);
     members["stream"] = json!(members["stream"].as_bool().unwrap_or(false) || stream);
     if client == "openai_chat" && stream {
         members["stream_options"] = json!({ "include_usage": true });
@@ -39,6 +44,7 @@ pub(crate) fn whole(client: &str, body: &[u8]) -> Meaning {
     let answer: Value = serde_json::from_slice(body).unwrap();
     match client {
         "anthropic" => messages_meaning(&answer),
+        "converse" => converse_meaning(&answer),
         _ => chat_meaning(
             &answer["choices"][0]["message"],
             &answer["choices"][0]["finish_reason"],
@@ -49,18 +55,111 @@ pub(crate) fn whole(client: &str, body: &[u8]) -> Meaning {
 
 /// The meaning of a stream.
 pub(crate) fn streamed(client: &str, body: &[u8]) -> Meaning {
+    let events = events(client, body);
+    match client {
+        "anthropic" => messages_meaning(&messages_sum(&events)),
+        "converse" => converse_meaning(&converse_sum(&events)),
+        _ => chat_sum(&events),
+    }
+}
+
+/// A stream, to be read by people.
+pub(crate) fn shown(client: &str, body: &[u8]) -> String {
+    match client {
+        "converse" => events(client, body).iter().map(|event| format!("{event}\n")).collect(),
+        _ => str::from_utf8(body).unwrap().to_owned(),
+    }
+}
+
+/// Whether the last that a stream tells is that something went wrong.
+pub(crate) fn ends_with_an_error(client: &str, body: &[u8]) -> bool {
+    let events = events(client, body);
+    let last = events.last().unwrap();
+    last.get("error").or(last.get("exception")).is_some()
+}
+
+/// The events of a stream; those of Converse as `{"kind": payload}`.
+fn events(client: &str, body: &[u8]) -> Vec<Value> {
+    let mut events = Vec::new();
+    if client == "converse" {
+        let mut decoder = Decoder::default();
+        decoder.push(Bytes::copy_from_slice(body));
+        while let Some(frame) = decoder.next_frame().unwrap() {
+            let payload: Value = serde_json::from_slice(frame.payload()).unwrap();
+            match frame.kind() {
+                FrameKind::Event(kind) => events.push(json!({ kind: payload })),
+                FrameKind::Exception(name) => events.push(json!({ "exception": name })),
+                other => panic!("{other:?}"),
+            }
+        }
+        return events;
+    }
     let mut parser = sse::Parser::default();
     parser.push(body);
-    let mut events = Vec::new();
     while let Some(event) = parser.next_event().unwrap() {
         if event.data != "[DONE]" {
             events.push(serde_json::from_str::<Value>(&event.data).unwrap());
         }
     }
-    match client {
-        "anthropic" => messages_meaning(&messages_sum(&events)),
-        _ => chat_sum(&events),
+    events
+}
+
+fn converse_meaning(answer: &Value) -> Meaning {
+    let mut meaning = Meaning { stop: word(&answer["stopReason"]), ..Meaning::default() };
+    for block in answer["output"]["message"]["content"].as_array().into_iter().flatten() {
+        meaning.text += block["text"].as_str().unwrap_or_default();
+        meaning.thoughts += block["reasoningContent"]["reasoningText"]["text"].as_str().unwrap_or_default();
+        if let Some(call) = block.get("toolUse") {
+            meaning.calls.push((word(&call["toolUseId"]), word(&call["name"]), arguments(&call["input"])));
+        }
     }
+    let usage = &answer["usage"];
+    let count = |name: &str| usage[name].as_u64().unwrap_or(0);
+    let prompt = count("inputTokens") + count("cacheReadInputTokens") + count("cacheWriteInputTokens");
+    meaning.tokens = (prompt, count("outputTokens"));
+    meaning
+}
+
+/// The answer that the events are the sum of.
+fn converse_sum(events: &[Value]) -> Value {
+    let mut blocks: Vec<Value> = Vec::new();
+    let mut answer = json!({});
+    for event in events {
+        let (kind, payload) = event.as_object().unwrap().iter().next().unwrap();
+        let index = usize::try_from(payload["contentBlockIndex"].as_u64().unwrap_or(0)).unwrap();
+        match kind.as_str() {
+            "contentBlockStart" => {
+                assert_eq!(index, blocks.len(), "blocks come in order");
+                let mut block = payload["start"].clone();
+                block["toolUse"]["input"] = json!("");
+                blocks.push(block);
+            }
+            "contentBlockDelta" => {
+                if index == blocks.len() {
+                    blocks
+                        .push(json!({ "text": "", "reasoningContent": { "reasoningText": { "text": "" } } }));
+                }
+                let (block, delta) = (&mut blocks[index], &payload["delta"]);
+                add(&mut block["text"], &delta["text"]);
+                add(
+                    &mut block["reasoningContent"]["reasoningText"]["text"],
+                    &delta["reasoningContent"]["text"],
+                );
+                add(&mut block["toolUse"]["input"], &delta["toolUse"]["input"]);
+            }
+            "messageStop" => answer["stopReason"] = payload["stopReason"].clone(),
+            "metadata" => answer["usage"] = payload["usage"].clone(),
+            _ => {}
+        }
+    }
+    for block in &mut blocks {
+        let is_call = block["toolUse"].get("name").is_some();
+        if !is_call {
+            block.as_object_mut().unwrap().remove("toolUse");
+        }
+    }
+    answer["output"] = json!({ "message": { "content": blocks } });
+    answer
 }
 
 fn messages_meaning(message: &Value) -> Meaning {
