@@ -204,9 +204,10 @@ fn a_stream_is_the_same_wherever_it_is_cut() {
 }
 
 /// Members that say how the gateway itself shall answer.
-const OF_THE_GATEWAY: [&str; 1] = ["stream_options.include_usage"];
+const OF_THE_GATEWAY: [&str; 3] =
+    ["include: reasoning.encrypted_content", "store", "stream_options.include_usage"];
 /// Members with a value that asks for what some models do anyway.
-const ANYWAY: [&str; 2] = ["thinking: adaptive", "thinking: disabled"];
+const ANYWAY: [&str; 3] = ["reasoning.summary", "thinking: adaptive", "thinking: disabled"];
 
 /// What becomes of a member: in which way the request that has it differs from one that has not.
 fn fate(client: &str, member: &str, base: &Value, probe: &Value, model: &Model) -> &'static str {

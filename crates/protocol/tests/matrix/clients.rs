@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use stonegate_protocol::framing::eventstream::{Decoder, FrameKind};
 use stonegate_protocol::framing::sse;
-use stonegate_protocol::{Inbound, anthropic, converse, openai_chat};
+use stonegate_protocol::{Inbound, anthropic, converse, openai_chat, openai_responses};
 
 /// The dialects that are served, by the names in the fixtures.
-pub(crate) const CLIENTS: [&str; 3] = ["anthropic", "converse", "openai_chat"];
+pub(crate) const CLIENTS: [&str; 4] = ["anthropic", "converse", "openai_chat", "openai_responses"];
 
 /// A request of a client's.
 pub(crate) fn request(client: &str, mut members: Value, stream: bool) -> Box<dyn Inbound> {
@@ -24,6 +24,7 @@ pub(crate) fn request(client: &str, mut members: Value, stream: bool) -> Box<dyn
     match client {
         "anthropic" => Box::new(anthropic::parse(None, &[], body).unwrap()),
         "openai_chat" => Box::new(openai_chat::parse(body).unwrap()),
+        "openai_responses" => Box::new(openai_responses::parse(body).unwrap()),
         _ => panic!("no such client: {client}"),
     }
 }
@@ -45,6 +46,7 @@ pub(crate) fn whole(client: &str, body: &[u8]) -> Meaning {
     match client {
         "anthropic" => messages_meaning(&answer),
         "converse" => converse_meaning(&answer),
+        "openai_responses" => responses_meaning(&answer),
         _ => chat_meaning(
             &answer["choices"][0]["message"],
             &answer["choices"][0]["finish_reason"],
@@ -59,6 +61,7 @@ pub(crate) fn streamed(client: &str, body: &[u8]) -> Meaning {
     match client {
         "anthropic" => messages_meaning(&messages_sum(&events)),
         "converse" => converse_meaning(&converse_sum(&events)),
+        "openai_responses" => responses_sum(&events),
         _ => chat_sum(&events),
     }
 }
@@ -75,7 +78,7 @@ pub(crate) fn shown(client: &str, body: &[u8]) -> String {
 pub(crate) fn ends_with_an_error(client: &str, body: &[u8]) -> bool {
     let events = events(client, body);
     let last = events.last().unwrap();
-    last.get("error").or(last.get("exception")).is_some()
+    last["type"] == "response.failed" || last.get("error").or(last.get("exception")).is_some()
 }
 
 /// The events of a stream; those of Converse as `{"kind": payload}`.
@@ -102,6 +105,39 @@ fn events(client: &str, body: &[u8]) -> Vec<Value> {
         }
     }
     events
+}
+
+fn responses_meaning(response: &Value) -> Meaning {
+    let reason = word(&response["incomplete_details"]["reason"]);
+    let mut meaning = Meaning { stop: word(&response["status"]) + &reason, ..Meaning::default() };
+    for item in response["output"].as_array().into_iter().flatten() {
+        for part in item["content"].as_array().into_iter().chain(item["summary"].as_array()).flatten() {
+            match part["type"].as_str().unwrap() {
+                "output_text" => meaning.text += part["text"].as_str().unwrap(),
+                "summary_text" | "reasoning_text" => meaning.thoughts += part["text"].as_str().unwrap(),
+                _ => {}
+            }
+        }
+        if item["type"] == "function_call" {
+            meaning.calls.push((word(&item["call_id"]), word(&item["name"]), arguments(&item["arguments"])));
+        }
+    }
+    let usage = &response["usage"];
+    meaning.tokens =
+        (usage["input_tokens"].as_u64().unwrap_or(0), usage["output_tokens"].as_u64().unwrap_or(0));
+    meaning
+}
+
+/// The meaning of the items that were told to be done, which has to be the last event's.
+fn responses_sum(events: &[Value]) -> Meaning {
+    let mut response = events.last().unwrap()["response"].clone();
+    let told = responses_meaning(&response);
+    let of_type = |kind: &'static str| events.iter().filter(move |event| event["type"] == kind);
+    response["output"] = of_type("response.output_item.done").map(|event| event["item"].clone()).collect();
+    assert_eq!(responses_meaning(&response), told);
+    let deltas: String = of_type("response.output_text.delta").map(|event| word(&event["delta"])).collect();
+    assert_eq!(deltas, told.text);
+    told
 }
 
 fn converse_meaning(answer: &Value) -> Meaning {
