@@ -6,6 +6,8 @@ use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
+use crate::dialects::Pairing;
+
 /// Deltas of a fast stream.
 pub(crate) const FAST_DELTAS: usize = 200;
 /// Deltas of a short stream.
@@ -68,6 +70,8 @@ pub(crate) struct Answers {
     pub(crate) short: Vec<u8>,
     /// A whole fast stream.
     pub(crate) fast: Vec<u8>,
+    /// Whole answers to what is not Anthropic's.
+    pub(crate) others: [(Pairing, Vec<u8>); Pairing::ALL.len()],
     /// A slow stream's head and first events, one delta of it, and its end.
     pub(crate) slow: [Vec<u8>; 3],
 }
@@ -91,13 +95,15 @@ impl Answers {
             message: message(),
             short: stream(SHORT_DELTAS)?,
             fast: stream(FAST_DELTAS)?,
+            others: Pairing::ALL.map(|pairing| (pairing, pairing.answer())),
             slow: [slow_start, slow_delta, slow_end],
         })
     }
 }
 
-fn message() -> Vec<u8> {
-    let body = json!({
+/// A whole unstreamed answer of Claude.
+pub(crate) fn message() -> Vec<u8> {
+    whole(&json!({
         "id": "msg_bdrk_01BenchBenchBenchBenchBen",
         "type": "message",
         "role": "assistant",
@@ -106,8 +112,12 @@ fn message() -> Vec<u8> {
         "stop_reason": "end_turn",
         "stop_sequence": null,
         "usage": usage(OUTPUT_TOKENS),
-    })
-    .to_string();
+    }))
+}
+
+/// A whole HTTP answer with that body.
+pub(crate) fn whole(body: &Value) -> Vec<u8> {
+    let body = body.to_string();
     let mut wire = head("application/json");
     wire.extend_from_slice(format!("content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
     wire

@@ -21,11 +21,17 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) workloads: Workloads,
     answers: Rc<Cell<u64>>,
+    output_tokens: Rc<Cell<u64>>,
 }
 
 impl Target {
     pub(crate) fn new(address: SocketAddr, receiver: Receiver<'_>, slow_seconds: u32) -> Self {
-        Self { address, workloads: Workloads::new(address, receiver, slow_seconds), answers: Rc::default() }
+        Self {
+            address,
+            workloads: Workloads::new(address, receiver, slow_seconds),
+            answers: Rc::default(),
+            output_tokens: Rc::default(),
+        }
     }
 
     /// How many calls were answered, wholly and rightly.
@@ -33,9 +39,18 @@ impl Target {
         self.answers.get()
     }
 
+    /// The output tokens that those answers reported.
+    pub(crate) fn output_tokens(&self) -> u64 {
+        self.output_tokens.get()
+    }
+
     /// Opens a connection of a client's own.
     pub(crate) async fn connect(&self) -> Result<Client> {
-        Ok(Client { connection: Connection::open(self.address).await?, answers: Rc::clone(&self.answers) })
+        Ok(Client {
+            connection: Connection::open(self.address).await?,
+            answers: Rc::clone(&self.answers),
+            output_tokens: Rc::clone(&self.output_tokens),
+        })
     }
 }
 
@@ -43,6 +58,7 @@ impl Target {
 pub(crate) struct Client {
     connection: Connection,
     answers: Rc<Cell<u64>>,
+    output_tokens: Rc<Cell<u64>>,
 }
 
 impl Client {
@@ -55,6 +71,7 @@ impl Client {
     pub(crate) async fn watch(&mut self, workload: &Workload, on_body: impl FnMut(&[u8])) -> Result<Timing> {
         let timing = self.connection.call(workload, on_body).await?;
         self.answers.set(self.answers.get() + 1);
+        self.output_tokens.set(self.output_tokens.get() + workload.output_tokens);
         Ok(timing)
     }
 }

@@ -8,6 +8,7 @@ mod answers;
 mod bare;
 mod chunked;
 mod client;
+mod dialects;
 mod gateway;
 mod load;
 mod preference;

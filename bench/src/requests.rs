@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use memchr::memmem;
 use serde_json::{Value, json};
 
-use crate::answers::Pace;
+use crate::answers::{OUTPUT_TOKENS, Pace};
+use crate::dialects::Pairing;
 
 /// Size of a short call's body.
 const SHORT_BODY_BYTES: usize = 1024;
@@ -20,6 +21,8 @@ pub(crate) struct Workload {
     pub(crate) request: Vec<u8>,
     /// What must come back.
     pub(crate) expected: Expected,
+    /// The output tokens that its answer reports.
+    pub(crate) output_tokens: u64,
 }
 
 /// How a right answer looks.
@@ -31,6 +34,8 @@ pub(crate) enum Expected {
     Frames(usize),
     /// Anthropic's events, so many deltas.
     Events(usize),
+    /// A JSON object with this somewhere in it.
+    Holds(&'static str),
 }
 
 impl Expected {
@@ -43,6 +48,11 @@ impl Expected {
                     text(body)
                 );
                 ensure!(memmem::find(body, b"\"end_turn\"").is_some(), "no stop reason: {}", text(body));
+            }
+            Self::Holds(needle) => {
+                let is_object = body.first() == Some(&b'{') && body.last() == Some(&b'}');
+                let found = memmem::find(body, needle.as_bytes()).is_some();
+                ensure!(is_object && found, "no {needle}: {}", text(body));
             }
             Self::Frames(deltas) => {
                 let frames = count_frames(body)?;
@@ -88,6 +98,8 @@ pub(crate) struct Workloads {
     pub(crate) fast_stream: Workload,
     pub(crate) slow_stream: Workload,
     pub(crate) agentic: Workload,
+    /// In the order of [`Pairing::ALL`].
+    pub(crate) others: [Workload; Pairing::ALL.len()],
 }
 
 /// Who is called, which decides path and form of the answer. The bodies are the same.
@@ -104,6 +116,7 @@ impl Workloads {
         let whole = |body: &Value| Workload {
             request: request(address, receiver, "invoke", body),
             expected: Expected::Message,
+            output_tokens: OUTPUT_TOKENS,
         };
         let stream = |pace: Pace| {
             let deltas = pace.deltas(slow_seconds);
@@ -113,6 +126,7 @@ impl Workloads {
                     Receiver::Bedrock => Expected::Frames(deltas),
                     Receiver::Stonegate { .. } => Expected::Events(deltas),
                 },
+                output_tokens: OUTPUT_TOKENS,
             }
         };
         Self {
@@ -121,21 +135,28 @@ impl Workloads {
             fast_stream: stream(Pace::Fast),
             slow_stream: stream(Pace::Slow),
             agentic: whole(&agentic_body()),
+            others: Pairing::ALL.map(|pairing| pairing.workload(address, receiver)),
         }
     }
 }
 
 /// A request with the headers that Anthropic's SDK sends. Bedrock's path is that of the model in the body.
 fn request(address: SocketAddr, receiver: Receiver<'_>, operation: &str, body: &Value) -> Vec<u8> {
-    let (path, key) = match receiver {
+    let path = match receiver {
         Receiver::Bedrock => {
             let model = body["model"].as_str().unwrap_or_default();
-            (
-                format!("/model/us.anthropic.{model}/{operation}"),
-                "sk-stone-of-the-very-same-length-as-a-real-one",
-            )
+            format!("/model/us.anthropic.{model}/{operation}")
         }
-        Receiver::Stonegate { key } => ("/v1/messages".to_owned(), key),
+        Receiver::Stonegate { .. } => "/v1/messages".to_owned(),
+    };
+    post(address, receiver, &path, body)
+}
+
+/// A request to a path.
+pub(crate) fn post(address: SocketAddr, receiver: Receiver<'_>, path: &str, body: &Value) -> Vec<u8> {
+    let key = match receiver {
+        Receiver::Bedrock => "sk-stone-of-the-very-same-length-as-a-real-one",
+        Receiver::Stonegate { key } => key,
     };
     let body = body.to_string();
     format!(
@@ -229,7 +250,7 @@ fn tool(index: usize) -> Value {
     })
 }
 
-fn prose(bytes: usize) -> String {
+pub(crate) fn prose(bytes: usize) -> String {
     cycle(
         "The gate stands open by day, and whoever passes is counted; by night it is shut, and nobody passes. ",
         bytes,

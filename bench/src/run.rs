@@ -22,7 +22,6 @@ use tokio::{
 
 use crate::{
     affinity::{self, Cores},
-    answers::OUTPUT_TOKENS,
     gateway::{Gateway, Recorded},
     load::Target,
     preference::Preference,
@@ -75,6 +74,8 @@ enum Scenario {
     Fast,
     /// Requests of 200 KB.
     Agentic,
+    /// Other dialects than Anthropic's.
+    Dialects,
     /// 1,000 streams of a delta every 50 ms.
     Slow,
 }
@@ -130,6 +131,7 @@ struct Bench {
     /// The proxy in Stonegate's place, where there is no gateway.
     stand_in: PathBuf,
     answers_before: Cell<u64>,
+    output_before: Cell<u64>,
 }
 
 async fn measure(options: &Options, cores: Cores) -> Result<Report> {
@@ -146,7 +148,15 @@ async fn measure(options: &Options, cores: Cores) -> Result<Report> {
         Some(Gateway::install(&options.stonegate.clone().unwrap_or_else(beside))?)
     };
     let stand_in = options.stand_in.clone().unwrap_or(myself);
-    let bench = Bench { cores, plan, upstream, gateway, stand_in, answers_before: Cell::new(0) };
+    let bench = Bench {
+        cores,
+        plan,
+        upstream,
+        gateway,
+        stand_in,
+        answers_before: Cell::new(0),
+        output_before: Cell::new(0),
+    };
     let report = bench.scenarios(&options.only).await;
     report.map_err(|error| match &bench.gateway {
         Some(gateway) => error.context(format!("Stonegate's log ends:\n{}", gateway.log_end())),
@@ -175,6 +185,10 @@ impl Bench {
         if is_wanted(Scenario::Agentic) {
             tell("200 KB requests")?;
             scenario::pressure::agentic(&pair, plan, &mut report).await?;
+        }
+        if is_wanted(Scenario::Dialects) {
+            tell("other dialects")?;
+            scenario::pressure::dialects(&pair, plan, &mut report).await?;
         }
         self.end(Which::Bare, pair.bare)?;
         self.end(Which::Stonegate, pair.stonegate)?;
@@ -209,6 +223,7 @@ impl Bench {
     fn end(&self, which: Which, subject: Subject) -> Result<()> {
         if which == Which::Stonegate {
             self.answers_before.set(self.answers_before.get() + subject.target.answers());
+            self.output_before.set(self.output_before.get() + subject.target.output_tokens());
         }
         subject.process.stop()
     }
@@ -222,7 +237,7 @@ impl Bench {
         let (answers, recorded) = (self.answers_before.get(), gateway.recorded()?);
         let Recorded { calls, output_tokens } = recorded;
         ensure!(calls == answers, "{answers} answers were given, but usage counts {calls} calls");
-        let expected = answers * OUTPUT_TOKENS;
+        let expected = self.output_before.get();
         ensure!(output_tokens == expected, "usage counts {output_tokens} output tokens, not {expected}");
         report.notes.push(format!(
             "Books: {answers} answers were given, {calls} calls are in usage, with all their {output_tokens} output tokens."

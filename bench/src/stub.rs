@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     answers::{Answers, Pace, SLOW_DELTAS_PER_SECOND},
+    dialects::Pairing,
     process,
 };
 
@@ -57,6 +58,10 @@ async fn converse(mut stream: TcpStream, answers: Arc<Answers>, slow_deltas: usi
     while let Some(question) = read_question(&mut stream, &mut input).await? {
         match question {
             Question::Whole => stream.write_all(&answers.message).await?,
+            Question::Other(asked) => {
+                let answer = answers.others.iter().find(|(pairing, _)| *pairing == asked);
+                stream.write_all(&answer.context("an answer for each")?.1).await?;
+            }
             Question::Stream(Pace::Short) => stream.write_all(&answers.short).await?,
             Question::Stream(Pace::Fast) => stream.write_all(&answers.fast).await?,
             Question::Stream(Pace::Slow) => write_slowly(&mut stream, &answers.slow, slow_deltas).await?,
@@ -84,6 +89,7 @@ async fn write_slowly(
 
 enum Question {
     Whole,
+    Other(Pairing),
     Stream(Pace),
 }
 
@@ -119,7 +125,9 @@ fn parse_head(head: &[u8]) -> Result<(Question, usize)> {
     let mut request = httparse::Request::new(&mut headers);
     request.parse(head)?;
     let path = request.path.context("no path")?;
-    let question = if path.ends_with("/invoke-with-response-stream") {
+    let question = if let Some(pairing) = Pairing::of_upstream(path) {
+        Question::Other(pairing)
+    } else if path.ends_with("/invoke-with-response-stream") {
         Question::Stream(Pace::of_path(path))
     } else if path.ends_with("/invoke") {
         Question::Whole
@@ -144,6 +152,13 @@ mod tests {
         assert!(matches!(question, Question::Stream(Pace::Fast)));
         assert_eq!(length, 12);
         assert!(matches!(parse("/model/us.anthropic.claude-opus-5-5/invoke").0, Question::Whole));
+        for (path, expected) in [
+            ("/model/us.amazon.nova-lite-v1%3A0/converse", Pairing::ChatToNova),
+            ("/openai/v1/responses", Pairing::ResponsesToOpenai),
+            ("/model/amazon.titan-embed-text-v2%3A0/invoke", Pairing::Embeddings),
+        ] {
+            assert!(matches!(parse(path).0, Question::Other(pairing) if pairing == expected), "{path}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{Pair, Plan, Which};
 use crate::{
     answers::FAST_DELTAS,
+    dialects::Pairing,
     load::{Pressure, Window, press},
     report::{Aim, Figure, Report},
     requests::{Workload, Workloads},
@@ -74,6 +75,23 @@ pub(crate) async fn agentic(pair: &Pair, plan: Plan, report: &mut Report) -> Res
     )
     .await?;
     report.figures.extend([cpu, rate]);
+    Ok(())
+}
+
+/// Short calls in other dialects, by 8 clients.
+pub(crate) async fn dialects(pair: &Pair, plan: Plan, report: &mut Report) -> Result<()> {
+    for (at, pairing) in Pairing::ALL.into_iter().enumerate() {
+        let mut cpu = Figure::new(pairing.name(), "µs");
+        each_window(
+            pair,
+            plan,
+            8,
+            |workloads| &workloads.others[at],
+            |which, window| cpu.add(which, window.cpu_us_per_call()),
+        )
+        .await?;
+        report.figures.push(cpu);
+    }
     Ok(())
 }
 
