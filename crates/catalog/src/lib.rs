@@ -17,7 +17,6 @@ mod rules;
 mod unknown;
 
 pub use catalog::{Catalog, Resolved};
-pub use door::Wish;
 pub use error::CatalogError;
 pub use estimate::estimate_tokens;
 pub use model::{LongContext, Mantle, Model, Offer, Use};

@@ -48,6 +48,21 @@ pub(crate) async fn chat(State(app): State<Arc<App>>, request: Request) -> Respo
     serve(app, request, entrance::CHAT).await
 }
 
+/// `POST /v1/responses`.
+pub(crate) async fn responses(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::RESPONSES).await
+}
+
+/// `POST /model/{id}/converse`.
+pub(crate) async fn converse(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::CONVERSE).await
+}
+
+/// `POST /model/{id}/converse-stream`.
+pub(crate) async fn converse_stream(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::CONVERSE_STREAM).await
+}
+
 /// One call, whichever way it came in.
 async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response {
     let intake = Intake::now();

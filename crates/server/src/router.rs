@@ -73,6 +73,8 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // OpenAI, also under the path that Bedrock has for it.
         .route(CHAT, post(call::chat).fallback(wrong_method))
         .route("/openai/v1/chat/completions", post(call::chat).fallback(wrong_method))
+        .route("/v1/responses", post(call::responses).get(no_web_socket).fallback(wrong_method))
+        .route("/openai/v1/responses", post(call::responses).get(no_web_socket).fallback(wrong_method))
         .route("/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
         .route("/openai/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
         .route("/v1/rerank", post(invocations::rerank).fallback(wrong_method))
@@ -102,6 +104,8 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
 fn bedrock(prefix: &str) -> Router<Arc<App>> {
     let at = |path: &str| format!("{prefix}{path}");
     Router::new()
+        .route(&at("/model/{id}/converse"), post(call::converse).fallback(wrong_method))
+        .route(&at("/model/{id}/converse-stream"), post(call::converse_stream).fallback(wrong_method))
         .route(&at("/foundation-models"), get(control::foundation_models).fallback(wrong_method))
         .route(&at("/foundation-models/{id}"), get(control::foundation_model).fallback(wrong_method))
         .route(&at("/inference-profiles"), get(control::inference_profiles).fallback(wrong_method))
@@ -111,6 +115,14 @@ fn bedrock(prefix: &str) -> Router<Arc<App>> {
 /// `HEAD /` and `HEAD /api/hello`: Claude Code warms its connection with them.
 async fn hello() -> &'static str {
     "Stonegate\n"
+}
+
+/// `GET /v1/responses` would be the form over a WebSocket, which is not served. Codex goes on with `POST` at this status.
+async fn no_web_socket(request: Request) -> Response {
+    let message = "responses are not served over a WebSocket here; send them by POST";
+    let problem = Problem::new(ProblemKind::Unsupported, message).retry(false);
+    let problem = Problem { status: Some(StatusCode::UPGRADE_REQUIRED.as_u16()), ..problem };
+    error::respond(&problem, Intake::now().call, dialect_of(request.uri().path()))
 }
 
 async fn nowhere(request: Request) -> Response {

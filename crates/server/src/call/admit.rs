@@ -1,6 +1,6 @@
 //! Which model, and whether this caller may use it.
 
-use stonegate_catalog::{Billing, Resolved, Wish};
+use stonegate_catalog::{Billing, Resolved};
 use stonegate_identity::{Action, Caller, Permit, Resource, authorize};
 use stonegate_ledger::AccountPath;
 use stonegate_protocol::{Dialect, Door, Inbound, Problem};
@@ -11,7 +11,9 @@ use crate::error;
 /// A model and the accounts of a caller who may use it. Only [`admit`] makes one.
 pub(crate) struct Admission {
     resolved: Resolved,
-    wish: Wish,
+    client: Dialect,
+    /// Which of the model's APIs for that dialect.
+    chosen: usize,
     path: AccountPath,
     _permit: Permit,
 }
@@ -23,17 +25,15 @@ impl Admission {
 
     /// The API that the model is called by.
     pub(crate) fn door(&self) -> Result<Door<'_>, Problem> {
-        let wrong = || error::wrong_dialect(&self.resolved.model.id, self.wish.dialect);
-        self.resolved.door(self.wish).ok_or_else(wrong)
+        let wrong = || error::wrong_dialect(&self.resolved.model.id, self.client);
+        self.resolved.doors(self.client).nth(self.chosen).ok_or_else(wrong)
     }
 
     /// The accounts that the call is charged to.
     pub(crate) fn path(&self) -> &AccountPath {
         &self.path
     }
-}
 
-impl Admission {
     /// The same for a request that is no conversation, billed in its own way.
     pub(crate) fn for_task(
         app: &App,
@@ -44,8 +44,7 @@ impl Admission {
     ) -> Result<Admission, Problem> {
         let resolved = app.catalog.resolve_billed(model, &app.place, billing);
         let resolved = resolved.map_err(|unknown| error::unknown_model(&unknown))?;
-        let wish = Wish { dialect: Dialect::BedrockNative, tools: false };
-        grant(caller, action, resolved, wish)
+        grant(caller, action, resolved, (Dialect::BedrockNative, 0))
     }
 }
 
@@ -58,11 +57,19 @@ pub(crate) fn admit(
 ) -> Result<Admission, Problem> {
     let resolved =
         app.catalog.resolve(inbound.model(), &app.place).map_err(|unknown| error::unknown_model(&unknown))?;
-    let wish = Wish { dialect: inbound.dialect(), tools: inbound.sizes().tools > 0 };
-    grant(caller, action, resolved, wish)
+    let client = inbound.dialect();
+    // The first that serves all that is asked for; where none does, the first says what it cannot do.
+    let traits = &resolved.model.traits;
+    let chosen = resolved.doors(client).position(|door| inbound.fits(door, traits)).unwrap_or(0);
+    grant(caller, action, resolved, (client, chosen))
 }
 
-fn grant(caller: &Caller, action: Action, resolved: Resolved, wish: Wish) -> Result<Admission, Problem> {
+fn grant(
+    caller: &Caller,
+    action: Action,
+    resolved: Resolved,
+    (client, chosen): (Dialect, usize),
+) -> Result<Admission, Problem> {
     let permit = authorize(caller, action, &Resource::Model(&resolved.model.id))
         .map_err(|denied| error::denied(&denied))?;
     let path = AccountPath::new(
@@ -71,7 +78,7 @@ fn grant(caller: &Caller, action: Action, resolved: Resolved, wish: Wish) -> Res
         caller.user.to_arc(),
         caller.key.as_ref().map(|key| key.to_arc()),
     );
-    let admission = Admission { resolved, wish, path, _permit: permit };
+    let admission = Admission { resolved, client, chosen, path, _permit: permit };
     // Known before any money is held.
     admission.door()?;
     Ok(admission)

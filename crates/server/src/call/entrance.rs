@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 use stonegate_identity::Action;
-use stonegate_protocol::{Dialect, Inbound, Malformed, anthropic, openai_chat};
+use stonegate_protocol::{Dialect, Inbound, Malformed, anthropic, converse, openai_chat, openai_responses};
 
 /// What reads a request.
 type Parse = fn(&Parts, Bytes) -> Result<Box<dyn Inbound>, Malformed>;
@@ -34,6 +35,40 @@ pub(crate) const CHAT: Entrance =
 
 fn chat(_head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
     Ok(Box::new(openai_chat::parse(body)?))
+}
+
+/// `POST /v1/responses`.
+pub(crate) const RESPONSES: Entrance =
+    Entrance { dialect: Dialect::OpenaiResponses, action: Action::SendResponses, parse: responses };
+
+fn responses(_head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    Ok(Box::new(openai_responses::parse(body)?))
+}
+
+/// `POST /model/{id}/converse`.
+pub(crate) const CONVERSE: Entrance =
+    Entrance { dialect: Dialect::Converse, action: Action::InvokeBedrock, parse: converse };
+
+fn converse(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    Ok(Box::new(converse::parse(body, false, &model_of(head)?)?))
+}
+
+/// `POST /model/{id}/converse-stream`.
+pub(crate) const CONVERSE_STREAM: Entrance =
+    Entrance { dialect: Dialect::Converse, action: Action::InvokeBedrock, parse: converse_stream };
+
+fn converse_stream(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    Ok(Box::new(converse::parse(body, true, &model_of(head)?)?))
+}
+
+/// The model in `…/model/{id}/{operation}`, encoded once.
+fn model_of(head: &Parts) -> Result<String, Malformed> {
+    let segment = head.uri.path().rsplit('/').nth(1).unwrap_or_default();
+    let wrong = |_not_text| Malformed {
+        message: "modelId: is no percent-encoded UTF-8".to_owned(),
+        pointer: "/modelId".to_owned(),
+    };
+    Ok(percent_decode_str(segment).decode_utf8().map_err(wrong)?.into_owned())
 }
 
 /// The dialect that a path belongs to, for what is said before anybody knows what was asked.
