@@ -1,6 +1,7 @@
 //! The Anthropic Messages dialect: what clients send, and what Bedrock's InvokeModel takes of it.
 
 mod additional;
+mod answer;
 mod blocks;
 mod body;
 mod calling;
