@@ -4,6 +4,8 @@ mod facts;
 mod inbound;
 mod items;
 mod media;
+mod passing;
+mod relayed;
 mod response;
 mod sealed;
 mod settings;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::carry::{Answering, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Learned, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::Malformed;
@@ -223,6 +223,16 @@ impl crate::inbound::Inbound for Inbound {
         addresses.sort();
         addresses.dedup();
         addresses
+    }
+
+    fn pass_through(
+        &self,
+        target: &Target<'_>,
+        learned: &Learned,
+        bounds: Bounds,
+        answering: &Answering,
+    ) -> Option<Result<Carried, Unsupported>> {
+        super::passing::pass_through(self, target, learned, bounds, answering)
     }
 
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {

@@ -127,6 +127,15 @@ impl ResponseWriter {
         }
     }
 
+    /// Goes on after an event that another wrote: its number, and the id of the response if it told one.
+    pub(super) fn follow(&mut self, number: Option<u64>, id: Option<String>) {
+        self.has_begun = true;
+        self.sequence = number.unwrap_or(self.sequence).saturating_add(1);
+        if let Some(id) = id {
+            self.label.id = id;
+        }
+    }
+
     /// Writes one event: its name and number, and what else it says, from a comma on.
     fn event(&mut self, name: &str, rest: fmt::Arguments<'_>, out: &mut BytesMut) {
         if self.is_stream {

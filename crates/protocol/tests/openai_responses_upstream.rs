@@ -1,0 +1,204 @@
+//! What reaches Bedrock's Responses, and what comes back of it.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without may stop it")]
+
+use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
+use stonegate_protocol::{
+    Answering, Basis, Bounds, Capabilities, Carried, Dialect, Door, Effort, Ending, FailureClass, Inbound,
+    Learned, Service, Surface, Target, Traits, Unsupported, UpstreamEnd, carry, openai_responses,
+};
+
+const BOUNDS: Bounds = Bounds { input_tokens: 50, output_tokens: 1000 };
+
+fn traits() -> Traits {
+    use stonegate_protocol::traits::{Feature, ThinkingKind};
+    Traits {
+        family: "openai".to_owned(),
+        bedrock_id: "openai.gpt-6-sol".to_owned(),
+        features: [
+            Feature::Tools,
+            Feature::ForcedToolChoice,
+            Feature::Images,
+            Feature::Documents,
+            Feature::Reasoning,
+            Feature::StructuredOutput,
+        ]
+        .into(),
+        thinking: [ThinkingKind::Effort].into(),
+        effort: Some(Effort::High),
+        max_output_tokens: 128_000,
+        minimum_cacheable_tokens: None,
+    }
+}
+
+fn carried(inbound: &dyn Inbound, service: Service) -> Result<Carried, Unsupported> {
+    let (capabilities, traits) = (Capabilities::default(), traits());
+    let target = Target {
+        upstream_id: "us.openai.gpt-6-sol",
+        door: Door { service, surface: Surface::OpenaiResponses, prefix: "/openai/v1" },
+        capabilities: &capabilities,
+        traits: &traits,
+        long_context: false,
+    };
+    let answering = Answering { call: "req_7".to_owned(), created_at: 1_700_000_000, ..Answering::default() };
+    carry(inbound, &target, &Learned::default(), BOUNDS, &answering)
+}
+
+fn passed(body: &str, service: Service) -> Result<(String, Vec<String>, Carried), Unsupported> {
+    let inbound = openai_responses::parse(Bytes::from(body.to_owned())).unwrap();
+    assert_eq!(inbound.dialect(), Dialect::OpenaiResponses);
+    let carried = carried(&inbound, service)?;
+    let dropped = carried.dropped.iter().map(ToString::to_string).collect();
+    let body = carried.outbound.body.to_bytes();
+    Ok((String::from_utf8(body.to_vec()).unwrap(), dropped, carried))
+}
+
+#[test]
+fn a_body_keeps_its_bytes_but_for_what_has_to_change() {
+    let body = r#"{"model":"gpt-6","input":[{"role":"user","content":"a \u00e4"}],  "max_output_tokens":5000,"store":true,"tools":[{"type":"function","name":"f"},{"type":"web_search"}],"service_tier":"auto","client_metadata":{"a":"b"},"reasoning":{"effort":"max","summary":"auto"},"background":false}"#;
+    let (sent, dropped, carried) = passed(body, Service::Runtime).unwrap();
+    assert_eq!(
+        sent,
+        r#"{"model":"us.openai.gpt-6-sol","input":[{"role":"user","content":"a \u00e4"}],  "max_output_tokens":1000,"store":false,"tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"high","summary":"auto"}}"#
+    );
+    assert_eq!(carried.outbound.path, "/openai/v1/responses");
+    assert_eq!(dropped, ["client_metadata", "tools.web_search", "reasoning.effort=high"]);
+    let (sent, ..) = passed(r#"{"model":"m"}"#, Service::Mantle).unwrap();
+    assert_eq!(sent, r#"{"max_output_tokens":1000,"store":false,"model":"us.openai.gpt-6-sol"}"#);
+}
+
+#[test]
+fn what_the_endpoint_refuses_is_refused_by_name() {
+    for (members, member) in [
+        (r#""background":true"#, "background"),
+        (r#""conversation":"c""#, "conversation"),
+        (r#""previous_response_id":"resp_1""#, "previous_response_id"),
+        (r#""tools":[{"type":"file_search"}]"#, "tools.0"),
+        (r#""tools":[{"type":"web_search"}],"tool_choice":{"type":"web_search"}"#, "tool_choice"),
+        (r#""input":[{"type":"item_reference","id":"x"}]"#, "input.0"),
+    ] {
+        let refused = passed(&format!(r#"{{"model":"m",{members}}}"#), Service::Runtime).unwrap_err();
+        assert_eq!(refused.member, member);
+    }
+}
+
+fn sse(events: &[Value]) -> Bytes {
+    let mut text = String::new();
+    for event in events {
+        let name = event["type"].as_str().unwrap();
+        text.push_str(&format!("event: {name}\ndata: {event}\n\n"));
+    }
+    Bytes::from(text)
+}
+
+fn response(status: &str, output: &Value) -> Value {
+    let usage = json!({"input_tokens": 30, "input_tokens_details": {"cached_tokens": 10, "cache_write_tokens": 4}, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 37});
+    json!({"id": "resp_up", "object": "response", "status": status, "model": "openai.gpt-6-sol", "max_output_tokens": 1000, "store": false, "error": null, "incomplete_details": null, "output": output, "usage": if status == "completed" { usage } else { Value::Null }})
+}
+
+/// A whole stream: thoughts, words, a call.
+fn stream() -> Vec<Value> {
+    let reasoning = json!({"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}], "encrypted_content": "gAAA"});
+    let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": "Grüße", "annotations": []}]});
+    let call = json!({"id": "fc_1", "type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{\"a\":1}", "status": "completed"});
+    let output = json!([reasoning, message, call]);
+    let mut events = vec![
+        json!({"type": "response.created", "response": response("in_progress", &json!([]))}),
+        json!({"type": "response.output_item.added", "output_index": 0, "item": {"id": "rs_1", "type": "reasoning", "summary": []}}),
+        json!({"type": "response.reasoning_summary_text.delta", "output_index": 0, "item_id": "rs_1", "summary_index": 0, "delta": "Hm."}),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": reasoning}),
+        json!({"type": "response.output_item.added", "output_index": 1, "item": {"id": "msg_1", "type": "message", "content": []}}),
+        json!({"type": "response.output_text.delta", "output_index": 1, "item_id": "msg_1", "content_index": 0, "delta": "Grü"}),
+        json!({"type": "response.brand_new", "x": 1}),
+        json!({"type": "response.output_text.delta", "output_index": 1, "item_id": "msg_1", "content_index": 0, "delta": "ße"}),
+        json!({"type": "response.output_item.done", "output_index": 1, "item": message}),
+        json!({"type": "response.output_item.added", "output_index": 2, "item": {"id": "fc_1", "type": "function_call", "call_id": "call_1", "name": "f", "arguments": ""}}),
+        json!({"type": "response.function_call_arguments.delta", "output_index": 2, "item_id": "fc_1", "delta": "{\"a\":"}),
+        json!({"type": "response.function_call_arguments.delta", "output_index": 2, "item_id": "fc_1", "delta": "1}"}),
+        json!({"type": "response.output_item.done", "output_index": 2, "item": call}),
+        json!({"type": "response.completed", "response": response("completed", &output)}),
+    ];
+    for (number, event) in events.iter_mut().enumerate() {
+        event["sequence_number"] = json!(number);
+    }
+    events
+}
+
+fn relayed(inbound: &dyn Inbound, chunks: &[Bytes]) -> (String, String, Ending) {
+    let mut relay = carried(inbound, Service::Runtime).unwrap().relay;
+    let (mut out, mut end) = (BytesMut::new(), BytesMut::new());
+    for chunk in chunks {
+        if !relay.is_over() {
+            relay.push(chunk.clone(), &mut out);
+        }
+    }
+    let ending = relay.finish(UpstreamEnd::Eof, &mut end);
+    (String::from_utf8(out.to_vec()).unwrap(), String::from_utf8(end.to_vec()).unwrap(), ending)
+}
+
+fn client() -> openai_responses::Inbound {
+    let body = r#"{"model":"gpt-6","input":"Hi","stream":true,"max_output_tokens":5000}"#;
+    openai_responses::parse(Bytes::from(body)).unwrap()
+}
+
+#[test]
+fn a_stream_goes_through_wherever_it_is_cut_and_its_end_waits() {
+    let whole = sse(&stream());
+    let expected = relayed(&client(), std::slice::from_ref(&whole));
+    let (out, end, ending) = &expected;
+    assert!(!out.contains("response.completed") && end.starts_with("event: response.completed\n"));
+    assert!(out.contains("response.brand_new"));
+    assert!(end.contains(r#""model":"gpt-6""#) && end.contains(r#""max_output_tokens":5000"#));
+    assert!(end.contains(r#""store":true"#), "{end}");
+    assert_eq!((ending.usage.input_tokens, ending.usage.cache_read_tokens), (16, 10));
+    assert_eq!((ending.usage.output_tokens, ending.basis), (7, Basis::Reported));
+    for cut in 0..=whole.len() {
+        let got = relayed(&client(), &[whole.slice(..cut), whole.slice(cut..)]);
+        assert_eq!(&got.0, out, "cut at {cut}");
+        assert_eq!(&got.1, end);
+    }
+}
+
+#[test]
+fn a_stream_without_its_last_event_is_a_failed_response() {
+    let events = stream();
+    for length in 0..events.len() {
+        let (_, end, ending) = relayed(&client(), &[sse(&events[..length])]);
+        let data = end.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        assert!(end.contains("response.failed") && ending.failure.is_some());
+        if length > 0 {
+            let failed: Value = serde_json::from_str(end.trim().rsplit("data: ").next().unwrap()).unwrap();
+            assert_eq!((&failed["sequence_number"], data.is_empty()), (&json!(length), false));
+            assert_eq!(failed["response"]["id"], "resp_up");
+        }
+    }
+}
+
+#[test]
+fn a_failure_in_the_stream_is_told_in_codexs_words() {
+    let created = stream()[0].clone();
+    let mut failed = response("failed", &json!([]));
+    failed["error"] = json!({"code": "rate_limit_exceeded", "message": "Slow down."});
+    for event in [
+        json!({"type": "response.failed", "sequence_number": 1, "response": failed}),
+        json!({"type": "error", "sequence_number": 1, "code": "rate_limit_exceeded", "message": "Slow down.", "param": null}),
+    ] {
+        let (_, end, ending) = relayed(&client(), &[sse(&[created.clone(), event])]);
+        assert_eq!(ending.failure.unwrap().class, FailureClass::Throttled);
+        assert!(end.contains("rate_limit_exceeded") && end.contains("try again in"), "{end}");
+    }
+}
+
+#[test]
+fn a_whole_answer_goes_through() {
+    let body = r#"{"model":"gpt-6","input":"Hi"}"#;
+    let inbound = openai_responses::parse(Bytes::from(body)).unwrap();
+    let whole = Bytes::from(response("completed", &json!([])).to_string());
+    let (_, end, ending) = relayed(&inbound, &[whole]);
+    let answer: Value = serde_json::from_str(&end).unwrap();
+    assert_eq!((&answer["model"], &answer["max_output_tokens"]), (&json!("gpt-6"), &Value::Null));
+    assert_eq!((ending.usage.output_tokens, ending.failure), (7, None));
+    let (_, end, ending) = relayed(&inbound, &[Bytes::from_static(b"{\"error\":{\"message\":\"x\"}}")]);
+    assert!(end.is_empty() && ending.failure.is_some());
+}
