@@ -17,6 +17,7 @@ use crate::converse;
 use crate::inbound::Inbound;
 use crate::learned::{Learned, SentBetas};
 use crate::openai_chat;
+use crate::openai_responses;
 use crate::problem::{Capability, Problem, ProblemKind};
 use crate::relay::{Reader, Relay};
 use crate::traits::Traits;
@@ -259,10 +260,7 @@ fn call(
         Surface::InvokeModel => anthropic::call(request, target, learned, bounds, stream),
         Surface::OpenaiChat => openai_chat::call(request, target, bounds, stream),
         Surface::Converse => converse::call(request, target, learned, bounds, stream),
-        Surface::OpenaiResponses => {
-            let why = format!("{} cannot be called in this dialect", target.upstream_id);
-            Err(Unsupported::member("model", &why))
-        }
+        Surface::OpenaiResponses => openai_responses::call(request, target, bounds, stream),
     }
 }
 

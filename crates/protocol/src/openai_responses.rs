@@ -4,14 +4,18 @@ mod facts;
 mod inbound;
 mod items;
 mod media;
+mod outbound;
 mod passing;
+mod reader;
 mod relayed;
 mod response;
 mod sealed;
 mod settings;
 mod tools;
+mod turns;
 mod usage;
 mod wire;
 mod writer;
 
 pub use inbound::{Inbound, parse, parse_compact};
+pub(crate) use outbound::call;

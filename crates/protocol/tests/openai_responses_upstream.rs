@@ -4,10 +4,16 @@
 
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
+use stonegate_protocol::conversation::{Content, Request, Role};
 use stonegate_protocol::{
     Answering, Basis, Bounds, Capabilities, Carried, Dialect, Door, Effort, Ending, FailureClass, Inbound,
     Learned, Service, Surface, Target, Traits, Unsupported, UpstreamEnd, carry, openai_responses,
 };
+
+#[path = "support/canned.rs"]
+mod canned;
+
+use canned::Canned;
 
 const BOUNDS: Bounds = Bounds { input_tokens: 50, output_tokens: 1000 };
 
@@ -201,4 +207,78 @@ fn a_whole_answer_goes_through() {
     assert_eq!((ending.usage.output_tokens, ending.failure), (7, None));
     let (_, end, ending) = relayed(&inbound, &[Bytes::from_static(b"{\"error\":{\"message\":\"x\"}}")]);
     assert!(end.is_empty() && ending.failure.is_some());
+}
+
+/// A conversation of another dialect with everything that has a place here.
+fn conversation() -> Request {
+    let inbound = openai_responses::parse(Bytes::from(
+        json!({"model": "m", "instructions": "Be brief.", "max_output_tokens": 9, "temperature": 0.5,
+            "tools": [{"type": "function", "name": "a.b", "parameters": {"type": "object"}}],
+            "tool_choice": {"type": "function", "name": "a.b"}, "parallel_tool_calls": false,
+            "text": {"format": {"type": "json_schema", "schema": {"type": "object"}}, "verbosity": "low"},
+            "reasoning": {"effort": "max", "summary": "auto"},
+            "input": [
+                {"role": "user", "content": [{"type": "input_text", "text": "Hi"},
+                    {"type": "input_image", "image_url": "data:image/png;base64,AAAA"},
+                    {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,BBBB"}]},
+                {"role": "assistant", "content": "I look."},
+                {"type": "function_call", "call_id": "c1", "name": "a.b", "arguments": "{\"x\":1}"},
+                {"type": "function_call_output", "call_id": "c1", "output": "done"},
+                {"role": "developer", "content": "Hurry."}]})
+        .to_string(),
+    ))
+    .unwrap();
+    let (mut request, _) = inbound.translate(&Answering::default()).unwrap();
+    let turn = request.messages.iter_mut().find(|message| message.role == Role::Assistant).unwrap();
+    let signature = Some("gAAA".to_owned());
+    turn.content.insert(0, Content::Thinking { text: "Hm.".to_owned(), signature }.into());
+    turn.content.insert(1, Content::SealedThinking { data: "gBBB".to_owned() }.into());
+    turn.content.insert(2, Content::Thinking { text: "lost".to_owned(), signature: None }.into());
+    request
+}
+
+#[test]
+fn a_conversation_of_any_dialect_becomes_a_responses_request() {
+    let carried = carried(&Canned::new(conversation(), true), Service::Runtime).unwrap();
+    let body: Value = serde_json::from_slice(&carried.outbound.body.to_bytes()).unwrap();
+    insta::assert_snapshot!(format!("{:?}\n{body:#}", carried.dropped));
+}
+
+#[test]
+fn what_this_api_has_no_place_for_is_refused_by_name() {
+    let stops = Request { stop_sequences: vec!["x".to_owned()], ..conversation() };
+    assert_eq!(carried(&Canned::new(stops, true), Service::Runtime).unwrap_err().member, "stop");
+}
+
+#[test]
+fn an_answer_is_read_streamed_and_whole_wherever_it_is_cut() {
+    let canned = Canned::new(conversation(), true);
+    let bytes = sse(&stream());
+    let read = |chunks: &[Bytes]| {
+        let (out, end, ending) = relayed(&canned, chunks);
+        (out + &end, ending)
+    };
+    let expected = read(std::slice::from_ref(&bytes));
+    insta::assert_snapshot!(&expected.0);
+    for cut in 0..=bytes.len() {
+        assert_eq!(read(&[bytes.slice(..cut), bytes.slice(cut..)]), expected, "cut at {cut}");
+    }
+    let whole = stream().last().unwrap()["response"].to_string();
+    let (_, whole, ending) = relayed(&Canned::new(conversation(), false), &[Bytes::from(whole)]);
+    assert_eq!(ending.usage, expected.1.usage);
+    insta::assert_snapshot!(whole);
+    for length in 0..stream().len() {
+        assert!(read(&[sse(&stream()[..length])]).1.failure.is_some());
+    }
+}
+
+#[test]
+fn what_passes_for_no_item_of_the_endpoint_is_translated() {
+    let body =
+        r#"{"model":"m","input":"Hi","tools":[{"type":"custom","name":"patch"}],"tool_choice":"auto"}"#;
+    let (sent, ..) = passed(body, Service::Mantle).unwrap();
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    assert_eq!(sent["tools"][0]["type"], "function");
+    let (sent, ..) = passed(body, Service::Runtime).unwrap();
+    assert!(sent.contains(r#"{"type":"custom","name":"patch"}"#));
 }

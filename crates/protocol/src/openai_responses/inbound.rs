@@ -5,11 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::carry::{Answering, Bounds, Carried, Learned, Target, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::Malformed;
 use crate::json::{NotJson, Place, Scanner, text};
+use crate::learned::Learned;
 use crate::relay::Writer;
 
 use super::facts::Facts;

@@ -6,13 +6,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::carry::{
-    Answering, Bounds, Carried, Dropped, Learned, Outbound, Service, Surface, Target, Unsupported,
-};
+use crate::carry::{Answering, Bounds, Carried, Dropped, Outbound, Service, Surface, Target, Unsupported};
 use crate::conversation::meter::Meter;
 use crate::effort::Effort;
 use crate::inbound::Inbound as _;
 use crate::json::quoted;
+use crate::learned::{Learned, SentBetas};
 use crate::passthrough::{Splice, find_members};
 use crate::relay::Relay;
 use crate::traits::Feature;
@@ -77,7 +76,7 @@ fn pass(
 ) -> Result<Carried, Unsupported> {
     let mut way = Way { inbound, target, splice: Splice::default(), dropped: Vec::new() };
     for member in &inbound.members {
-        if learned.members.contains(&member.name) {
+        if learned.leaves_out(&member.name, &[]) {
             way.leave_out(member);
         } else {
             way.member(member)?;
@@ -111,7 +110,7 @@ fn pass(
     } else {
         Relay::new(Response::new(repeated, meter))
     };
-    Ok(Carried { outbound, relay, dropped: way.dropped })
+    Ok(Carried { outbound, relay, dropped: way.dropped, betas: SentBetas::default() })
 }
 
 /// A request on its way: what is decided so far.
@@ -258,7 +257,7 @@ impl Way<'_> {
     }
 
     fn nested(&mut self, learned: &Learned) {
-        for path in learned.members.iter().filter(|path| path.contains('.')) {
+        for path in learned.left_out(&[]).filter(|path| path.contains('.')) {
             let mut segments = path.split('.');
             let Some(member) = segments.next().and_then(|first| self.inbound.find(first)) else { continue };
             let rest: Vec<&str> = segments.collect();
