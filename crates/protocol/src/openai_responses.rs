@@ -11,6 +11,7 @@ mod relayed;
 mod response;
 mod sealed;
 mod settings;
+mod stored;
 mod tools;
 mod turns;
 mod usage;
@@ -19,3 +20,4 @@ mod writer;
 
 pub use inbound::{Inbound, parse, parse_compact};
 pub(crate) use outbound::call;
+pub use stored::{ItemsQuery, Stored, deleted, input_tokens, not_cancellable, not_found};
