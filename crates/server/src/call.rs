@@ -63,6 +63,16 @@ pub(crate) async fn converse_stream(State(app): State<Arc<App>>, request: Reques
     serve(app, request, entrance::CONVERSE_STREAM).await
 }
 
+/// `POST /model/{id}/invoke`.
+pub(crate) async fn invoke(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::INVOKE).await
+}
+
+/// `POST /model/{id}/invoke-with-response-stream`.
+pub(crate) async fn invoke_stream(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::INVOKE_STREAM).await
+}
+
 /// One call, whichever way it came in.
 async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response {
     let intake = Intake::now();
@@ -75,7 +85,7 @@ async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response 
     };
     match answer(app, outgoing).await {
         Ok(mut response) => {
-            error::identify(&mut response, intake.call);
+            error::identify_for(&mut response, intake.call, entrance.dialect);
             response
         }
         Err(problem) => error::respond(&problem, intake.call, entrance.dialect),
@@ -148,8 +158,9 @@ async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     let body = match tokio::time::timeout(ping, &mut pending).await {
         Ok(answer) => {
-            let Answer { flow, dropped } = answer?;
+            let Answer { flow, dropped, headers } = answer?;
             say_dropped(&mut response, &dropped);
+            response.headers_mut().extend(headers);
             StreamBody::relaying(app, dialect, flow)
         }
         Err(_elapsed) => StreamBody::waiting(app, dialect, Box::pin(async { Ok(pending.await?.flow) })),
@@ -169,7 +180,8 @@ async fn whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
 }
 
 async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
-    let Answer { flow, dropped } = detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing)).await?;
+    let Answer { flow, dropped, headers } =
+        detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing)).await?;
     let (finished, body) = Collect::new(Arc::clone(&app), flow).await;
     app.keeper.durable(finished.ticket).await.map_err(error::unrecorded)?;
     if let Some(failure) = finished.ending.failure {
@@ -177,6 +189,7 @@ async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Probl
     }
     let mut response = Response::new(Body::from(body.freeze()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().extend(headers);
     say_dropped(&mut response, &dropped);
     Ok(response)
 }

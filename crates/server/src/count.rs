@@ -10,13 +10,17 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Limited};
 use stonegate_bedrock::Deadlines;
-use stonegate_catalog::estimate_tokens;
+use stonegate_catalog::{Billing, estimate_tokens};
 use stonegate_identity::Action;
 use stonegate_protocol::anthropic::{self, Inbound, count};
-use stonegate_protocol::{Dialect, Door, Failure, FailureClass, Fetched, Outbound, Problem, Target};
+use stonegate_protocol::{
+    Dialect, Door, Failure, FailureClass, Fetched, Outbound, Problem, Target, bedrock_native,
+};
 
 use crate::app::App;
 use crate::call::admit::{Admission, admit};
+use crate::call::claim::Claim;
+use crate::call::entrance::model_of;
 use crate::call::intake::{Intake, authenticate, dialect_headers, read_body};
 use crate::{clock, error};
 
@@ -54,6 +58,40 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
             Ok(response)
         }
     }
+}
+
+/// `POST /model/{id}/count-tokens`: Bedrock's own form of it, which goes to Bedrock as it came.
+pub(crate) async fn count_natively(State(app): State<Arc<App>>, request: Request) -> Response {
+    let intake = Intake::now();
+    match native_answer(&app, &intake, request).await {
+        Ok(mut response) => {
+            error::identify_for(&mut response, intake.call, Dialect::BedrockNative);
+            response
+        }
+        Err(problem) => error::respond(&problem, intake.call, Dialect::BedrockNative),
+    }
+}
+
+async fn native_answer(app: &App, intake: &Intake, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let claim = Claim::read(app, &head, Dialect::BedrockNative, intake.at).await?;
+    let body = read_body(app, &head.headers, body).await?;
+    let caller = claim.prove(app, &head, &body, intake.at)?;
+    let model = model_of(&head).map_err(|malformed| Problem::from(&malformed))?;
+    let admission = Admission::for_task(app, &caller, Action::InvokeBedrock, &model, Billing::Tokens)?;
+    let resolved = admission.resolved();
+    let target = Target {
+        upstream_id: &resolved.upstream_id,
+        door: Door::INVOKE,
+        capabilities: &resolved.model.capabilities,
+        traits: &resolved.model.traits,
+        long_context: false,
+    };
+    let tokens = ask(app, &bedrock_native::carry_count(&target, body)).await;
+    let tokens = tokens.map_err(|failure| Problem::from(&failure))?;
+    let mut response = Response::new(Body::from(format!(r#"{{"inputTokens":{tokens}}}"#)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
 /// Asks Bedrock. `None` where it cannot count for this model: by the catalog, or by its own word.

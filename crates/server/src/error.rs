@@ -40,6 +40,15 @@ pub(crate) fn identify<B>(response: &mut http::Response<B>, call: CallId) {
     }
 }
 
+/// The same, also by the header that AWS's SDKs know.
+pub(crate) fn identify_for(response: &mut Response, call: CallId, dialect: Dialect) {
+    identify(response, call);
+    let is_aws = matches!(dialect, Dialect::Converse | Dialect::BedrockNative);
+    if let (true, Ok(value)) = (is_aws, HeaderValue::from_str(&call.to_string())) {
+        response.headers_mut().insert("x-amzn-requestid", value);
+    }
+}
+
 /// No key was shown, or none that can be one.
 pub(crate) fn no_key() -> Problem {
     Problem::new(

@@ -106,6 +106,12 @@ fn bedrock(prefix: &str) -> Router<Arc<App>> {
     Router::new()
         .route(&at("/model/{id}/converse"), post(call::converse).fallback(wrong_method))
         .route(&at("/model/{id}/converse-stream"), post(call::converse_stream).fallback(wrong_method))
+        .route(&at("/model/{id}/invoke"), post(call::invoke).fallback(wrong_method))
+        .route(
+            &at("/model/{id}/invoke-with-response-stream"),
+            post(call::invoke_stream).fallback(wrong_method),
+        )
+        .route(&at("/model/{id}/count-tokens"), post(count::count_natively).fallback(wrong_method))
         .route(&at("/foundation-models"), get(control::foundation_models).fallback(wrong_method))
         .route(&at("/foundation-models/{id}"), get(control::foundation_model).fallback(wrong_method))
         .route(&at("/inference-profiles"), get(control::inference_profiles).fallback(wrong_method))

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use stonegate_bedrock::{Deadlines, Reply};
 use stonegate_catalog::Price;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
-    Answering, Bounds, Carried, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay, SentBetas,
-    Target, carry,
+    Answering, Bounds, Carried, Dialect, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay,
+    SentBetas, Target, bedrock_native, carry,
 };
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
@@ -48,6 +49,8 @@ impl Outgoing {
 pub(crate) struct Answer {
     pub(crate) flow: Flow,
     pub(crate) dropped: Vec<Dropped>,
+    /// Headers of Bedrock's answer that are the client's as well.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The most refused parts that one call leaves out, one attempt each.
@@ -183,6 +186,10 @@ async fn send(
 ) -> Result<Reply, Failure> {
     let mut reply =
         app.bedrock.send(&app.endpoint, &carried.outbound, deadlines, clock::now().into()).await?;
+    let headers = reply.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amzn-bedrock-"));
+    let headers: Vec<(&str, &str)> =
+        headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+    carried.relay.headers(&headers);
     if carried.outbound.stream {
         let silence = app.config.bedrock.first_byte_timeout;
         match tokio::time::timeout(silence, first_event(&mut reply, &mut carried.relay, first)).await {
@@ -218,6 +225,10 @@ async fn first_event(reply: &mut Reply, relay: &mut Relay, first: &mut BytesMut)
 }
 
 fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: BytesMut) -> Answer {
+    let headers = match outgoing.inbound.dialect() {
+        Dialect::BedrockNative => answer_headers(&reply),
+        Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Converse => Vec::new(),
+    };
     let terms = Terms {
         label: outgoing.label(),
         price: outgoing.price,
@@ -228,7 +239,15 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
     Answer {
         flow: Flow::new(reply, carried.relay, outgoing.reservation, terms, first),
         dropped: carried.dropped,
+        headers,
     }
+}
+
+fn answer_headers(reply: &Reply) -> Vec<(HeaderName, HeaderValue)> {
+    bedrock_native::ANSWER_HEADERS
+        .into_iter()
+        .filter_map(|name| Some((HeaderName::from_static(name), reply.headers.get(name)?.clone())))
+        .collect()
 }
 
 /// Leaves out what upstream has just refused by name, from now on and for this call. True when more is

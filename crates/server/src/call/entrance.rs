@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use stonegate_identity::Action;
-use stonegate_protocol::{Dialect, Inbound, Malformed, anthropic, converse, openai_chat, openai_responses};
+use stonegate_protocol::{
+    Dialect, Inbound, Malformed, anthropic, bedrock_native, converse, openai_chat, openai_responses,
+};
 
 /// What reads a request.
 type Parse = fn(&Parts, Bytes) -> Result<Box<dyn Inbound>, Malformed>;
@@ -61,8 +63,29 @@ fn converse_stream(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malfor
     Ok(Box::new(converse::parse(body, true, &model_of(head)?)?))
 }
 
+/// `POST /model/{id}/invoke`.
+pub(crate) const INVOKE: Entrance =
+    Entrance { dialect: Dialect::BedrockNative, action: Action::InvokeBedrock, parse: invoke };
+
+fn invoke(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    native(head, body, false)
+}
+
+/// `POST /model/{id}/invoke-with-response-stream`.
+pub(crate) const INVOKE_STREAM: Entrance =
+    Entrance { dialect: Dialect::BedrockNative, action: Action::InvokeBedrock, parse: invoke_stream };
+
+fn invoke_stream(head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    native(head, body, true)
+}
+
+fn native(head: &Parts, body: Bytes, stream: bool) -> Result<Box<dyn Inbound>, Malformed> {
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    Ok(Box::new(bedrock_native::parse(body, stream, &model_of(head)?, header)?))
+}
+
 /// The model in `…/model/{id}/{operation}`, encoded once.
-fn model_of(head: &Parts) -> Result<String, Malformed> {
+pub(crate) fn model_of(head: &Parts) -> Result<String, Malformed> {
     let segment = head.uri.path().rsplit('/').nth(1).unwrap_or_default();
     let wrong = |_not_text| Malformed {
         message: "modelId: is no percent-encoded UTF-8".to_owned(),

@@ -242,7 +242,9 @@ impl TestGateway {
 
     /// What upstream got of calls to models, oldest first.
     pub(crate) fn invocations(&self) -> Vec<Entry> {
-        self.simulator.log().into_iter().filter(|entry| entry.path.contains("/invoke")).collect()
+        let of_a_model = ["/invoke", "/converse", "/chat/completions", "/responses"];
+        let is_call = |entry: &Entry| of_a_model.iter().any(|operation| entry.path.contains(operation));
+        self.simulator.log().into_iter().filter(is_call).collect()
     }
 
     /// The one call that upstream got, as JSON.

@@ -5,6 +5,7 @@
 mod client;
 mod gateway;
 
+mod bedrock;
 mod budgets;
 mod chat;
 mod control;
@@ -18,5 +19,6 @@ mod models;
 mod privacy;
 mod records;
 mod refusals;
+mod responses;
 mod stopping;
 mod upstream;
