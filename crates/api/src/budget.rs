@@ -68,6 +68,9 @@ pub struct Budget {
     pub id: String,
     /// Whose spending is limited.
     pub account: String,
+    /// The name of the user or key whose spending that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
     /// How often it renews.
     pub window: BudgetWindow,
     /// The window that it stands in now, such as `2026-11`.
@@ -89,9 +92,9 @@ pub struct Budget {
     pub limit: u64,
     /// How much of it is spent.
     pub spent: u64,
-    /// How much of it servers hold for calls under way and to come.
+    /// How much of what remains servers have at hand for calls under way and to come.
     pub leased: u64,
-    /// How much of it is neither.
+    /// How much of it is not spent.
     pub remaining: u64,
     /// The part of `spent` that no call accounts for yet.
     pub unresolved: u64,

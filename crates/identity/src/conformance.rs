@@ -39,6 +39,7 @@ macro_rules! directory_conformance {
             an_edit_leaves_what_it_does_not_name,
             the_first_administrator_is_made_once,
             a_bootstrap_token_ends,
+            a_key_for_calls_makes_no_first_administrator,
             a_failed_bootstrap_uses_nothing_up,
             every_act_is_written_down,
             lists_are_narrowed,

@@ -65,14 +65,16 @@ pub trait Directory: Send + Sync + 'static {
     /// Gives a key a new text; the ones it has now end at `rotation.old_until`, or sooner if they already had an end.
     fn rotate_key<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key>;
 
-    /// Stores a bootstrap token, unless the installation has an administrator already. Says whether it did.
+    /// Stores a bootstrap token, unless somebody is able to administer already: an administrator who is not disabled, with a
+    /// key in force that has [`crate::Scope::AdminWrite`]. Says whether it did.
     fn offer_bootstrap<'a>(
         &'a self,
         digest: KeyDigest,
         expires_at: Timestamp,
         act: &'a Act,
     ) -> Answer<'a, bool>;
-    /// Makes the first administrator and their key, and uses up every bootstrap token, all or nothing.
+    /// Makes the first administrator and their key, and uses up every bootstrap token, all or nothing. An administrator of
+    /// that name who has no such key yet gets this one.
     /// [`DirectoryError::NotFound`] when the token is unknown, used or too old.
     fn redeem_bootstrap<'a>(
         &'a self,

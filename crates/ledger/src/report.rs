@@ -180,8 +180,8 @@ pub struct BudgetState {
 }
 
 impl BudgetState {
-    /// What is neither spent nor on lease.
+    /// What is not spent. A part of it may be on lease: nobody has spent that.
     pub fn remaining(&self) -> Amount {
-        self.counter.remaining(Some(self.budget.limit.amount()))
+        self.budget.limit.amount().saturating_sub(self.counter.spent)
     }
 }

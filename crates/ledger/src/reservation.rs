@@ -46,17 +46,26 @@ impl Shortfall {
     }
 }
 
-impl fmt::Display for Shortfall {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Shortfall {
+    /// The refusal in words, with the account by a name that its people know.
+    pub fn told_of(&self, account: &dyn fmt::Display) -> String {
         let Some(budget) = &self.budget else {
-            return out.write_str("budgets have not been read yet; try again in a moment");
+            return "budgets have not been read yet; try again in a moment".to_owned();
         };
         let asked = budget.limit.with_amount(self.asked);
-        let (window, limit, account) = (budget.window, budget.limit, &budget.account);
-        write!(out, "the {window} budget of {limit} on {account} does not cover this call of up to {asked}")?;
-        match self.renews_at {
-            Some(at) => write!(out, "; it renews at {at}"),
-            None => Ok(()),
+        let (window, limit) = (budget.window, budget.limit);
+        let renewal = self.renews_at.map_or_else(String::new, |at| format!("; it renews at {at}"));
+        format!(
+            "the {window} budget of {limit} on {account} does not cover this call of up to {asked}{renewal}"
+        )
+    }
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.budget {
+            Some(budget) => out.write_str(&self.told_of(&budget.account)),
+            None => out.write_str(&self.told_of(&"")),
         }
     }
 }

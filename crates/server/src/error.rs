@@ -116,8 +116,8 @@ pub(crate) fn too_large(limit: usize) -> Problem {
     Problem::new(ProblemKind::TooLarge, format!("Request exceeds the maximum size of {limit} bytes"))
 }
 
-/// No budget covers the call. Final for the client: one refusal is one request.
-pub(crate) fn shortfall(shortfall: &Shortfall, now: Timestamp) -> Problem {
+/// No budget covers the call; `account` is the short one's by name. Final for the client: one refusal is one request.
+pub(crate) fn shortfall(shortfall: &Shortfall, account: &str, now: Timestamp) -> Problem {
     let Some(budget) = &shortfall.budget else {
         return Problem::new(ProblemKind::Unavailable, shortfall.to_string());
     };
@@ -126,7 +126,7 @@ pub(crate) fn shortfall(shortfall: &Shortfall, now: Timestamp) -> Problem {
         renews_at: shortfall.renews_at.map(Timestamp::as_second),
     };
     let problem =
-        Problem::new(ProblemKind::Billing, shortfall.to_string()).retry(false).code("budget_exceeded");
+        Problem::new(ProblemKind::Billing, shortfall.told_of(&account)).retry(false).code("budget_exceeded");
     let problem = Problem { budget: Some(Box::new(spent)), ..problem };
     let wait = shortfall.renews_at.and_then(|at| std::time::Duration::try_from(at.duration_since(now)).ok());
     match wait {

@@ -184,13 +184,17 @@ impl Gateway {
 /// One server a data directory: what is leased to a predecessor is known to be free of living claimants.
 fn lock(data_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(data_dir.join("serve.lock"))
-        .map_err(failed)?;
+    // What lies there is for the gateway's own user.
+    let mut directory = std::fs::DirBuilder::new();
+    let mut options = File::options();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    directory.recursive(true).create(data_dir).map_err(failed)?;
+    let file =
+        options.create(true).truncate(false).write(true).open(data_dir.join("serve.lock")).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::Taken(data_dir.to_owned())),

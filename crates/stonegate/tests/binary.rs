@@ -132,6 +132,35 @@ fn the_first_start_makes_an_administrator_and_the_second_does_not_ask() {
 }
 
 #[test]
+fn a_key_for_calls_leaves_the_token_for_the_first_administrator_good() {
+    let home = home();
+    let served = Served::start(home.path());
+    let token = served.ready["bootstrap_token"].as_str().expect("a first start has one");
+    let data_dir = home.path().join("data");
+    let made = output(
+        home.path(),
+        &["keys", "create", "--name", "laptop", "--data-dir", data_dir.to_str().expect("text")],
+    );
+    assert!(made.status.success(), "{made:?}");
+
+    let exchange = json!({ "token": token, "name": "admin" }).to_string();
+    let (status, answer) = served.request("POST /admin/v1/bootstrap", &exchange);
+    assert_eq!(status, 201, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let key = answer["key"].as_str().expect("a key");
+    let (status, users) = served.request_with(key, "GET /admin/v1/users", "");
+    assert_eq!(status, 200, "{users}");
+    #[cfg(unix)]
+    for (path, mode) in [(data_dir.clone(), 0o700), (data_dir.join("serve.lock"), 0o600)] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let found = path.metadata().expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{} is {found:o}", path.display());
+    }
+    assert_eq!(users.matches("\"admin\"").count(), 2, "one user of that name and role: {users}");
+    served.stop();
+}
+
+#[test]
 fn on_sigterm_open_streams_finish_and_new_calls_get_503() {
     let home = home();
     let mut simulator =

@@ -134,6 +134,12 @@ fn tenants_users_and_budgets_are_kept() {
     let id = budget["id"].as_str().expect("text");
     assert_eq!(home.tells(&["budgets", "remove", id]), json!({ "id": id, "removed": true }));
     assert_eq!(home.tells(&["budgets", "list"]), json!({ "data": [] }));
+    home.tells(&["users", "create", "--name", "bob"]);
+    let of_bob =
+        home.tells(&["budgets", "set", "--account", "user:bob", "--window", "total", "--limit-tokens", "9"]);
+    assert_eq!((&of_bob["account_name"], &of_bob["remaining"]), (&json!("bob"), &json!(9)));
+    let table = home.says(&["budgets", "list"]);
+    assert!(table.contains("user:bob") && table.contains("LEASED"), "{table}");
     assert_eq!(home.tells(&["usage", "--by", "day", "--since", "7d"])["total"]["calls"], json!(0));
 }
 

@@ -57,11 +57,7 @@ impl Default for Options {
 /// When the address is of no known kind, the place cannot be written, or what is there is no store of ours or of a newer
 /// version.
 pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
-    let path = url.strip_prefix("sqlite:").ok_or_else(|| OpenError::Address { url: shown(url) })?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.starts_with(':') || path.contains('?') {
-        return Err(OpenError::Address { url: shown(url) });
-    }
+    let path = sqlite_path(url).ok_or_else(|| OpenError::Address { url: shown(url) })?;
     let pools = sqlite::open(path.as_ref(), options).await?;
     Ok(Store {
         directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
@@ -69,6 +65,21 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
         archive: Arc::new(sqlite::SqliteArchive::new(pools.clone())),
         pools,
     })
+}
+
+/// Looks whether [`open`] knows addresses of that kind; what is there is another question.
+///
+/// # Errors
+/// [`OpenError::Address`].
+pub fn check_address(url: &str) -> Result<(), OpenError> {
+    sqlite_path(url).map(|_path| ()).ok_or_else(|| OpenError::Address { url: shown(url) })
+}
+
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let is_path = !path.is_empty() && !path.starts_with(':') && !path.contains('?');
+    is_path.then_some(path)
 }
 
 /// An address without what may be a password in it.

@@ -2,8 +2,8 @@
 
 use super::world::{act, at, is_conflict, is_missing, key, new_key, new_user, ok, rule, tenant, text, user};
 use crate::{
-    BootstrapToken, Directory, KeyDigest, KeyId, ModelRule, Reach, Role, TenantId, UserId,
-    directory::{Filter, NewTenant, NewUser, PageRequest, Rotation, TenantEdit, UserEdit},
+    BootstrapToken, Directory, KeyDigest, KeyId, ModelRule, Reach, Role, Scopes, TenantId, UserId,
+    directory::{Filter, NewKey, NewTenant, NewUser, PageRequest, Rotation, TenantEdit, UserEdit},
 };
 
 /// The default tenant is there; users and keys are not.
@@ -88,7 +88,7 @@ pub async fn the_first_administrator_is_made_once(directory: &dyn Directory) {
     let admin = |number| new_user(number, "root", Role::Admin);
     let redeem = async |token, number| {
         let admin = admin(number);
-        let key = new_key(number, &admin.id);
+        let key = NewKey { scopes: Scopes::all(), ..new_key(number, &admin.id) };
         directory.redeem_bootstrap(token, admin, key, &act(1)).await
     };
     assert!(is_missing(&redeem(token(9), 1).await, "bootstrap token"));
@@ -101,6 +101,28 @@ pub async fn the_first_administrator_is_made_once(directory: &dyn Directory) {
     assert!(is_missing(&redeem(token(3), 2).await, "bootstrap token"));
     assert!(ok(directory.grant_by_digest(text(1).digest()).await).is_some());
     assert_eq!(ok(directory.grant_by_digest(text(2).digest()).await), None);
+}
+
+/// A key for calls, made before the token was used, takes nothing from it, not even where its user is an administrator:
+/// it cannot administer. The token then gives that administrator a key that can.
+pub async fn a_key_for_calls_makes_no_first_administrator(directory: &dyn Directory) {
+    assert!(ok(directory.offer_bootstrap(token(1), at(100), &act(0)).await));
+    let root = new_user(1, "root", Role::Admin);
+    ok(directory.create_user(root.clone(), &act(0)).await);
+    key(directory, 1, &root.id).await;
+    assert!(ok(directory.offer_bootstrap(token(2), at(100), &act(1)).await));
+
+    let again = new_user(2, "root", Role::Admin);
+    let full = NewKey { scopes: Scopes::all(), ..new_key(2, &again.id) };
+    let made = ok(directory.redeem_bootstrap(token(1), again, full, &act(2)).await);
+    assert_eq!((made.user, made.user_role), (root.id, Role::Admin));
+    assert!(!ok(directory.offer_bootstrap(token(3), at(100), &act(3)).await));
+
+    ok(directory.revoke_key(&made.id, &act(4)).await);
+    assert!(
+        ok(directory.offer_bootstrap(token(4), at(100), &act(5)).await),
+        "nobody can administer any more"
+    );
 }
 
 /// A token holds until its time is over.

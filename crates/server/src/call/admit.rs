@@ -1,8 +1,10 @@
 //! Which model, and whether this caller may use it.
 
+use std::sync::Arc;
+
 use stonegate_catalog::{Billing, Resolved};
 use stonegate_identity::{Action, Caller, Permit, Resource, authorize};
-use stonegate_ledger::AccountPath;
+use stonegate_ledger::{AccountId, AccountKind, AccountPath};
 use stonegate_protocol::{Dialect, Door, Inbound, Problem};
 
 use crate::app::App;
@@ -15,6 +17,8 @@ pub(crate) struct Admission {
     /// Which of the model's APIs for that dialect.
     chosen: usize,
     path: AccountPath,
+    user_name: Arc<str>,
+    key_name: Option<Arc<str>>,
     _permit: Permit,
 }
 
@@ -27,6 +31,16 @@ impl Admission {
     pub(crate) fn door(&self) -> Result<Door<'_>, Problem> {
         let wrong = || error::wrong_dialect(&self.resolved.model.id, self.client);
         self.resolved.doors(self.client).nth(self.chosen).ok_or_else(wrong)
+    }
+
+    /// One of the caller's accounts as the caller knows it, and as the command line takes it: `user:ann`.
+    pub(crate) fn name_of(&self, account: &AccountId) -> String {
+        let name = match account.kind {
+            AccountKind::User => &*self.user_name,
+            AccountKind::Key => self.key_name.as_deref().unwrap_or(&account.id),
+            AccountKind::Tenant | AccountKind::Team => &*account.id,
+        };
+        format!("{}:{name}", account.kind)
     }
 
     /// The accounts that the call is charged to.
@@ -78,7 +92,15 @@ fn grant(
         caller.user.to_arc(),
         caller.key.as_ref().map(|key| key.to_arc()),
     );
-    let admission = Admission { resolved, client, chosen, path, _permit: permit };
+    let admission = Admission {
+        resolved,
+        client,
+        chosen,
+        path,
+        user_name: Arc::clone(&caller.user_name),
+        key_name: caller.key_name.clone(),
+        _permit: permit,
+    };
     // Known before any money is held.
     admission.door()?;
     Ok(admission)

@@ -40,7 +40,10 @@ pub(crate) async fn reserve(
             Err(short) if !short.may_improve && app.keeper.is_away() => {
                 return Err(error::store_away(StoreAway));
             }
-            Err(short) if !short.may_improve => return Err(error::shortfall(&short, now)),
+            Err(short) if !short.may_improve => {
+                let account = short.account().map(|account| admission.name_of(account));
+                return Err(error::shortfall(&short, &account.unwrap_or_default(), now));
+            }
             Err(_) if asked_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                 return Err(error::crowded());
             }

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use stonegate_catalog::Geography;
+
 use super::settings::{ModelRule, Secret};
 use super::source::Written;
 
@@ -109,9 +111,13 @@ kinds! {
     Seconds: Duration = "a whole number of seconds, at most 86400", |written, _| {
         whole(written).filter(|seconds| *seconds <= LONGEST_SECONDS).map(Duration::from_secs)
     };
-    /// A short time.
-    Millis: Duration = "a whole number of milliseconds, at most 86400000", |written, _| {
-        whole(written).filter(|millis| *millis <= LONGEST_SECONDS * 1000).map(Duration::from_millis)
+    /// A time that something must have.
+    SomeSeconds: Duration = "a whole number of seconds from 1 to 86400", |written, _| {
+        whole(written).filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds)).map(Duration::from_secs)
+    };
+    /// A short time that something must have.
+    SomeMillis: Duration = "a whole number of milliseconds from 1 to 86400000", |written, _| {
+        whole(written).filter(|millis| (1..=LONGEST_SECONDS * 1000).contains(millis)).map(Duration::from_millis)
     };
     /// Yes or no.
     Switch: bool = "`true` or `false`", |written, _| match written {
@@ -130,10 +136,19 @@ kinds! {
         modules_have_levels.then(|| text.to_owned())
     };
     /// The address of a store.
-    Url: String = "a URL, such as `sqlite:/var/lib/stonegate/stonegate.db`", |written, _| {
+    Url: String = "the address of a store, such as `sqlite:/var/lib/stonegate/stonegate.db`", |written, _| {
         let text = text(written)?;
         let (scheme, rest) = text.split_once(':')?;
         (!scheme.is_empty() && !rest.is_empty()).then(|| text.to_owned())
+    };
+    /// An AWS region.
+    Region: String = "a region of AWS, such as `eu-west-1`", |written, _| {
+        text(written).map(str::trim).filter(|text| is_region(text)).map(str::to_owned)
+    };
+    /// Doors to models, best first.
+    Geographies: Vec<String> = "a list of `us`, `eu`, `apac`, `jp`, `au`, `in`, `us-gov`, `global` and `in-region`; in a variable, separated by commas", |written, base| {
+        let known = |word: &String| word == "in-region" || Geography::parse(word).is_some();
+        Words::parse(written, base).filter(|words| words.iter().all(known))
     };
     /// The address of a service.
     WebUrl: String = "a URL, such as `https://host:443`", |written, _| {
@@ -175,8 +190,19 @@ optional! {
     MaybeFile of File;
     MaybeCount of Threads;
     MaybeText of Line;
+    MaybeRegion of Region;
     MaybeUrl of WebUrl;
     Password of Hidden;
+}
+
+/// Parts with hyphens between, a number last: `us-gov-west-1`. New regions are none of our business.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [letters @ .., number] = parts.as_slice() else { return false };
+    letters.len() >= 2
+        && letters.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// One of a few words.

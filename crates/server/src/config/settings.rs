@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::kind::{
-    Address, Bytes, Choice, Count, File, Kind, Line, LogFilter, MaybeCount, MaybeFile, MaybeText, MaybeUrl,
-    Millis, Pairs, Password, Rules, Seconds, Switch, Tokens, Url, Words,
+    Address, Bytes, Choice, Count, File, Geographies, Kind, Line, LogFilter, MaybeCount, MaybeFile,
+    MaybeRegion, MaybeText, MaybeUrl, Pairs, Password, Rules, Seconds, SomeMillis, SomeSeconds, Switch,
+    Tokens, Url,
 };
 use super::meta::{Setting, derived, given, unset};
 use super::values::Values;
@@ -78,7 +79,7 @@ settings! {
         /// Largest request body; the default is Bedrock's own limit.
         max_body_bytes = "server.max_body_bytes", Bytes => usize, given("25000000");
         /// How long a client may take to send a request's headers; also how long an idle connection is kept.
-        header_timeout = "server.header_timeout_seconds", Seconds => Duration, given("120");
+        header_timeout = "server.header_timeout_seconds", SomeSeconds => Duration, given("120");
         /// Secret from which the key pairs are derived that AWS's SDKs sign with; unset is one in a file of its own in `server.data_dir`. Replicas need the same.
         pair_secret = "server.pair_secret", Password => Option<Secret>, unset().secret();
         /// Threads that serve calls; unset is one per core.
@@ -104,7 +105,7 @@ settings! {
     /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.
     bedrock: Bedrock {
         /// AWS region, such as `eu-west-1`.
-        region = "bedrock.region", MaybeText => Option<String>, unset().aws(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
+        region = "bedrock.region", MaybeRegion => Option<String>, unset().aws(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
         /// Base URL in place of AWS's own, such as a VPC endpoint or a simulator.
         endpoint_url = "bedrock.endpoint_url", MaybeUrl => Option<String>, unset().aws(&["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]);
         /// Base URL of the OpenAI-compatible `bedrock-mantle` endpoint in place of AWS's own.
@@ -119,14 +120,14 @@ settings! {
         bearer_token = "bedrock.bearer_token", Password => Option<Secret>, unset().aws(&["AWS_BEARER_TOKEN_BEDROCK"]).secret();
         /// Profile of the shared AWS configuration files.
         profile = "bedrock.profile", MaybeText => Option<String>, unset().aws(&["AWS_PROFILE"]);
-        /// Inference profiles to prefer, best first, such as `["eu", "global"]`; empty follows the region.
-        geography = "bedrock.geography", Words => Vec<String>, given("");
+        /// Inference profiles to prefer, best first, such as `["eu", "global"]`; `in-region` prefers none, empty follows the region.
+        geography = "bedrock.geography", Geographies => Vec<String>, given("");
         /// How long to wait for a connection.
-        connect_timeout = "bedrock.connect_timeout_ms", Millis => Duration, given("3000");
+        connect_timeout = "bedrock.connect_timeout_ms", SomeMillis => Duration, given("3000");
         /// How long to wait for the first byte of an answer; long prompts think before they speak.
-        first_byte_timeout = "bedrock.first_byte_timeout_seconds", Seconds => Duration, given("600");
+        first_byte_timeout = "bedrock.first_byte_timeout_seconds", SomeSeconds => Duration, given("600");
         /// How long an answer that has begun may be silent.
-        idle_timeout = "bedrock.idle_timeout_seconds", Seconds => Duration, given("300");
+        idle_timeout = "bedrock.idle_timeout_seconds", SomeSeconds => Duration, given("300");
         /// Times a call is tried in all before its failure goes to the client; 1 never tries again.
         max_attempts = "bedrock.max_attempts", Count => u32, given("4");
         /// Time within which a call may be tried again, pauses included.
@@ -136,7 +137,7 @@ settings! {
     /// How answers are streamed.
     stream: Stream {
         /// Silence of the model after which the client gets a `ping`.
-        ping = "stream.ping_seconds", Seconds => Duration, given("15");
+        ping = "stream.ping_seconds", SomeSeconds => Duration, given("15");
         /// When a client goes away: `drain` reads the answer to its end, so that it is accounted as AWS bills it; `cancel` breaks it off.
         on_disconnect = "stream.on_disconnect", Choice<OnDisconnect> => OnDisconnect, given("drain");
         /// How long an abandoned answer is read on.
@@ -154,7 +155,7 @@ settings! {
         /// Largest file.
         max_bytes = "media.max_bytes", Bytes => usize, given("20000000");
         /// How long one file may take.
-        timeout = "media.timeout_seconds", Seconds => Duration, given("20");
+        timeout = "media.timeout_seconds", SomeSeconds => Duration, given("20");
     }
 
     /// How budgets are applied.

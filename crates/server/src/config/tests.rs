@@ -186,7 +186,7 @@ fn everything_that_is_wrong_is_said_at_once() {
       fix: set NOT_SET, or write the value itself
     `stream.ping_seconds` cannot be 1.5
       at:  /etc/stonegate/stonegate.toml:7:1
-      fix: give it a whole number of seconds, at most 86400
+      fix: give it a whole number of seconds from 1 to 86400
     `stream.on_disconnect` cannot be "explode"
       at:  /etc/stonegate/stonegate.toml:6:1
       fix: give it one of `drain`, `cancel`
@@ -252,6 +252,14 @@ fn values_out_of_range_are_refused() {
         ("server.max_body_bytes", "0"),
         ("bedrock.endpoint_url", "127.0.0.1:9"),
         ("bedrock.max_attempts", "0"),
+        ("bedrock.connect_timeout_ms", "0"),
+        ("bedrock.first_byte_timeout_seconds", "0"),
+        ("bedrock.idle_timeout_seconds", "0"),
+        ("media.timeout_seconds", "0"),
+        ("server.header_timeout_seconds", "0"),
+        ("stream.ping_seconds", "0"),
+        ("bedrock.region", "europe"),
+        ("bedrock.geography", "eu,mars"),
         ("bedrock.use_fips", "yes"),
         ("log.level", "loud"),
         ("log.level", "info,loud"),

@@ -1,7 +1,8 @@
 //! Budgets.
 
 use stonegate_api::BudgetCreate;
-use stonegate_ledger::{AccountId, AccountKind, BudgetFilter, BudgetId};
+use stonegate_identity::{KeyId, UserId};
+use stonegate_ledger::{AccountId, AccountKind, BudgetFilter, BudgetId, BudgetState};
 
 use super::Operator;
 use crate::admin::{Problem, wire};
@@ -20,7 +21,7 @@ impl Operator {
         ledger.define_budget(budget).await?;
         let states = ledger.list_budgets(BudgetFilter { account: Some(account) }, self.now).await?;
         let state = states.iter().find(|state| state.budget.id == id);
-        Ok(wire::budgets::shown(state.ok_or_else(|| Problem::not_found("budget", &id))?))
+        self.shown_budget(state.ok_or_else(|| Problem::not_found("budget", &id))?).await
     }
 
     /// Budgets in the order of their ids, and how they stand.
@@ -33,7 +34,28 @@ impl Operator {
             None => None,
         };
         let states = self.store.ledger.list_budgets(BudgetFilter { account }, self.now).await?;
-        Ok(states.iter().map(wire::budgets::shown).collect())
+        let mut shown = Vec::with_capacity(states.len());
+        for state in &states {
+            shown.push(self.shown_budget(state).await?);
+        }
+        Ok(shown)
+    }
+
+    /// A budget with the name of whose it is.
+    async fn shown_budget(&self, state: &BudgetState) -> Result<stonegate_api::Budget, Problem> {
+        let account = &state.budget.account;
+        let account_name = match account.kind {
+            AccountKind::User => match UserId::parse(&account.id) {
+                Ok(id) => self.directory().find_user(&id).await?.map(|user| user.name),
+                Err(_) => None,
+            },
+            AccountKind::Key => match KeyId::parse(&account.id) {
+                Ok(id) => self.directory().find_key(&id).await?.map(|key| key.name),
+                Err(_) => None,
+            },
+            AccountKind::Tenant | AccountKind::Team => None,
+        };
+        Ok(stonegate_api::Budget { account_name, ..wire::budgets::shown(state) })
     }
 
     /// Removes a budget.

@@ -28,6 +28,7 @@ async fn a_spent_budget_refuses_before_anything_is_sent() {
         let message = refusal(&answer);
         assert!(message.contains("monthly") && message.contains("$0.000001"), "{message}");
         assert!(message.contains("renews at"), "{message}");
+        assert!(message.contains(" on user:ann does"), "it says whose budget, by name: {message}");
         assert_eq!(answer.header("anthropic-ratelimit-unified-overage-period"), Some("monthly"));
         let wait: u64 = answer.header("retry-after").expect("when it renews").parse().expect("seconds");
         assert!(wait <= 31 * 24 * 3600, "{wait}");

@@ -152,7 +152,7 @@ fn table(budgets: &[Budget], style: Style) -> String {
         Column::Text("MODE"),
         Column::Number("LIMIT"),
         Column::Number("SPENT"),
-        Column::Number("HELD"),
+        Column::Number("LEASED"),
         Column::Number("LEFT"),
         Column::Text("RENEWS"),
     ];
@@ -163,7 +163,7 @@ fn table(budgets: &[Budget], style: Style) -> String {
         };
         [
             budget.id.clone(),
-            budget.account.clone(),
+            named_account(budget),
             budget.window_key.clone(),
             budget.mode.clone(),
             amount(budget.limit),
@@ -174,4 +174,12 @@ fn table(budgets: &[Budget], style: Style) -> String {
         ]
     });
     Table::new(columns, rows).render("no budgets: nothing is limited", style)
+}
+
+/// `user:ann`, as `--account` takes it; the id stands in the JSON.
+fn named_account(budget: &Budget) -> String {
+    match (&budget.account_name, budget.account.split_once(':')) {
+        (Some(name), Some((kind, _))) => format!("{kind}:{name}"),
+        (Some(_) | None, Some(_) | None) => budget.account.clone(),
+    }
 }

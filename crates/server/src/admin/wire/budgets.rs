@@ -80,6 +80,7 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
     stonegate_api::Budget {
         id: budget.id.to_string(),
         account: budget.account.to_string(),
+        account_name: None,
         window: match budget.window {
             Window::Total => BudgetWindow::Total,
             Window::Daily => BudgetWindow::Daily,

@@ -19,7 +19,11 @@ impl Place {
                 Place::Temporary(TempDir::with_prefix("stonegate-demo-").context("no temporary directory")?)
             }
             Some(path) => {
-                fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+                let mut directory = fs::DirBuilder::new();
+                // Keys lie there.
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+                directory.recursive(true).create(path).with_context(|| format!("cannot make {}", path.display()))?;
                 Place::Kept(path.to_owned())
             }
         })
