@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
@@ -68,6 +70,29 @@ pub trait Inbound: fmt::Debug + Send + Sync {
         _bounds: Bounds,
         _answering: &Answering,
     ) -> Option<Result<Carried, Unsupported>> {
+        None
+    }
+
+    /// The kept answer that the request goes on from, by its id.
+    fn goes_on_from(&self) -> Option<String> {
+        None
+    }
+
+    /// The request with what was kept of that answer.
+    ///
+    /// # Errors
+    /// Where the two make no request together, or what was kept cannot be read.
+    fn with_kept(&self, _kept: &[u8]) -> Result<Box<dyn Inbound>, Malformed> {
+        Err(Malformed::member("previous_response_id", "is not known in this dialect"))
+    }
+
+    /// Whether the client wants its answer kept.
+    fn wants_kept(&self) -> bool {
+        false
+    }
+
+    /// What to keep of the answer that ended with these bytes, and its id; none where it has no end.
+    fn kept(&self, _last: &[u8]) -> Option<(String, Bytes)> {
         None
     }
 

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::{Client, Endpoint};
 use stonegate_catalog::{Catalog, Place};
+use stonegate_identity::archive::Archive;
 use stonegate_identity::sigv4::PairSecret;
 use stonegate_protocol::Dialect;
 use stonegate_routing::RetryAllowance;
@@ -37,6 +38,7 @@ pub(crate) struct App {
     /// Makes the pairs in AWS's form that stand for keys.
     pub(crate) pairs: PairSecret,
     pub(crate) names: Names,
+    pub(crate) archive: Arc<dyn Archive>,
     pub(crate) media: MediaFetcher,
     pub(crate) lessons: Lessons,
     pub(crate) allowance: RetryAllowance,

@@ -33,7 +33,7 @@ use crate::call::entrance::Entrance;
 use crate::call::flow::{Audience, Flow, Stop};
 use crate::call::intake::Intake;
 use crate::call::reply::StreamBody;
-use crate::error;
+use crate::{error, kept};
 
 /// A dispatch under way.
 type Work = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
@@ -51,6 +51,11 @@ pub(crate) async fn chat(State(app): State<Arc<App>>, request: Request) -> Respo
 /// `POST /v1/responses`.
 pub(crate) async fn responses(State(app): State<Arc<App>>, request: Request) -> Response {
     serve(app, request, entrance::RESPONSES).await
+}
+
+/// `POST /v1/responses/compact`.
+pub(crate) async fn compact(State(app): State<Arc<App>>, request: Request) -> Response {
+    serve(app, request, entrance::COMPACT).await
 }
 
 /// `POST /model/{id}/converse`.
@@ -104,6 +109,7 @@ async fn prepare(
     let body = intake::read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let inbound = (entrance.parse)(&head, body).map_err(|malformed| Problem::from(&malformed))?;
+    let inbound = kept::go_on(app, &caller, inbound, intake.at).await?;
     let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
     let fetched = app.media.fetch(inbound.remote_media()).await?;
     let sizes = inbound.sizes().with_fetched(fetched.values());
@@ -119,6 +125,7 @@ async fn prepare(
         price,
         reservation,
         answering,
+        owner: kept::owner(&caller),
         started: intake.started,
         patience,
     })
@@ -184,6 +191,7 @@ async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Probl
         detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing)).await?;
     let (finished, body) = Collect::new(Arc::clone(&app), flow).await;
     app.keeper.durable(finished.ticket).await.map_err(error::unrecorded)?;
+    kept::put(&*app.archive, finished.document).await;
     if let Some(failure) = finished.ending.failure {
         return Err(Problem::from(&failure));
     }

@@ -27,7 +27,7 @@ use crate::{clock, error};
 /// A count is a few bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// Says that the number is Stonegate's own estimate.
-const ESTIMATED: HeaderName = HeaderName::from_static("x-stonegate-estimated");
+pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-stonegate-estimated");
 
 /// Counts the tokens of a request that is not sent.
 pub(crate) async fn count_tokens(State(app): State<Arc<App>>, request: Request) -> Response {

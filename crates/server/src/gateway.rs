@@ -28,7 +28,7 @@ use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::router::Surface;
-use crate::{admin, bootstrap, clock};
+use crate::{admin, bootstrap, clock, kept};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -113,6 +113,7 @@ impl Gateway {
             bedrock,
             pairs,
             endpoint,
+            archive: Arc::clone(&store.archive),
             media: MediaFetcher::new(config.media.clone()),
             lessons: Lessons::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
@@ -154,6 +155,8 @@ impl Gateway {
         let directory = Arc::clone(&app.directory);
         let directory_stop = stop.child_token();
         tasks.spawn(async move { directory.follow(clock::now, directory_stop).await });
+        let (archive, archive_stop) = (Arc::clone(&app.archive), stop.child_token());
+        tasks.spawn(async move { kept::sweep(archive, archive_stop).await });
         tasks.close();
 
         let server = &app.config.server;

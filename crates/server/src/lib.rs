@@ -17,6 +17,7 @@ mod gateway;
 mod health;
 mod invocations;
 mod keeper;
+mod kept;
 mod lessons;
 pub mod listen;
 mod media;

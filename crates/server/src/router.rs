@@ -19,7 +19,7 @@ use tower::Service;
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
-use crate::{admin, call, control, count, error, health, invocations, models};
+use crate::{admin, call, control, count, error, health, invocations, kept, models};
 
 /// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
 ///
@@ -73,8 +73,8 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // OpenAI, also under the path that Bedrock has for it.
         .route(CHAT, post(call::chat).fallback(wrong_method))
         .route("/openai/v1/chat/completions", post(call::chat).fallback(wrong_method))
-        .route("/v1/responses", post(call::responses).get(no_web_socket).fallback(wrong_method))
-        .route("/openai/v1/responses", post(call::responses).get(no_web_socket).fallback(wrong_method))
+        .merge(responses("/v1"))
+        .merge(responses("/openai/v1"))
         .route("/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
         .route("/openai/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
         .route("/v1/rerank", post(invocations::rerank).fallback(wrong_method))
@@ -98,6 +98,18 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // Administration; its router knows its full paths.
         .merge(admin::router(admin_state))
         .fallback(nowhere)
+}
+
+/// OpenAI Responses.
+fn responses(prefix: &str) -> Router<Arc<App>> {
+    let at = |path: &str| format!("{prefix}/responses{path}");
+    Router::new()
+        .route(&at(""), post(call::responses).get(no_web_socket).fallback(wrong_method))
+        .route(&at("/compact"), post(call::compact).fallback(wrong_method))
+        .route(&at("/input_tokens"), post(kept::input_tokens).fallback(wrong_method))
+        .route(&at("/{id}"), get(kept::show).delete(kept::remove).fallback(wrong_method))
+        .route(&at("/{id}/input_items"), get(kept::input_items).fallback(wrong_method))
+        .route(&at("/{id}/cancel"), post(kept::cancel).fallback(wrong_method))
 }
 
 /// What AWS's SDKs ask of Bedrock. Not nested: a signature covers the whole path, and a nested router would cut it.

@@ -14,6 +14,7 @@ use crate::learned::Learned;
 use crate::relay::Writer;
 
 use super::facts::Facts;
+use super::stored::Stored;
 use super::wire::{CacheOptions, service_tier};
 
 /// A Responses request, read once. The body stays as it came.
@@ -192,6 +193,25 @@ impl Inbound {
 impl crate::inbound::Inbound for Inbound {
     fn dialect(&self) -> Dialect {
         Dialect::OpenaiResponses
+    }
+
+    fn goes_on_from(&self) -> Option<String> {
+        self.previous_response_id()
+    }
+
+    fn with_kept(&self, kept: &[u8]) -> Result<Box<dyn crate::inbound::Inbound>, Malformed> {
+        let unreadable = || Malformed::member("previous_response_id", "what was kept of it cannot be read");
+        let previous = Stored::from_bytes(kept).ok_or_else(unreadable)?;
+        Ok(Box::new(self.with_history(&previous)?))
+    }
+
+    fn wants_kept(&self) -> bool {
+        self.purpose == Purpose::Answer && self.loose::<bool>("store") != Some(false)
+    }
+
+    fn kept(&self, last: &[u8]) -> Option<(String, Bytes)> {
+        let stored = Stored::of(self, last)?;
+        Some((stored.id()?, stored.to_bytes()))
     }
 
     fn model(&self) -> &str {

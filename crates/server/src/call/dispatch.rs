@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use stonegate_bedrock::{Deadlines, Reply};
 use stonegate_catalog::Price;
+use stonegate_identity::archive::DocumentOwner;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
     Answering, Bounds, Carried, Dialect, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay,
@@ -21,6 +22,7 @@ use crate::call::admit::Admission;
 use crate::call::flow::{Flow, Terms, micros};
 use crate::call::record::{self, Label};
 use crate::clock;
+use crate::kept::Keeping;
 
 /// A call that is paid for and not yet sent.
 pub(crate) struct Outgoing {
@@ -30,6 +32,8 @@ pub(crate) struct Outgoing {
     pub(crate) price: Arc<Price>,
     pub(crate) reservation: Reservation,
     pub(crate) answering: Answering,
+    /// Whose kept answers are.
+    pub(crate) owner: DocumentOwner,
     pub(crate) started: Instant,
     /// How long the client said that it waits.
     pub(crate) patience: Option<Duration>,
@@ -235,12 +239,20 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
         endpoint: Arc::clone(&app.endpoint.name),
         started: outgoing.started,
         idle_timeout: app.config.bedrock.idle_timeout,
+        keeping: keeping(app, outgoing.inbound, outgoing.owner),
     };
     Answer {
         flow: Flow::new(reply, carried.relay, outgoing.reservation, terms, first),
         dropped: carried.dropped,
         headers,
     }
+}
+
+/// What is needed to keep the answer, where the client wants it and the settings allow it.
+fn keeping(app: &App, inbound: Box<dyn Inbound>, owner: DocumentOwner) -> Option<Box<Keeping>> {
+    let responses = &app.config.responses;
+    let is_kept = responses.keep && inbound.wants_kept();
+    is_kept.then(|| Box::new(Keeping { inbound, owner, days: responses.keep_days }))
 }
 
 fn answer_headers(reply: &Reply) -> Vec<(HeaderName, HeaderValue)> {

@@ -47,6 +47,14 @@ fn responses(_head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> 
     Ok(Box::new(openai_responses::parse(body)?))
 }
 
+/// `POST /v1/responses/compact`.
+pub(crate) const COMPACT: Entrance =
+    Entrance { dialect: Dialect::OpenaiResponses, action: Action::SendResponses, parse: compact };
+
+fn compact(_head: &Parts, body: Bytes) -> Result<Box<dyn Inbound>, Malformed> {
+    Ok(Box::new(openai_responses::parse_compact(body)?))
+}
+
 /// `POST /model/{id}/converse`.
 pub(crate) const CONVERSE: Entrance =
     Entrance { dialect: Dialect::Converse, action: Action::InvokeBedrock, parse: converse };

@@ -10,11 +10,14 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::Reply;
 use stonegate_catalog::Price;
+use stonegate_identity::archive::Document;
 use stonegate_ledger::{Basis, Outcome, Reservation, Seen, Settlement, Ticket, Tokens};
 use stonegate_protocol::{Ending, Failure, FailureClass, Relay, UpstreamEnd, Usage};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::call::record::{self, Label};
+use crate::clock;
+use crate::kept::Keeping;
 
 /// Output that has gathered to this size is handed on, even while more input is ready.
 const ENOUGH: usize = 32 * 1024;
@@ -53,6 +56,8 @@ pub(crate) struct Terms {
     pub(crate) started: Instant,
     /// How long upstream may be silent.
     pub(crate) idle_timeout: Duration,
+    /// Where the answer is to be kept.
+    pub(crate) keeping: Option<Box<Keeping>>,
 }
 
 /// How a flow ended.
@@ -63,6 +68,8 @@ pub(crate) struct Finished {
     pub(crate) ending: Ending,
     /// Upstream's body, where its end is yet to come: until it was read, the connection cannot serve another call.
     pub(crate) rest: Option<Incoming>,
+    /// What to keep of the answer.
+    pub(crate) document: Option<Document>,
 }
 
 /// An upstream answer in progress, with the reservation that pays for it. Dropping it settles by what was seen.
@@ -199,13 +206,17 @@ impl Flow {
     /// Settles. What is appended to `out` may be shown only once the ticket is durable.
     pub(crate) fn finish(mut self, end: UpstreamEnd, audience: Audience, out: &mut BytesMut) -> Finished {
         let Live { relay, reservation } = self.live.take().expect("a flow is finished by value, so once");
+        let before = out.len();
         let ending = relay.finish(end, out);
+        let last = out.get(before..).unwrap_or_default();
+        let keeping = self.terms.keeping.as_ref().filter(|_| ending.failure.is_none());
+        let document = keeping.and_then(|keeping| keeping.document(last, clock::now()));
         let call = reservation.call();
         let settlement = self.settlement(&ending, audience);
         record::ended(call, &self.terms.label, &settlement, ending.failure.as_ref());
         let ticket = reservation.settle(settlement);
         let rest = self.upstream.take().filter(|_| !self.at_eof && ending.failure.is_none());
-        Finished { ticket, ending, rest }
+        Finished { ticket, ending, rest, document }
     }
 
     fn settlement(&self, ending: &Ending, audience: Audience) -> Settlement {

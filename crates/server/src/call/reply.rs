@@ -16,8 +16,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::app::App;
 use crate::call::flow::{Audience, Flow, Stop};
-use crate::error;
 use crate::keeper::StoreAway;
+use crate::{error, kept};
 
 /// An answer that has not begun: dispatch is still under way.
 pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Flow, Problem>> + Send>>;
@@ -157,7 +157,17 @@ impl StreamBody {
         let mut tail = BytesMut::new();
         let finished = flow.finish(end, Audience::Client, &mut tail);
         self.app.read_out(finished.rest);
-        let durable = Box::pin(self.app.keeper.durable(finished.ticket));
+        let durable: Durable = match finished.document {
+            None => Box::pin(self.app.keeper.durable(finished.ticket)),
+            Some(document) => {
+                let app = Arc::clone(&self.app);
+                Box::pin(async move {
+                    app.keeper.durable(finished.ticket).await?;
+                    kept::put(&*app.archive, Some(document)).await;
+                    Ok(())
+                })
+            }
+        };
         self.state = State::Committing(durable, tail.freeze());
     }
 

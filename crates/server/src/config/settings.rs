@@ -146,6 +146,14 @@ settings! {
         drain_max_calls = "stream.drain_max_calls", Count => u32, given("256");
     }
 
+    /// OpenAI responses that are kept for later calls to go on from.
+    responses: Responses {
+        /// Whether they are kept where the client does not say `"store": false`; if not, `previous_response_id` is refused.
+        keep = "responses.keep", Switch => bool, given("true");
+        /// How many days.
+        keep_days = "responses.keep_days", Count => u32, given("30");
+    }
+
     /// Images and documents that a request names by URL.
     media: Media {
         /// Whether they are fetched; if not, a request with one is refused.

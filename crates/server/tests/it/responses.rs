@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Request};
-use crate::gateway::{SONNET, TestGateway, streamed, with};
+use crate::gateway::{SONNET, TestGateway, key_of, streamed, with};
 
 fn ask(text: &str) -> Value {
     json!({ "model": SONNET, "input": text, "store": false })
@@ -66,5 +66,81 @@ async fn what_cannot_be_run_is_refused_by_name() {
         let message = answer.json()["error"]["message"].as_str().expect("a message").to_owned();
         assert!(answer.status == 400 && message.contains(kind), "{} {message}", answer.status);
     }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_kept_response_is_gone_on_from_by_its_owner_alone() {
+    let gateway = TestGateway::builder().key(key_of("other", "bob")).start().await;
+    let first = respond(&gateway, &json!({ "model": SONNET, "input": "My number is 41." })).await.json();
+    let id = first["id"].as_str().expect("an id").to_owned();
+
+    for body in [json!({ "model": SONNET, "input": "And now?", "previous_response_id": id })] {
+        for body in [body.clone(), streamed(body)] {
+            let answer = respond(&gateway, &body).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+    }
+    let sent = gateway.invocations()[1].json().expect("JSON");
+    let turns = sent["messages"].as_array().expect("turns");
+    let roles: Vec<&str> = turns.iter().map(|turn| turn["role"].as_str().expect("a role")).collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    assert!(turns[0].to_string().contains("My number is 41."));
+
+    let path = format!("/v1/responses/{id}");
+    assert_eq!(gateway.send(Request::get(&path)).await.json(), first);
+    let items = gateway.send(Request::get(&format!("{path}/input_items"))).await.json();
+    assert_eq!(items["data"][0]["content"][0]["text"], "My number is 41.");
+    let cancelled = gateway.send(Request::post(&format!("{path}/cancel"), "{}")).await;
+    assert_eq!(cancelled.status, 400);
+
+    let bob = gateway.keys[1].key.clone();
+    assert_eq!(gateway.send(Request::get(&path).key(&bob)).await.status, 404);
+    let body = json!({ "model": SONNET, "input": "?", "previous_response_id": id }).to_string();
+    let stolen = gateway.send(Request::post("/v1/responses", body).key(&bob)).await;
+    assert_eq!(
+        (stolen.status, &stolen.json()["error"]["code"]),
+        (400, &"previous_response_not_found".into())
+    );
+
+    let removed = gateway.send(Request::new(http::Method::DELETE, &path)).await;
+    assert_eq!((removed.status, &removed.json()["deleted"]), (200, &true.into()));
+    assert_eq!(gateway.send(Request::get(&path)).await.status, 404);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_kept_where_the_client_or_the_settings_say_so() {
+    let gateway = TestGateway::start().await;
+    let id = respond(&gateway, &ask("Hello")).await.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(gateway.send(Request::get(&format!("/v1/responses/{id}"))).await.status, 404);
+    gateway.finish().await;
+
+    let gateway = TestGateway::builder().settings("responses.keep = false").start().await;
+    let id = respond(&gateway, &json!({ "model": SONNET, "input": "Hi" })).await.json()["id"].clone();
+    let body = json!({ "model": SONNET, "input": "?", "previous_response_id": id });
+    let refused = respond(&gateway, &body).await;
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &"previous_response_id".into()));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_conversation_is_compacted_to_one_item_that_goes_on() {
+    let gateway = TestGateway::start().await;
+    let body = json!({ "model": SONNET, "input": [{ "role": "user", "content": "A long story." }] });
+    let answer = gateway.send(Request::post("/v1/responses/compact", body.to_string())).await;
+    let compacted = answer.json();
+    assert_eq!((answer.status, &compacted["object"]), (200, &"response.compaction".into()), "{compacted}");
+    let output = compacted["output"].as_array().expect("items").clone();
+    assert_eq!(output.last().expect("an item")["type"], "compaction");
+
+    let mut input = output;
+    input.push(json!({ "role": "user", "content": "Go on." }));
+    let answer = respond(&gateway, &json!({ "model": SONNET, "input": input, "store": false })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let counted = json!({ "model": SONNET, "input": "How long is this?" }).to_string();
+    let counted = gateway.send(Request::post("/v1/responses/input_tokens", counted)).await;
+    assert!(counted.json()["input_tokens"].as_u64().is_some_and(|tokens| tokens > 0));
+    assert_eq!(counted.header("x-stonegate-estimated"), Some("true"));
     gateway.finish().await;
 }
