@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::announced::Announced;
 use crate::app::{App, Names};
-use crate::config::{self, Config, Secret};
+use crate::config::{self, Config, Origin, Problem, Secret, Shown};
 use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
 use crate::lessons::Lessons;
@@ -70,6 +70,72 @@ pub enum StartError {
     Tls(#[from] TlsError),
 }
 
+impl StartError {
+    /// The same as something that is wrong with the settings, where it is one: with its place and its fix.
+    #[must_use]
+    pub fn as_problem(&self, shown: &[Shown]) -> Option<Problem> {
+        let (setting, wrong, fix) = match self {
+            StartError::Tls(TlsError::File { setting, path, reason }) => (
+                *setting,
+                format!("is {}, which cannot be used: {reason}", path.display()),
+                "give it a PEM file that the user that runs stonegate can read",
+            ),
+            StartError::Tls(TlsError::Pair(reason)) => (
+                "server.tls_cert",
+                format!("does not go with `server.tls_key`: {reason}"),
+                "give the key that the certificate was made for",
+            ),
+            StartError::Models(ModelsError::Unreadable { path, source }) => (
+                "models.catalog_file",
+                format!("is {}, which cannot be read: {source}", path.display()),
+                "correct the path, or let the user that runs stonegate read the file",
+            ),
+            StartError::Models(ModelsError::Wrong { path, source }) => (
+                "models.catalog_file",
+                format!("is {}, which is wrong: {source}", path.display()),
+                "mend the file",
+            ),
+            StartError::Models(ModelsError::Alias(source)) => (
+                "models.aliases",
+                format!("or `models.rules` is wrong: {source}"),
+                "take a model that `stonegate models` lists",
+            ),
+            StartError::Store(reason @ OpenError::Address { .. }) => {
+                ("store.url", format!("is wrong: {reason}"), "write it as `sqlite:PATH`")
+            }
+            StartError::Endpoint(EndpointError::NoRegion) => (
+                "bedrock.region",
+                "has no value, and neither AWS's variables nor the profile name a region".to_owned(),
+                "set it, AWS_REGION, or `region` in the AWS profile",
+            ),
+            StartError::Endpoint(EndpointError::NoChain) => (
+                "bedrock.bearer_token",
+                "has no value, and there is no other source of AWS credentials".to_owned(),
+                "set it, or give the environment or a profile some",
+            ),
+            StartError::Endpoint(EndpointError::BadUrl { setting, url, reason }) => (
+                *setting,
+                format!("cannot be {url:?}: {reason}"),
+                "give scheme and host, such as https://host:443",
+            ),
+            StartError::Taken(_)
+            | StartError::DataDir { .. }
+            | StartError::Store(_)
+            | StartError::Directory(_)
+            | StartError::Ledger(_)
+            | StartError::Certificates(_)
+            | StartError::Tls(TlsError::Setup(_)) => return None,
+        };
+        let origin = shown.iter().find(|shown| shown.name == setting);
+        Some(Problem {
+            setting: Some(setting.to_owned()),
+            origin: origin.map_or(Origin::Default, |shown| shown.origin.clone()),
+            wrong,
+            fix: fix.to_owned(),
+        })
+    }
+}
+
 /// A gateway that is set up: its store is open and its budgets are read.
 pub struct Gateway {
     app: Arc<App>,
@@ -81,6 +147,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Everything in the settings that [`Gateway::open`] would refuse. Makes and opens nothing.
+    pub async fn check(config: &Config) -> Vec<StartError> {
+        let tls = Tls::from_settings(&config.server).err().map(StartError::from);
+        let models = models_setting::catalog(&config.models, config.budget.unpriced).err();
+        let store = stonegate_store::check_address(&config.store.url).err();
+        let endpoint = Endpoint::from_settings(&endpoint_settings(config)).await.err();
+        let found =
+            [tls, models.map(StartError::from), store.map(StartError::from), endpoint.map(StartError::from)];
+        found.into_iter().flatten().collect()
+    }
+
     /// Opens the store and puts all parts together. Nothing listens yet.
     ///
     /// # Errors

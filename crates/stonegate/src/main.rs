@@ -106,7 +106,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
             ExitCode::from(2)
         }
         None => {
-            writeln!(stderr, "stonegate: {error:#}").ok();
+            writeln!(stderr, "stonegate: {}", told(error)).ok();
             let problem = error.downcast_ref::<admin::Problem>();
             if problem.is_some_and(admin::Problem::is_invalid_request) {
                 ExitCode::from(2)
@@ -115,6 +115,15 @@ fn report(error: &anyhow::Error) -> ExitCode {
             }
         }
     }
+}
+
+/// The error with its causes, each once: some errors say their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match &*told {
+        "" => cause,
+        said if said.contains(&cause) => told,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 #[cfg(test)]

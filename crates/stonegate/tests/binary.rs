@@ -294,6 +294,40 @@ fn wrong_settings_stop_every_command_with_code_2() {
 }
 
 #[test]
+fn what_serve_refuses_of_the_settings_config_check_finds() {
+    let home = home();
+    let data_dir = home.path().join("data");
+    for (setting, named) in [
+        ("models.catalog_file=/nonexistent/models.toml", "`models.catalog_file`"),
+        ("models.aliases=fast=claude-nope", "`models.aliases`"),
+        ("store.url=postgres://ann:hush@host/x", "`store.url`"),
+        ("server.tls_cert=/nonexistent/cert.pem", "`server.tls_cert`"),
+        ("bedrock.region=europe", "`bedrock.region`"),
+        ("bedrock.geography=mars", "`bedrock.geography`"),
+    ] {
+        for command in
+            [&["serve", "--listen", "127.0.0.1:0"][..], &["config", "check"], &["config", "check", "--json"]]
+        {
+            let data_dir = data_dir.to_str().expect("text");
+            let key = "server.tls_key=/nonexistent/key.pem";
+            let more = if setting.starts_with("server.tls") { &["--set", key][..] } else { &[] };
+            let rest = ["--data-dir", data_dir, "--set", setting];
+            let arguments = [command, &rest, more].concat();
+            let refused =
+                stonegate(home.path(), &arguments).env("AWS_REGION", "us-east-1").output().expect("it runs");
+            let said = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {said}");
+            assert!(
+                said.contains(named) && said.contains("at:  flag --set") && said.contains("fix: "),
+                "{said}"
+            );
+            assert!(!said.contains("hush"), "{said}");
+            assert_eq!(text(&refused.stdout).contains("\"ok\": false"), command.last() == Some(&"--json"));
+        }
+    }
+}
+
+#[test]
 fn config_show_names_origins_and_hides_secrets() {
     let home = home();
     let file = home.path().join("stonegate.toml");

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use stonegate_server::config::{Origin, Shown, reference};
+use stonegate_server::Gateway;
+use stonegate_server::config::{Origin, Problem, Problems, Shown, reference};
 
 use crate::settings::SettingsArguments;
 use crate::terminal::{Style, print};
@@ -10,11 +11,20 @@ use crate::terminal::{Style, print};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Say everything that is wrong with the settings; exit code 2 when something is.
-    Check(SettingsArguments),
+    Check(CheckArguments),
     /// List every setting with its value and its origin; secrets are hidden.
     Show(ShowArguments),
     /// Print the reference of all settings, as Markdown.
     Reference,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Print JSON: whether they are right, and every problem with setting, place and fix.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArguments,
 }
 
 #[derive(Debug, Args)]
@@ -28,16 +38,43 @@ pub(crate) struct ShowArguments {
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
-        Command::Check(settings) => {
-            let count = settings.load(Vec::new())?.shown.iter().filter(|shown| is_set(shown)).count();
-            print(&format!("the settings are right; {count} differ from the defaults\n"))?;
-        }
+        Command::Check(arguments) => check(arguments)?,
         Command::Show(arguments) => {
             let shown = arguments.settings.load(Vec::new())?.shown;
             let text = if arguments.json { as_json(&shown) } else { as_text(&shown, Style::of_stdout()) };
             print(&text)?;
         }
         Command::Reference => print(&reference())?,
+    }
+    Ok(())
+}
+
+/// All that `serve` would refuse.
+fn check(arguments: &CheckArguments) -> anyhow::Result<()> {
+    let found = match arguments.settings.load(Vec::new()) {
+        Ok(loaded) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let wrong = runtime.block_on(Gateway::check(&loaded.config));
+            let problems: Vec<Problem> =
+                wrong.iter().filter_map(|wrong| wrong.as_problem(&loaded.shown)).collect();
+            if problems.is_empty() { Ok(loaded.shown) } else { Err(Problems(problems)) }
+        }
+        Err(error) => Err(error.downcast::<Problems>()?),
+    };
+    if arguments.json {
+        let problems = found.as_ref().err().map_or(&[][..], |problems| &problems.0);
+        let listed: Vec<_> = problems
+            .iter()
+            .map(|problem| {
+                json!({ "setting": problem.setting, "place": problem.origin.to_string(), "wrong": problem.wrong,
+                    "fix": problem.fix })
+            })
+            .collect();
+        print(&format!("{:#}\n", json!({ "ok": problems.is_empty(), "problems": listed })))?;
+    }
+    let count = found?.iter().filter(|shown| is_set(shown)).count();
+    if !arguments.json {
+        print(&format!("the settings are right; {count} differ from the defaults\n"))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 use stonegate_server::Gateway;
-use stonegate_server::config::{Config, Flag};
+use stonegate_server::config::{Config, Flag, Loaded, Problems, Shown};
 use stonegate_server::telemetry;
 use tokio::net::TcpListener;
 
@@ -35,16 +35,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let listen = arguments.listen.iter().map(|address| Flag::own("--listen", "server.listen", address));
-    let config = arguments.settings.load(listen.collect())?.config;
+    let Loaded { config, shown } = arguments.settings.load(listen.collect())?;
     let _log = telemetry::start(&config.log)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(workers) = config.server.workers {
         runtime.worker_threads(workers);
     }
-    runtime.enable_all().build()?.block_on(serve(config, arguments.json))
+    runtime.enable_all().build()?.block_on(serve(config, &shown, arguments.json))
 }
 
-async fn serve(config: Config, is_json: bool) -> anyhow::Result<()> {
+async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result<()> {
     let stop = stop_order()?;
     let address = config.server.listen;
     let listener = TcpListener::bind(address)
@@ -53,7 +53,10 @@ async fn serve(config: Config, is_json: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let scheme = if config.server.tls_cert.is_some() { "https" } else { "http" };
     let data_dir = config.server.data_dir.clone();
-    let mut gateway = Gateway::open(config).await?;
+    let mut gateway = Gateway::open(config).await.map_err(|error| match error.as_problem(shown) {
+        Some(problem) => anyhow::Error::from(Problems(vec![problem])),
+        None => error.into(),
+    })?;
     let token = gateway.take_bootstrap_token();
     let token = token.as_ref().map(|token| token.as_str());
     let url = format!("{scheme}://{}", reachable(address));

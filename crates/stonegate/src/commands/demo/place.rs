@@ -23,7 +23,10 @@ impl Place {
                 // Keys lie there.
                 #[cfg(unix)]
                 std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
-                directory.recursive(true).create(path).with_context(|| format!("cannot make {}", path.display()))?;
+                directory
+                    .recursive(true)
+                    .create(path)
+                    .with_context(|| format!("cannot make {}", path.display()))?;
                 Place::Kept(path.to_owned())
             }
         })
