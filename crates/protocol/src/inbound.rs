@@ -121,6 +121,9 @@ impl Malformed {
 
 impl From<NotJson> for Malformed {
     fn from(wrong: NotJson) -> Malformed {
+        if let Some(path) = wrong.twice {
+            return Malformed::member(&path, "The member is given twice");
+        }
         Malformed {
             message: format!("The request body is not valid JSON: {} at byte {}", wrong.why, wrong.at),
             pointer: String::new(),

@@ -7,14 +7,20 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 mod closing;
+mod names;
+mod path;
 
 use closing::closing_quote;
+use names::Names;
+use path::path_to;
 
-/// Where and why a text is no JSON.
+/// Where and why a text is no JSON, or none that says only one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson {
     pub(crate) at: usize,
     pub(crate) why: &'static str,
+    /// The member that an object has twice, as a dotted path, where that is what is wrong.
+    pub(crate) twice: Option<Box<str>>,
 }
 
 /// Where a member of an object stands: its key (with quotes) and its value.
@@ -58,6 +64,13 @@ impl<'a> Scanner<'a> {
         text(self.raw(range))
     }
 
+    /// How many bytes a string's text has, which stands in a range that this scanner gave; its written length where it is
+    /// no valid one.
+    pub(crate) fn text_bytes(&self, range: &Range<usize>) -> u64 {
+        let written = range.len().saturating_sub(2);
+        self.text(range).map_or(written, |text| text.len()) as u64
+    }
+
     /// The first byte of the next value or bracket, without taking it.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         while let Some(byte) = self.bytes.get(self.at) {
@@ -77,8 +90,33 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Walks over an object; `each` gets every key and must take its value from the scanner.
-    pub(crate) fn object<E: From<NotJson>>(
+    /// Walks over an object whose members mean something to us; `each` gets every name as its reader will understand it
+    /// (`\u0074ype` is `type`), where the key stands, and must take the value from the scanner.
+    ///
+    /// A name that comes twice is refused, since nobody could say which of the two the model's reader goes by.
+    pub(crate) fn members<E: From<NotJson>>(
+        &mut self,
+        mut each: impl FnMut(&mut Scanner<'a>, &str, Range<usize>) -> Result<(), E>,
+    ) -> Result<Range<usize>, E> {
+        let mut names = Names::default();
+        self.keys(|scanner, key| {
+            let Some(name) = scanner.text(&key) else {
+                return Err(scanner.wrong("a member's name is no valid string").into());
+            };
+            if names.has(&name) {
+                let why = "a member is given twice";
+                let path = path_to(scanner.bytes, key.start).unwrap_or_else(|| name.into_owned());
+                return Err(NotJson { at: key.start, why, twice: Some(path.into()) }.into());
+            }
+            each(scanner, &name, key)?;
+            names.add(name);
+            Ok(())
+        })
+    }
+
+    /// Walks over an object whose members are only passed over or edited; `each` gets every key as it is written and must
+    /// take its value from the scanner. To know a member by its name, use [`Scanner::members`].
+    pub(crate) fn keys<E: From<NotJson>>(
         &mut self,
         mut each: impl FnMut(&mut Scanner<'a>, Range<usize>) -> Result<(), E>,
     ) -> Result<Range<usize>, E> {
@@ -272,7 +310,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn wrong(&self, why: &'static str) -> NotJson {
-        NotJson { at: self.at, why }
+        NotJson { at: self.at, why, twice: None }
     }
 }
 
@@ -341,6 +379,37 @@ mod tests {
             "{\"a\":1]",
         ] {
             assert!(whole(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    fn names(body: &str) -> Result<Vec<String>, NotJson> {
+        let mut names = Vec::new();
+        Scanner::new(body.as_bytes()).members(|scanner, name, _| {
+            scanner.value()?;
+            names.push(name.to_owned());
+            Ok::<(), NotJson>(())
+        })?;
+        Ok(names)
+    }
+
+    #[test]
+    fn a_members_name_is_what_its_reader_understands() {
+        assert_eq!(names(r#"{"\u0074ype":1,"a\/b":2,"é":3}"#).unwrap(), ["type", "a/b", "é"]);
+        assert!(names(r#"{"\ud800":1}"#).is_err(), "half a character");
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_refused_however_it_is_written() {
+        let many: String = (0..40).map(|number| format!(r#""m{number}":0,"#)).collect();
+        for (body, twice) in [
+            (r#"{"a":1,"b":2,"a":3}"#.to_owned(), Some("a")),
+            (r#"{"type":1,"\u0074ype":2}"#.to_owned(), Some("type")),
+            (r#"{"a":1,"b":{"a":1}}"#.to_owned(), None),
+            (format!(r#"{{{many}"x":1}}"#), None),
+            (format!(r#"{{{many}"m3":1}}"#), Some("m3")),
+            (format!(r#"{{{many}"m3\u0037":1}}"#), Some("m37")),
+        ] {
+            assert_eq!(names(&body).err().and_then(|wrong| wrong.twice).as_deref(), twice, "{body}");
         }
     }
 

@@ -150,7 +150,8 @@ pub(crate) fn find_members(body: &[u8], inside: Range<usize>, path: &[&str]) -> 
     };
     let name = format!("\"{last}\"");
     let text = body.get(inside.clone()).unwrap_or_default();
-    if memmem::find(text, name.as_bytes()).is_none() {
+    // A name may also be written with escapes, which hardly any body has besides those for control characters.
+    if memmem::find(text, name.as_bytes()).is_none() && memmem::find(text, b"\\u00").is_none() {
         return found;
     }
     let mut scanner = Scanner::starting_at(body, inside.start);
@@ -171,7 +172,7 @@ fn walk(scanner: &mut Scanner<'_>, path: &[&str], found: &mut Vec<Range<usize>>)
             scanner.array(|scanner, _| walk(scanner, rest, found))?;
         }
         (Some(b'{'), name) if name != "*" => {
-            scanner.object(|scanner, key| {
+            scanner.keys(|scanner, key| {
                 if scanner.text(&key).as_deref() != Some(name) {
                     scanner.value()?;
                 } else if rest.is_empty() {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::conversation::sizes::{CacheLifetime, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
 use crate::inbound::Malformed;
 use crate::json::{Place, Scanner};
 
@@ -101,9 +101,9 @@ impl Facts {
                 Ok(value)
             }
             ("thinking", Some(b'{')) => self.thinking(scanner),
-            ("tool_choice", Some(b'{')) => scanner.object(|scanner, key| {
+            ("tool_choice", Some(b'{')) => scanner.members(|scanner, name, _| {
                 let value = scanner.value()?;
-                if scanner.raw(&key) == b"\"type\"" {
+                if name == "type" {
                     self.tool_choice = scanner.text(&value).map(Cow::into_owned);
                 }
                 Ok(())
@@ -129,24 +129,18 @@ impl Facts {
                     "Input should be a valid dictionary",
                 ));
             }
-            let mut content_seen = false;
-            scanner.object(|scanner, key| {
-                match scanner.raw(&key) {
-                    b"\"role\"" => {
+            scanner.members(|scanner, name, key| {
+                match name {
+                    "role" => {
                         let value = scanner.value()?;
-                        if scanner.raw(&value) == b"\"system\"" {
+                        if scanner.text(&value).as_deref() == Some("system") {
                             self.system_message.get_or_insert(index);
                         }
                     }
-                    b"\"content\"" => {
-                        once(&mut content_seen, "messages", index, "content")?;
-                        self.last_content = self.content(scanner, 0)?;
-                    }
+                    "content" => self.last_content = self.content(scanner, 0)?,
                     _ => {
                         let value = scanner.value()?;
-                        if let Some(name) = scanner.text(&key) {
-                            self.message_members.push((name.into_owned(), key.start..value.end));
-                        }
+                        self.message_members.push((name.to_owned(), key.start..value.end));
                     }
                 }
                 Ok::<(), Malformed>(())
@@ -180,91 +174,57 @@ impl Facts {
             return Ok(None);
         }
         let mut kind: Option<Range<usize>> = None;
-        let mut encoded_bytes = None;
+        let mut encoded = Encoded::default();
         let mut is_marked = false;
         let mut is_empty_text = false;
-        let range = scanner.object(|scanner, key| {
-            match scanner.raw(&key) {
-                b"\"type\"" => {
-                    if kind.is_some() {
-                        return Err(Malformed::member(
-                            "type",
-                            "The member is given twice in one content block",
-                        ));
-                    }
-                    kind = Some(scanner.value()?);
-                }
-                b"\"cache_control\"" if scanner.peek() == Some(b'{') => {
+        let range = scanner.members(|scanner, name, key| {
+            match name {
+                "type" => kind = Some(scanner.value()?),
+                "cache_control" if scanner.peek() == Some(b'{') => {
                     let mut mark = self.mark(scanner)?;
                     mark.member.start = key.start;
                     self.marks.push(mark);
                     is_marked = true;
                 }
-                b"\"source\"" if scanner.peek() == Some(b'{') => {
-                    if encoded_bytes.is_some() {
-                        return Err(Malformed::member(
-                            "source",
-                            "The member is given twice in one content block",
-                        ));
-                    }
-                    encoded_bytes = Some(self.source(scanner, depth)?);
-                }
-                b"\"content\"" => {
+                "source" if scanner.peek() == Some(b'{') => encoded = self.source(scanner, depth)?,
+                "content" => {
                     self.content(scanner, depth + 1)?;
                 }
-                b"\"text\"" => is_empty_text = scanner.value()?.len() <= 2,
+                "text" => is_empty_text = scanner.value()?.len() <= 2,
                 _ => {
                     scanner.value()?;
                 }
             }
-            Ok(())
+            Ok::<(), Malformed>(())
         })?;
-        let kind = kind.map_or(&b""[..], |kind| scanner.raw(&kind));
-        self.medium(kind, encoded_bytes.unwrap_or(0));
-        let is_cacheable =
-            !matches!(kind, b"\"thinking\"" | b"\"redacted_thinking\"" | b"") && !is_empty_text;
+        let kind = kind.and_then(|kind| scanner.text(&kind));
+        let kind = kind.as_deref().unwrap_or_default();
+        self.medium(kind, encoded);
+        let is_cacheable = !matches!(kind, "thinking" | "redacted_thinking" | "") && !is_empty_text;
         Ok(Some(LastContent::Block { range, is_cacheable, is_marked }))
     }
 
-    fn medium(&mut self, kind: &[u8], encoded_bytes: u64) {
-        let decoded_bytes = encoded_bytes / 4 * 3;
-        match kind {
-            b"\"image\"" => {
-                self.sizes.images += 1;
-                self.sizes.image_bytes += decoded_bytes;
-                self.opaque_bytes += encoded_bytes;
-            }
-            b"\"document\"" => {
-                self.sizes.documents += 1;
-                self.sizes.document_bytes += decoded_bytes;
-                self.opaque_bytes += encoded_bytes;
-            }
-            _ => {}
-        }
+    fn medium(&mut self, kind: &str, encoded: Encoded) {
+        let sizes = &mut self.sizes;
+        let (count, bytes) = match kind {
+            "image" => (&mut sizes.images, &mut sizes.image_bytes),
+            "document" => (&mut sizes.documents, &mut sizes.document_bytes),
+            _ => return,
+        };
+        *count += 1;
+        *bytes += encoded.decoded_bytes();
+        self.opaque_bytes += encoded.written_bytes;
     }
 
     /// The source of an image or document; gives the length of its base64.
-    fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<u64, Malformed> {
-        let (mut is_base64, mut type_seen, mut data_seen, mut bytes) = (false, false, false, 0);
-        let (mut is_url, mut url_seen, mut url) = (false, false, None);
-        let range = scanner.object(|scanner, key| {
-            match scanner.raw(&key) {
-                b"\"type\"" => {
-                    once(&mut type_seen, "source", 0, "type")?;
-                    let value = scanner.value()?;
-                    is_base64 = scanner.raw(&value) == b"\"base64\"";
-                    is_url = scanner.raw(&value) == b"\"url\"";
-                }
-                b"\"url\"" => {
-                    once(&mut url_seen, "source", 0, "url")?;
-                    let value = scanner.value()?;
-                    url = scanner.text(&value).map(Cow::into_owned);
-                }
-                b"\"data\"" => {
-                    once(&mut data_seen, "source", 0, "data")?;
-                    bytes = scanner.value()?.len().saturating_sub(2) as u64;
-                }
-                b"\"content\"" => {
+    fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<Encoded, Malformed> {
+        let (mut kind, mut data, mut url) = (None, None, None);
+        let range = scanner.members(|scanner, name, _| {
+            match name {
+                "type" => kind = Some(scanner.value()?),
+                "url" => url = Some(scanner.value()?),
+                "data" => data = Some(scanner.value()?),
+                "content" => {
                     self.content(scanner, depth + 1)?;
                 }
                 _ => {
@@ -273,10 +233,16 @@ impl Facts {
             }
             Ok::<(), Malformed>(())
         })?;
-        if let Some(url) = url.filter(|_| is_url) {
-            self.remote_sources.push(RemoteSource { value: range, url });
+        let text = |range: Option<Range<usize>>| range.and_then(|range| scanner.text(&range));
+        match (text(kind).as_deref(), data) {
+            (Some("base64"), Some(data)) => Ok(Encoded::string(scanner, &data)),
+            (Some("url"), _) => {
+                let url = text(url).map(Cow::into_owned);
+                self.remote_sources.extend(url.map(|url| RemoteSource { value: range, url }));
+                Ok(Encoded::default())
+            }
+            _ => Ok(Encoded::default()),
         }
-        Ok(if is_base64 { bytes } else { 0 })
     }
 
     fn tool(&mut self, scanner: &mut Scanner<'_>, index: usize) -> Result<(), Malformed> {
@@ -285,15 +251,15 @@ impl Facts {
             scanner.value()?;
             return Ok(());
         }
-        scanner.object(|scanner, key| {
-            match scanner.raw(&key) {
-                b"\"type\"" => {
+        scanner.members(|scanner, name, key| {
+            match name {
+                "type" => {
                     let value = scanner.value()?;
                     if let Some(kind) = scanner.text(&value) {
                         self.typed_tools.push((index, kind.into_owned()));
                     }
                 }
-                b"\"cache_control\"" if scanner.peek() == Some(b'{') => {
+                "cache_control" if scanner.peek() == Some(b'{') => {
                     let mut mark = self.mark(scanner)?;
                     mark.member.start = key.start;
                     self.marks.push(mark);
@@ -309,12 +275,11 @@ impl Facts {
 
     fn mark(&mut self, scanner: &mut Scanner<'_>) -> Result<CacheMark, Malformed> {
         let mut mark = CacheMark::default();
-        mark.value = scanner.object(|scanner, key| {
-            let value = scanner.value()?;
-            let place = Place { key, value };
-            match scanner.raw(&place.key) {
-                b"\"scope\"" => mark.scope = Some(place.member()),
-                b"\"ttl\"" => {
+        mark.value = scanner.members(|scanner, name, key| {
+            let place = Place { key, value: scanner.value()? };
+            match name {
+                "scope" => mark.scope = Some(place.member()),
+                "ttl" => {
                     mark.is_hour = scanner.text(&place.value).as_deref() == Some("1h");
                     mark.ttl = Some(place.member());
                 }
@@ -329,11 +294,11 @@ impl Facts {
     }
 
     fn thinking(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
-        scanner.object(|scanner, key| {
+        scanner.members(|scanner, name, _| {
             let value = scanner.value()?;
-            match scanner.raw(&key) {
-                b"\"type\"" => self.thinking = scanner.text(&value).map(Cow::into_owned),
-                b"\"budget_tokens\"" => {
+            match name {
+                "type" => self.thinking = scanner.text(&value).map(Cow::into_owned),
+                "budget_tokens" => {
                     self.thinking_budget =
                         serde_json::from_slice(scanner.raw(&value)).ok().map(|budget| (budget, value));
                 }
@@ -344,13 +309,13 @@ impl Facts {
     }
 
     fn output_config(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
-        scanner.object(|scanner, key| {
+        scanner.members(|scanner, name, _| {
             let value = scanner.value()?;
-            match scanner.raw(&key) {
-                b"\"effort\"" => {
+            match name {
+                "effort" => {
                     self.effort = scanner.text(&value).map(|effort| (effort.into_owned(), value));
                 }
-                b"\"format\"" => self.has_output_format = scanner.raw(&value) != b"null",
+                "format" => self.has_output_format = scanner.raw(&value) != b"null",
                 _ => {}
             }
             Ok(())
@@ -358,8 +323,8 @@ impl Facts {
     }
 
     fn context_management(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
-        scanner.object(|scanner, key| {
-            if scanner.raw(&key) != b"\"edits\"" || scanner.peek() != Some(b'[') {
+        scanner.members(|scanner, name, _| {
+            if name != "edits" || scanner.peek() != Some(b'[') {
                 scanner.value()?;
                 return Ok(());
             }
@@ -369,9 +334,9 @@ impl Facts {
                     return Ok(());
                 }
                 let mut kind = None;
-                let range = scanner.object(|scanner, key| {
+                let range = scanner.members(|scanner, name, _| {
                     let value = scanner.value()?;
-                    if scanner.raw(&key) == b"\"type\"" {
+                    if name == "type" {
                         kind = scanner.text(&value).map(Cow::into_owned);
                     }
                     Ok::<(), Malformed>(())
@@ -382,12 +347,4 @@ impl Facts {
             Ok(())
         })
     }
-}
-
-/// What decides how a part is counted may be said only once: a second saying could make text look like an image.
-fn once(seen: &mut bool, place: &str, index: usize, name: &str) -> Result<(), Malformed> {
-    if std::mem::replace(seen, true) {
-        return Err(Malformed::member(&format!("{place}.{index}.{name}"), "The member is given twice"));
-    }
-    Ok(())
 }

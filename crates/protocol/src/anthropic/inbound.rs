@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::conversation::sizes::{CacheLifetime, Sizes};
 use crate::inbound::Malformed;
-use crate::json::{NotJson, Place, Scanner, text};
+use crate::json::{Place, Scanner, text};
 
 use super::facts::Facts;
 
@@ -64,19 +64,10 @@ fn read(version: Option<&str>, betas: &[&str], body: Bytes) -> Result<Inbound, M
             pointer: String::new(),
         });
     }
-    scanner.object(|scanner, key| {
-        let Some(name) = scanner.text(&key) else {
-            return Err(Malformed::from(NotJson {
-                at: key.start,
-                why: "a member's name is no valid string",
-            }));
-        };
-        if members.iter().any(|member| member.name == name) {
-            return Err(Malformed::member(&name, "The member is given twice"));
-        }
-        let value = facts.member(&name, scanner)?;
-        members.push(Member { name: name.into_owned(), place: Place { key, value } });
-        Ok(())
+    scanner.members(|scanner, name, key| {
+        let value = facts.member(name, scanner)?;
+        members.push(Member { name: name.to_owned(), place: Place { key, value } });
+        Ok::<(), Malformed>(())
     })?;
     scanner.end()?;
     facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);

@@ -137,25 +137,25 @@ impl Meter {
 
     /// A block may begin with content (a tool's name, redacted thinking): all of it counts.
     pub(crate) fn block_start(&mut self, event: &[u8]) {
-        self.passed(event, b"\"content_block\"");
+        self.passed(event, "content_block");
     }
 
     pub(crate) fn delta(&mut self, event: &[u8]) {
-        self.passed(event, b"\"delta\"");
+        self.passed(event, "delta");
     }
 
-    fn passed(&mut self, event: &[u8], member: &[u8]) {
+    fn passed(&mut self, event: &[u8], member: &str) {
         let (mut bytes, mut tokens) = (0, 0);
-        let walked: Result<_, NotJson> = Scanner::new(event).object(|scanner, key| {
-            if scanner.raw(&key) != member || scanner.peek() != Some(b'{') {
+        let walked: Result<_, NotJson> = Scanner::new(event).members(|scanner, name, _| {
+            if name != member || scanner.peek() != Some(b'{') {
                 scanner.value()?;
                 return Ok(());
             }
-            scanner.object(|scanner, key| {
+            scanner.members(|scanner, name, _| {
                 let value = scanner.value()?;
-                match scanner.raw(&key) {
-                    b"\"type\"" | b"\"id\"" => {}
-                    b"\"estimated_tokens\"" => {
+                match name {
+                    "type" | "id" => {}
+                    "estimated_tokens" => {
                         tokens += serde_json::from_slice::<u64>(scanner.raw(&value)).unwrap_or(0);
                     }
                     _ => bytes += value.len().saturating_sub(2) as u64,

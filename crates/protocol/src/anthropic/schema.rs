@@ -31,7 +31,7 @@ pub(crate) fn tool_input(schema: &JsonText) -> Cow<'_, JsonText> {
     let text = schema.as_str();
     let mut splice = Splice::default();
     let (mut is_edited, mut has_type, mut is_empty) = (false, false, true);
-    let walked = Scanner::new(text.as_bytes()).object(|scanner, key| {
+    let walked = Scanner::new(text.as_bytes()).keys(|scanner, key| {
         is_empty = false;
         match scanner.raw(&key) {
             b"\"type\"" => {
@@ -43,7 +43,7 @@ pub(crate) fn tool_input(schema: &JsonText) -> Cow<'_, JsonText> {
                 }
             }
             b"\"properties\"" if scanner.peek() == Some(b'{') => {
-                scanner.object(|scanner, _| {
+                scanner.keys(|scanner, _| {
                     let value = scanner.value()?;
                     if scanner.raw(&value) == b"null" {
                         splice.replace(value, &b"{}"[..]);
@@ -119,7 +119,7 @@ impl Closing<'_> {
             return Ok(());
         }
         let mut said = Said::default();
-        let range = scanner.object(|scanner, key| self.member(scanner, key, &mut said, depth))?;
+        let range = scanner.keys(|scanner, key| self.member(scanner, key, &mut said, depth))?;
         self.close(range.start, &said);
         self.describe(scanner, &said);
         Ok(())
@@ -136,7 +136,7 @@ impl Closing<'_> {
         match (name.as_ref(), scanner.peek()) {
             ("properties" | "$defs" | "definitions", Some(b'{')) => {
                 said.has_properties |= name == "properties";
-                scanner.object(|scanner, _| self.schema(scanner, depth + 1))?;
+                scanner.keys(|scanner, _| self.schema(scanner, depth + 1))?;
             }
             ("items" | "not" | "if" | "then" | "else", Some(b'{')) => self.schema(scanner, depth + 1)?,
             ("anyOf" | "oneOf" | "allOf" | "prefixItems" | "items", Some(b'[')) => {

@@ -139,9 +139,9 @@ pub(crate) fn encoded_event(payload: &[u8]) -> Option<&[u8]> {
     let mut found = None;
     let mut scanner = Scanner::new(payload);
     scanner
-        .object(|scanner, key| {
+        .members(|scanner, name, _| {
             let value = scanner.value()?;
-            if scanner.raw(&key) == b"\"bytes\"" {
+            if name == "bytes" {
                 found = Some(value);
             }
             Ok::<(), NotJson>(())
@@ -161,9 +161,9 @@ pub(crate) fn event_type(event: &[u8]) -> Option<Cow<'_, str>> {
     let mut kind = None;
     let mut scanner = Scanner::new(event);
     scanner
-        .object(|scanner, key| {
+        .members(|scanner, name, _| {
             let value = scanner.value()?;
-            if scanner.raw(&key) == b"\"type\"" {
+            if name == "type" {
                 kind = scanner.text(&value);
             }
             Ok::<(), NotJson>(())

@@ -8,7 +8,7 @@ use crate::conversation::meter::Meter;
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::{Inbound as AnyInbound, Malformed};
-use crate::json::{Scanner, quoted, text};
+use crate::json::{Scanner, quoted};
 use crate::learned::{Learned, SentBetas};
 use crate::passthrough::{Splice, find_members};
 use crate::relay::{Relay, Writer};
@@ -33,6 +33,9 @@ enum Body {
     Other { body: Bytes, sizes: Sizes, asked: Option<u64> },
 }
 
+/// The member that every Claude body has, and no other.
+const VERSION: &str = "anthropic_version";
+
 /// Reads the body of `POST /model/{model}/invoke`, or of `invoke-with-response-stream`. The model is the path's, decoded;
 /// `header` gives a request's header by its name in lower case.
 ///
@@ -49,12 +52,20 @@ pub fn parse<'h>(
         let message = "The request body must be a JSON object".to_owned();
         return Err(Malformed { message, pointer: String::new() });
     }
-    scanner.value()?;
+    let mut version = None;
+    scanner.members(|scanner, name, _| {
+        let value = scanner.value()?;
+        if name == VERSION {
+            version = Some(value);
+        }
+        Ok::<(), Malformed>(())
+    })?;
     scanner.end()?;
     let known = super::REQUEST_HEADERS.into_iter();
     let headers = known.filter_map(|name| Some((name, header(name)?.to_owned()))).collect();
-    let content = match version(&body) {
-        Some(version) => Body::Claude(Box::new(claude(&body, stream, model, &version)?)),
+    let content = match version.map(|value| scanner.text(&value)) {
+        Some(None) => return Err(Malformed::member(VERSION, "Input should be a valid string")),
+        Some(Some(version)) => Body::Claude(Box::new(claude(&body, stream, model, &version)?)),
         None => {
             let sizes = Sizes { text_bytes: body.len() as u64, messages: 1, ..Sizes::default() };
             let asked = bounds::found(&body).into_iter().filter_map(|(asked, _)| asked).max();
@@ -62,14 +73,6 @@ pub fn parse<'h>(
         }
     };
     Ok(Inbound { model: model.to_owned(), stream, headers, content })
-}
-
-/// `anthropic_version`, which every Claude body has and no other.
-fn version(body: &[u8]) -> Option<String> {
-    const NAME: &str = "anthropic_version";
-    let member = find_members(body, 0..body.len(), &[NAME]).into_iter().next()?;
-    let value = body.get(member.start + NAME.len() + 2..member.end)?.trim_ascii_start().strip_prefix(b":")?;
-    text(value.trim_ascii()).map(std::borrow::Cow::into_owned)
 }
 
 fn claude(body: &Bytes, stream: bool, model: &str, version: &str) -> Result<anthropic::Inbound, Malformed> {
@@ -179,6 +182,10 @@ impl Inbound {
     }
 
     fn pass_other(&self, body: &Bytes, target: &Target<'_>, bounds: Bounds) -> Result<Carried, Unsupported> {
+        // Read as what it is not, it would be priced as that as well.
+        if target.traits.family == "anthropic" {
+            return Err(Unsupported::member(VERSION, "is required for Claude"));
+        }
         let ceiling = bounds.output_tokens.max(1);
         let member = bounds::member(target.traits);
         let bounded = match member {

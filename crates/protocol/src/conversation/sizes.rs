@@ -1,6 +1,9 @@
 //! What a quote needs to know of a request, whatever dialect it came in.
 
+use std::ops::Range;
+
 use crate::carry::Fetched;
+use crate::json::Scanner;
 
 /// What a quote needs to know of a request's size. Bytes are those of the JSON text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +52,49 @@ impl Sizes {
         }
         self
     }
+}
+
+/// The base64 of a medium in a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    /// Its length.
+    pub(crate) base64_bytes: u64,
+    /// The bytes that it takes in the body: more, where it is written with escapes.
+    pub(crate) written_bytes: u64,
+}
+
+impl Encoded {
+    /// The whole of a string.
+    pub(crate) fn string(scanner: &Scanner<'_>, range: &Range<usize>) -> Encoded {
+        let written_bytes = range.len().saturating_sub(2) as u64;
+        Encoded { base64_bytes: scanner.text_bytes(range), written_bytes }
+    }
+
+    /// What a `data:` address has behind `;base64,`; nothing of any other address.
+    pub(crate) fn address(scanner: &Scanner<'_>, range: &Range<usize>) -> Encoded {
+        const MARK: &str = ";base64,";
+        let text = scanner.text(range).unwrap_or_default();
+        let Some(behind) = data_of(text.as_bytes(), MARK).filter(|_| text.starts_with("data:")) else {
+            return Encoded::default();
+        };
+        // With an escape in the mark itself nobody knows how much of what is written stands before it: at most all of it
+        // six bytes a letter.
+        let raw = scanner.raw(range);
+        let head = data_of(raw, MARK).unwrap_or(1 + behind * 6);
+        let written_bytes = raw.len().saturating_sub(head + 1) as u64;
+        Encoded { base64_bytes: (text.len() - behind) as u64, written_bytes }
+    }
+
+    /// How many bytes it stands for.
+    pub(crate) fn decoded_bytes(self) -> u64 {
+        self.base64_bytes / 4 * 3
+    }
+}
+
+/// Where the data begin: behind the mark, which stands near the start.
+fn data_of(text: &[u8], mark: &str) -> Option<usize> {
+    let head = text.get(..text.len().min(200))?;
+    Some(memchr::memmem::find(head, mark.as_bytes())? + mark.len())
 }
 
 /// How long an entry of the prompt cache lives; of a request, the longest that it asks for.

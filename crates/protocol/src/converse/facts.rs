@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use crate::conversation::{CacheLifetime, MediaKind, Sizes};
+use crate::conversation::MediaKind;
+use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
 use crate::inbound::Malformed;
 use crate::json::Scanner;
 
@@ -44,20 +45,11 @@ impl Facts {
     pub(super) fn read(body: &[u8]) -> Result<Facts, Malformed> {
         let mut facts = Facts::default();
         let mut scanner = Scanner::new(body);
-        let mut seen: Vec<String> = Vec::new();
         if scanner.peek() != Some(b'{') {
             let message = "The request body must be a JSON object".to_owned();
             return Err(Malformed { message, pointer: String::new() });
         }
-        scanner.object(|scanner, key| {
-            let name = scanner.text(&key).unwrap_or_default().into_owned();
-            if seen.contains(&name) {
-                return Err(Malformed::member(&name, "The member is given twice"));
-            }
-            facts.member(&name, scanner)?;
-            seen.push(name);
-            Ok(())
-        })?;
+        members(&mut scanner, |name, scanner| facts.member(name, scanner))?;
         scanner.end()?;
         facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);
         Ok(facts)
@@ -91,14 +83,11 @@ impl Facts {
     }
 
     fn inference(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
-        let range = scanner.object(|scanner, key| {
-            let is_ceiling = scanner.text(&key).as_deref() == Some("maxTokens");
+        let range = scanner.members(|scanner, name, _| {
+            let is_ceiling = name == "maxTokens";
             let value = scanner.value()?;
             if is_ceiling && scanner.raw(&value) != b"null" {
                 const PATH: &str = "inferenceConfig.maxTokens";
-                if self.max_tokens.is_some() {
-                    return Err(Malformed::member(PATH, "The member is given twice"));
-                }
                 let asked: Option<u64> = serde_json::from_slice(scanner.raw(&value)).ok();
                 let asked = asked.filter(|asked| *asked > 0);
                 let asked =
@@ -213,7 +202,7 @@ impl Facts {
     }
 
     fn medium(&mut self, kind: MediaKind, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
-        let mut encoded = 0;
+        let mut encoded = Encoded::default();
         members(scanner, |name, scanner| {
             if name != "source" || scanner.peek() != Some(b'{') {
                 return skip(scanner);
@@ -221,7 +210,7 @@ impl Facts {
             members(scanner, |name, scanner| {
                 let value = scanner.value()?;
                 if name == "bytes" {
-                    encoded = value.len().saturating_sub(2) as u64;
+                    encoded = Encoded::string(scanner, &value);
                 }
                 Ok(())
             })
@@ -234,8 +223,8 @@ impl Facts {
             MediaKind::Video => (&mut sizes.videos, &mut sizes.video_bytes),
         };
         *count += 1;
-        *bytes += encoded / 4 * 3;
-        self.opaque_bytes += encoded;
+        *bytes += encoded.decoded_bytes();
+        self.opaque_bytes += encoded.written_bytes;
         Ok(())
     }
 
@@ -262,9 +251,6 @@ fn members<'b>(
     scanner: &mut Scanner<'b>,
     mut each: impl FnMut(&str, &mut Scanner<'b>) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
-    scanner.object(|scanner, key| {
-        let name = scanner.text(&key).unwrap_or_default();
-        each(&name, scanner)
-    })?;
+    scanner.members(|scanner, name, _| each(name, scanner))?;
     Ok(())
 }

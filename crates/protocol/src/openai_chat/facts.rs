@@ -5,9 +5,7 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
-use crate::conversation::sizes::{CacheLifetime, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
 use crate::inbound::Malformed;
 use crate::json::Scanner;
 
@@ -82,30 +80,23 @@ impl Facts {
         if scanner.peek() != Some(b'{') {
             return Err(Malformed::member(&format!("messages.{index}"), "an object was expected"));
         }
-        let mut content_seen = false;
-        let range = scanner.object(|scanner, key| {
-            match (scanner.raw(&key), scanner.peek()) {
-                (b"\"content\"", first) => {
-                    once(&mut content_seen, &format!("messages.{index}.content"))?;
-                    match first {
-                        Some(b'[') => scanner.array(|scanner, _| self.part(scanner, DEEPEST_PART))?,
-                        _ => scanner.value()?,
-                    };
+        let range = scanner.members(|scanner, name, key| {
+            match (name, scanner.peek()) {
+                ("content", Some(b'[')) => {
+                    scanner.array(|scanner, _| self.part(scanner, DEEPEST_PART))?;
                 }
-                (b"\"cache_control\"", Some(b'{')) => {
+                ("cache_control", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.marks.push(key.start..value.end);
                 }
-                (b"\"role\"", Some(b'"')) => {
+                ("role", Some(b'"')) => {
                     let value = scanner.string()?;
-                    if scanner.raw(&value) == b"\"developer\"" {
+                    if scanner.text(&value).as_deref() == Some("developer") {
                         self.developers.push(value);
                     }
                 }
                 (name, _) => {
-                    let reasoning = REASONING_MEMBERS
-                        .into_iter()
-                        .find(|known| name.get(1..name.len() - 1) == Some(known.as_bytes()));
+                    let reasoning = REASONING_MEMBERS.into_iter().find(|known| *known == name);
                     let value = scanner.value()?;
                     self.reasoning.extend(reasoning.map(|name| (name, key.start..value.end)));
                 }
@@ -121,32 +112,25 @@ impl Facts {
             scanner.value()?;
             return Ok(());
         }
-        // What decides how a part is counted may be said only once: a second saying could make text look like an image.
-        let (mut type_seen, mut medium_seen) = (false, false);
-        scanner.object(|scanner, key| {
-            match (scanner.raw(&key), scanner.peek()) {
-                (b"\"type\"", _) => {
-                    once(&mut type_seen, "type")?;
-                    scanner.value()?;
-                }
-                (b"\"content\"", Some(b'[')) if deeper > 0 => {
+        // A second medium in one part could make text look like an image.
+        let mut medium_seen = false;
+        scanner.members(|scanner, name, key| {
+            match (name, scanner.peek()) {
+                ("content", Some(b'[')) if deeper > 0 => {
                     scanner.array(|scanner, _| self.part(scanner, deeper - 1))?;
                 }
-                (b"\"cache_control\"", Some(b'{')) => {
+                ("cache_control", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.marks.push(key.start..value.end);
                 }
-                (b"\"prompt_cache_breakpoint\"", Some(b'{')) => {
+                ("prompt_cache_breakpoint", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.breakpoints.push(key.start..value.end);
                 }
-                (
-                    b"\"image_url\"" | b"\"source\"" | b"\"video_url\"" | b"\"input_audio\"" | b"\"file\"",
-                    Some(b'{' | b'"'),
-                ) => {
+                ("image_url" | "source" | "video_url" | "input_audio" | "file", Some(b'{' | b'"')) => {
                     once(&mut medium_seen, "content part")?;
-                    let encoded_bytes = self.medium(scanner)?;
-                    self.count(scanner.raw(&key), encoded_bytes);
+                    let encoded = self.medium(scanner)?;
+                    self.count(name, encoded);
                 }
                 _ => {
                     scanner.value()?;
@@ -157,37 +141,37 @@ impl Facts {
         Ok(())
     }
 
-    fn count(&mut self, member: &[u8], encoded_bytes: u64) {
-        let decoded_bytes = encoded_bytes / 4 * 3;
+    fn count(&mut self, member: &str, encoded: Encoded) {
         let sizes = &mut self.sizes;
         let (number, bytes) = match member {
-            b"\"image_url\"" | b"\"source\"" => (&mut sizes.images, &mut sizes.image_bytes),
-            b"\"video_url\"" => (&mut sizes.videos, &mut sizes.video_bytes),
-            b"\"input_audio\"" => (&mut sizes.audios, &mut sizes.audio_bytes),
+            "image_url" | "source" => (&mut sizes.images, &mut sizes.image_bytes),
+            "video_url" => (&mut sizes.videos, &mut sizes.video_bytes),
+            "input_audio" => (&mut sizes.audios, &mut sizes.audio_bytes),
             _ => (&mut sizes.documents, &mut sizes.document_bytes),
         };
         *number += 1;
-        *bytes += decoded_bytes;
-        self.opaque_bytes += encoded_bytes;
+        *bytes += encoded.decoded_bytes();
+        self.opaque_bytes += encoded.written_bytes;
     }
 
-    /// A medium, as an object or as its address alone; gives the length of its base64.
-    fn medium(&mut self, scanner: &mut Scanner<'_>) -> Result<u64, Malformed> {
+    /// A medium, as an object or as its address alone; gives its base64.
+    fn medium(&mut self, scanner: &mut Scanner<'_>) -> Result<Encoded, Malformed> {
         if scanner.peek() == Some(b'"') {
             return self.address(scanner);
         }
-        let (mut seen, mut bytes) = (false, 0);
-        scanner.object(|scanner, key| {
-            match (scanner.raw(&key), scanner.peek()) {
-                (b"\"url\"" | b"\"file_data\"", Some(b'"')) => {
+        let (mut seen, mut encoded) = (false, Encoded::default());
+        scanner.members(|scanner, name, key| {
+            match (name, scanner.peek()) {
+                ("url" | "file_data", Some(b'"')) => {
                     once(&mut seen, "content part")?;
-                    bytes = self.address(scanner)?;
+                    encoded = self.address(scanner)?;
                 }
-                (b"\"data\"", Some(b'"')) => {
+                ("data", Some(b'"')) => {
                     once(&mut seen, "content part")?;
-                    bytes = scanner.string()?.len().saturating_sub(2) as u64;
+                    let data = scanner.string()?;
+                    encoded = Encoded::string(scanner, &data);
                 }
-                (b"\"file_id\"", Some(b'"')) => {
+                ("file_id", Some(b'"')) => {
                     let known = self.remote.len();
                     self.address(scanner)?;
                     for remote in self.remote.iter_mut().skip(known) {
@@ -201,22 +185,17 @@ impl Facts {
             }
             Ok::<(), Malformed>(())
         })?;
-        Ok(bytes)
+        Ok(encoded)
     }
 
-    /// A `data:` address, one to fetch, or bare base64; gives the length of the base64 in it.
-    fn address(&mut self, scanner: &mut Scanner<'_>) -> Result<u64, Malformed> {
+    /// A `data:` address, one to fetch, or bare base64; gives the base64 in the first.
+    fn address(&mut self, scanner: &mut Scanner<'_>) -> Result<Encoded, Malformed> {
         let range = scanner.string()?;
-        let raw = scanner.raw(&range);
-        let head = raw.get(1..raw.len().min(200)).unwrap_or_default();
-        if head.starts_with(b"data:") {
-            let comma = memmem::find(head, b";base64,").map(|at| at + b";base64,".len());
-            return Ok(comma.map_or(0, |comma| raw.len().saturating_sub(comma + 2) as u64));
-        }
+        let encoded = Encoded::address(scanner, &range);
         if let Some(text) = scanner.text(&range).filter(|text| super::media::is_remote(text)) {
             self.remote.push(Remote { address: text.into_owned(), place: range, is_file_id: false });
         }
-        Ok(0)
+        Ok(encoded)
     }
 
     fn tool(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
@@ -225,19 +204,19 @@ impl Facts {
             self.tools.push(scanner.value()?);
             return Ok(());
         }
-        let range = scanner.object(|scanner, key| {
-            match (scanner.raw(&key), scanner.peek()) {
-                (b"\"cache_control\"", Some(b'{')) => {
+        let range = scanner.members(|scanner, name, key| {
+            match (name, scanner.peek()) {
+                ("cache_control", Some(b'{')) => {
                     let value = self.mark(scanner)?;
                     self.marks.push(key.start..value.end);
                 }
-                (b"\"custom\"", Some(b'{')) => {
+                ("custom", Some(b'{')) => {
                     self.has_custom_tools = true;
                     scanner.value()?;
                 }
-                (b"\"function\"", Some(b'{')) => {
-                    scanner.object(|scanner, key| {
-                        if scanner.raw(&key) == b"\"cache_control\"" && scanner.peek() == Some(b'{') {
+                ("function", Some(b'{')) => {
+                    scanner.members(|scanner, name, key| {
+                        if name == "cache_control" && scanner.peek() == Some(b'{') {
                             let value = self.mark(scanner)?;
                             self.marks.push(key.start..value.end);
                         } else {
@@ -258,9 +237,9 @@ impl Facts {
 
     fn mark(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
         let mut lifetime = CacheLifetime::FiveMinutes;
-        let value = scanner.object(|scanner, key| {
+        let value = scanner.members(|scanner, name, _| {
             let value = scanner.value()?;
-            if scanner.raw(&key) == b"\"ttl\"" {
+            if name == "ttl" {
                 lifetime = super::wire::lifetime(scanner.text(&value).as_deref());
             }
             Ok::<(), Malformed>(())

@@ -221,9 +221,8 @@ fn edit(body: &[u8], chunk: &Chunk, asked: &Asked, splits: &mut BTreeMap<u64, Sp
     let mut choices = None;
     let mut scanner = Scanner::new(body);
     // The text was read before, so there is no error; were there one, nothing would be edited.
-    let walked: Result<_, NotJson> = scanner.object(|scanner, key| {
-        let name = scanner.raw(&key);
-        if name == b"\"choices\"" && scanner.peek() == Some(b'[') {
+    let walked: Result<_, NotJson> = scanner.members(|scanner, name, key| {
+        if name == "choices" && scanner.peek() == Some(b'[') {
             let mut ranges: Vec<Range<usize>> = Vec::new();
             scanner.array(|scanner, _| {
                 ranges.push(scanner.value()?);
@@ -234,8 +233,8 @@ fn edit(body: &[u8], chunk: &Chunk, asked: &Asked, splits: &mut BTreeMap<u64, Sp
         }
         let value = scanner.value()?;
         match name {
-            b"\"model\"" => splice.replace(value, quoted(&asked.model).into_bytes()),
-            b"\"usage\"" if !asked.wants_usage => splice.remove(key.start..value.end),
+            "model" => splice.replace(value, quoted(&asked.model).into_bytes()),
+            "usage" if !asked.wants_usage => splice.remove(key.start..value.end),
             _ => {}
         }
         Ok(())

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
-use crate::conversation::{CacheLifetime, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
 use crate::inbound::Malformed;
 use crate::json::Scanner;
 
@@ -70,9 +68,8 @@ impl Facts {
             return Err(Malformed::member(&format!("input.{index}"), "an object was expected"));
         }
         let mut seen = false;
-        let range = scanner.object(|scanner, key| {
-            let name = scanner.raw(&key);
-            if matches!(name, b"\"content\"" | b"\"output\"") && scanner.peek() == Some(b'[') {
+        let range = scanner.members(|scanner, name, _| {
+            if matches!(name, "content" | "output") && scanner.peek() == Some(b'[') {
                 once(&mut seen, &format!("input.{index}.content"))?;
                 scanner.array(|scanner, _| self.part(scanner))?;
             } else {
@@ -91,14 +88,13 @@ impl Facts {
         }
         // Said twice, a medium could hide a text.
         let mut seen = false;
-        scanner.object(|scanner, key| {
-            let name = scanner.raw(&key);
+        scanner.members(|scanner, name, key| {
             match (name, scanner.peek()) {
-                (b"\"image_url\"" | b"\"file_url\"" | b"\"file_data\"", Some(b'"')) => {
+                ("image_url" | "file_url" | "file_data", Some(b'"')) => {
                     once(&mut seen, "content part")?;
-                    self.medium(name != b"\"image_url\"", &key, scanner)?;
+                    self.medium(name != "image_url", &key, scanner)?;
                 }
-                (b"\"prompt_cache_breakpoint\"", Some(b'{')) => {
+                ("prompt_cache_breakpoint", Some(b'{')) => {
                     self.marks = self.marks.max(CacheLifetime::FiveMinutes);
                     scanner.value()?;
                 }
@@ -118,21 +114,15 @@ impl Facts {
         scanner: &mut Scanner<'_>,
     ) -> Result<(), Malformed> {
         let range = scanner.string()?;
-        let raw = scanner.raw(&range);
-        let head = raw.get(1..raw.len().min(200)).unwrap_or_default();
-        let encoded = if head.starts_with(b"data:") {
-            let comma = memmem::find(head, b";base64,").map(|at| at + b";base64,".len());
-            comma.map_or(0, |comma| raw.len().saturating_sub(comma + 2) as u64)
-        } else if let Some(address) = scanner.text(&range).filter(|text| super::media::is_remote(text)) {
+        let mut encoded = Encoded::address(scanner, &range);
+        let text = scanner.text(&range).unwrap_or_default();
+        if super::media::is_remote(&text) {
             let place = key.start..range.end;
-            self.remote.push(Remote { address: address.into_owned(), place, is_file });
-            0
-        } else if is_file {
-            raw.len().saturating_sub(2) as u64
-        } else {
-            0
-        };
-        self.opaque_bytes += encoded;
+            self.remote.push(Remote { address: text.into_owned(), place, is_file });
+        } else if is_file && !text.starts_with("data:") {
+            encoded = Encoded::string(scanner, &range);
+        }
+        self.opaque_bytes += encoded.written_bytes;
         let sizes = &mut self.sizes;
         let (number, bytes) = if is_file {
             (&mut sizes.documents, &mut sizes.document_bytes)
@@ -140,7 +130,7 @@ impl Facts {
             (&mut sizes.images, &mut sizes.image_bytes)
         };
         *number += 1;
-        *bytes += encoded / 4 * 3;
+        *bytes += encoded.decoded_bytes();
         Ok(())
     }
 }

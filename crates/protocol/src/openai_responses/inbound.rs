@@ -9,7 +9,7 @@ use crate::carry::{Answering, Bounds, Carried, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::Malformed;
-use crate::json::{NotJson, Place, Scanner, text};
+use crate::json::{Place, Scanner, text};
 use crate::learned::Learned;
 use crate::relay::Writer;
 
@@ -74,16 +74,10 @@ fn read(body: Bytes, purpose: Purpose) -> Result<Inbound, Malformed> {
         let message = "The request body must be a JSON object".to_owned();
         return Err(Malformed { message, pointer: String::new() });
     }
-    scanner.object(|scanner, key| {
-        let Some(name) = scanner.text(&key) else {
-            return Err(Malformed::from(NotJson { at: key.start, why: "a member's name is no string" }));
-        };
-        if members.iter().any(|member| member.name == name) {
-            return Err(Malformed::member(&name, "the member is given twice"));
-        }
-        let value = facts.member(&name, scanner)?;
-        members.push(Member { name: name.into_owned(), place: Place { key, value } });
-        Ok(())
+    scanner.members(|scanner, name, key| {
+        let value = facts.member(name, scanner)?;
+        members.push(Member { name: name.to_owned(), place: Place { key, value } });
+        Ok::<(), Malformed>(())
     })?;
     scanner.end()?;
     facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);

@@ -19,9 +19,9 @@ use super::inbound::Inbound;
 use super::usage::UsageWire;
 use super::writer::ResponseWriter;
 
-/// What a response repeats of the request, as the client said it: names with their quotes, and values.
+/// What a response repeats of the request, as the client said it: names and values.
 #[derive(Debug)]
-pub(super) struct Repeated(Vec<(&'static [u8], Vec<u8>)>);
+pub(super) struct Repeated(Vec<(&'static str, Vec<u8>)>);
 
 impl Repeated {
     pub(super) fn of(inbound: &Inbound) -> Repeated {
@@ -30,18 +30,17 @@ impl Repeated {
             None => usual.as_bytes().to_vec(),
         };
         Repeated(vec![
-            (b"\"model\"", quoted(inbound.model()).into_bytes()),
-            (b"\"max_output_tokens\"", said("max_output_tokens", "null")),
-            (b"\"previous_response_id\"", said("previous_response_id", "null")),
-            (b"\"store\"", said("store", "true")),
+            ("model", quoted(inbound.model()).into_bytes()),
+            ("max_output_tokens", said("max_output_tokens", "null")),
+            ("previous_response_id", said("previous_response_id", "null")),
+            ("store", said("store", "true")),
         ])
     }
 
     /// Edits the response that the scanner stands before.
     fn edit(&self, scanner: &mut Scanner<'_>, splice: &mut Splice<'_>) -> Result<(), NotJson> {
-        scanner.object(|scanner, key| {
+        scanner.members(|scanner, name, _| {
             let value = scanner.value()?;
-            let name = scanner.raw(&key);
             if let Some((_, said)) = self.0.iter().find(|(known, _)| *known == name) {
                 splice.replace(value, said.clone());
             }
@@ -54,8 +53,8 @@ impl Repeated {
         let mut splice = Splice::default();
         let mut scanner = Scanner::new(data);
         // The text was read before, so there is no error; were there one, what was edited so far stays.
-        let _walked = scanner.object(|scanner, key| {
-            if scanner.raw(&key) == b"\"response\"" && scanner.peek() == Some(b'{') {
+        let _walked = scanner.members(|scanner, name, _| {
+            if name == "response" && scanner.peek() == Some(b'{') {
                 return self.edit(scanner, &mut splice);
             }
             scanner.value().map(|_| ())
