@@ -159,6 +159,7 @@ fn settings(place: &Place, simulator: &Running) -> anyhow::Result<Config> {
         ("log.level", "warn".to_owned()),
         ("bedrock.region", "us-east-1".to_owned()),
         ("bedrock.endpoint_url", simulator.base_url()),
+        ("bedrock.mantle_endpoint_url", simulator.mantle_url()),
         ("bedrock.bearer_token", SAMPLE_BEARER_TOKEN.to_owned()),
     ]
     .into_iter()

@@ -21,7 +21,7 @@ pub(super) fn render(base_url: &str, key: &str, model: &str, style: Style) -> St
         .collect()
 }
 
-fn recipes(base_url: &str, key: &str, model: &str) -> [Recipe; 4] {
+fn recipes(base_url: &str, key: &str, model: &str) -> [Recipe; 6] {
     [
         Recipe { name: "curl", needs: None, text: curl(base_url, key, model) },
         Recipe { name: "Python", needs: Some("pip install anthropic"), text: python(base_url, key, model) },
@@ -29,6 +29,12 @@ fn recipes(base_url: &str, key: &str, model: &str) -> [Recipe; 4] {
             name: "TypeScript",
             needs: Some("npm install @anthropic-ai/sdk"),
             text: typescript(base_url, key, model),
+        },
+        Recipe { name: "OpenAI", needs: Some("pip install openai"), text: openai(base_url, key, model) },
+        Recipe {
+            name: "Codex",
+            needs: Some("npm install -g @openai/codex"),
+            text: codex(base_url, key, model),
         },
         Recipe {
             name: "Claude Code",
@@ -52,6 +58,22 @@ fn python(base_url: &str, key: &str, model: &str) -> String {
 client = Anthropic(base_url="{base_url}", api_key="{key}")
 message = client.messages.create(model="{model}", max_tokens=512, messages=[{{"role": "user", "content": "Hello"}}])
 print(message.content[0].text)"#
+    )
+}
+
+fn openai(base_url: &str, key: &str, model: &str) -> String {
+    format!(
+        r#"from openai import OpenAI
+client = OpenAI(base_url="{base_url}/v1", api_key="{key}")
+chat = client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}])
+print(chat.choices[0].message.content)"#
+    )
+}
+
+fn codex(base_url: &str, key: &str, model: &str) -> String {
+    format!(
+        r#"STONEGATE_KEY={key} codex -c model={model} -c model_provider=stonegate \
+  -c 'model_providers.stonegate={{name="Stonegate",base_url="{base_url}/v1",env_key="STONEGATE_KEY",wire_api="responses"}}'"#
     )
 }
 
