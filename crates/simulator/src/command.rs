@@ -68,7 +68,10 @@ pub struct Arguments {
 /// # Errors
 /// When it cannot listen, or a file cannot be read or written.
 pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let scripts = arguments.script.as_deref().map(std::fs::read_to_string).transpose()?;
+    let read = |path: &std::path::Path| {
+        std::fs::read_to_string(path).map_err(|error| format!("--script {}: {error}", path.display()))
+    };
+    let scripts = arguments.script.as_deref().map(read).transpose()?;
     let is_json = arguments.json;
     let options = options(arguments);
     let auth = options.auth.clone();
