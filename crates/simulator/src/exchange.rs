@@ -63,6 +63,7 @@ fn composed(state: &State, request: &Request, behaviour: &Behaviour) -> Answer {
         let finding = guarded.find(behaviour.guardrail, &answer.text(), &options);
         answer.meet(finding);
     }
+    request.face.keep(&answer);
     answer
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod anthropic;
 pub(crate) mod chat;
 pub(crate) mod converse;
+pub(crate) mod responses;
 
 use std::fmt::Debug;
 
@@ -29,6 +30,9 @@ pub(crate) type Headers = Vec<(&'static str, String)>;
 /// One wire form of answers, whole and streamed. An event is a text; the face alone knows how it is framed.
 pub(crate) trait Face: Debug + Send + Sync {
     fn ids(&self) -> Ids;
+
+    /// Remembers the answer, where the surface lets later requests speak of it.
+    fn keep(&self, _answer: &Answer) {}
 
     /// The body of an answer that is not streamed.
     fn whole(&self, answer: &Answer, latency: Latency) -> String;

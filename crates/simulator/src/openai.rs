@@ -1,8 +1,9 @@
-//! The surfaces in OpenAI's shape: Chat Completions, on the runtime and on mantle.
+//! The surfaces in OpenAI's shape: Chat Completions and Responses, on the runtime and on mantle.
 
 pub(crate) mod chat;
 mod members;
 mod parts;
+pub(crate) mod responses;
 mod routes;
 
 use serde_json::{Value, json};

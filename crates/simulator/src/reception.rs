@@ -112,6 +112,9 @@ async fn compatible(state: &Arc<State>, call: Arrived<'_>, segments: &[&str], wa
         (&Method::POST, ["v1", "chat", "completions"] | ["openai", "v1", "chat", "completions"]) => {
             openai::chat::request(state, call)
         }
+        (&Method::POST, ["v1", "responses"] | ["openai", "v1", "responses"]) => {
+            openai::responses::request(state, call)
+        }
         (&Method::GET, ["v1", "models"] | ["openai", "v1", "models"]) => {
             return Answered::Response(json(&openai::models(call.door), call, watch));
         }
@@ -147,8 +150,14 @@ pub(crate) fn model_of_path(path: &str) -> String {
 
 /// Whether a path is that of a call that lets a model answer.
 fn is_invocation(path: &str) -> bool {
-    const ENDS: &[&str] =
-        &["/invoke", "/invoke-with-response-stream", "/converse", "/converse-stream", "/chat/completions"];
+    const ENDS: &[&str] = &[
+        "/invoke",
+        "/invoke-with-response-stream",
+        "/converse",
+        "/converse-stream",
+        "/chat/completions",
+        "/responses",
+    ];
     ENDS.iter().any(|end| path.ends_with(end))
 }
 

@@ -34,14 +34,18 @@ pub(crate) enum Sealed {
     Thinking,
     /// The `data` of `redacted_thinking`; its text is empty.
     Redacted,
+    /// The `encrypted_content` of a reasoning item; its text is empty.
+    Reasoning,
 }
 
 fn tag(what: Sealed, text: &str, nonce: &[u8]) -> [u8; TAG] {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("HMAC takes keys of any length");
-    mac.update(match what {
+    let kind: &[u8] = match what {
         Sealed::Thinking => b"thinking",
         Sealed::Redacted => b"redacted",
-    });
+        Sealed::Reasoning => b"reasoning",
+    };
+    mac.update(kind);
     mac.update(nonce);
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()

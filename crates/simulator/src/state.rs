@@ -10,6 +10,7 @@ use crate::{
     cache::Cache,
     chance::Chance,
     log::Log,
+    openai::responses::kept::Kept,
     options::{Auth, Clock, Options},
     script::Scripts,
 };
@@ -21,6 +22,7 @@ pub(crate) struct State {
     pub(crate) scripts: Scripts,
     pub(crate) cache: Cache,
     pub(crate) chance: Chance,
+    pub(crate) kept: Arc<Kept>,
     /// How often a counted directive has failed, by conversation.
     failures: Mutex<HashMap<u64, u32>>,
 }
@@ -32,6 +34,7 @@ impl State {
             scripts: Scripts::default(),
             cache: Cache::default(),
             chance: Chance::new(options.clock.now()),
+            kept: Arc::default(),
             failures: Mutex::default(),
             options: RwLock::new(Arc::new(options)),
         })

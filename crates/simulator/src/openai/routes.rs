@@ -14,12 +14,14 @@ use super::invalid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Api {
     Chat,
+    Responses,
 }
 
 impl Api {
     fn path(self) -> &'static str {
         match self {
             Api::Chat => "/v1/chat/completions",
+            Api::Responses => "/v1/responses",
         }
     }
 
@@ -27,13 +29,14 @@ impl Api {
     fn on_mantle(self) -> (Route, Route) {
         match self {
             Api::Chat => (Route::MantleChat, Route::MantleOpenAiChat),
+            Api::Responses => (Route::MantleResponses, Route::MantleOpenAiResponses),
         }
     }
 }
 
 /// Whether a model has any of OpenAI's APIs on the runtime.
 pub(super) fn on_runtime(chat: &Chat) -> bool {
-    chat.routes.iter().any(|route| matches!(route, Route::RuntimeChat))
+    chat.routes.iter().any(|route| matches!(route, Route::RuntimeChat | Route::RuntimeResponses))
 }
 
 /// Finds the model that a body names, if it is served on this path.
@@ -66,6 +69,7 @@ fn of_runtime(options: &Options, api: Api, name: &str) -> Result<(&'static Model
     let model = models::find_to_run(name, options)?;
     let route = match api {
         Api::Chat => Route::RuntimeChat,
+        Api::Responses => Route::RuntimeResponses,
     };
     let chat = model.chat().filter(|chat| chat.routes.contains(&route));
     chat.map(|chat| (model, chat)).ok_or_else(|| without_api(name, api))

@@ -22,6 +22,10 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(""),
         Just("ephemeral"),
         Just("base64"),
+        Just("function"),
+        Just("function_call"),
+        Just("namespace"),
+        Just("input_text"),
     ];
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -50,6 +54,12 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just("budget_tokens"),
         Just("data"),
         Just("media_type"),
+        Just("call_id"),
+        Just("arguments"),
+        Just("output"),
+        Just("summary"),
+        Just("tools"),
+        Just("format"),
     ];
     leaf.prop_recursive(5, 40, 6, move |inner| {
         prop_oneof![
@@ -95,6 +105,24 @@ fn any_body_is_answered() {
             Ok(())
         })
         .expect("every body is answered");
+    let members = prop_oneof![
+        Just("input"),
+        Just("tools"),
+        Just("tool_choice"),
+        Just("reasoning"),
+        Just("text"),
+        Just("include"),
+        Just("metadata"),
+    ];
+    runner
+        .run(&(members, any_json(), any::<bool>()), |(member, value, stream)| {
+            let body = json!({"model": "us.openai.gpt-6-sol", "input": "Hello", "stream": stream});
+            let body = with(body, json!({ member: value }));
+            let status = answered("/openai/v1/responses".to_owned(), body.to_string().into_bytes());
+            prop_assert!(matches!(status, Ok(200 | 400 | 404)), "{status:?}");
+            Ok(())
+        })
+        .expect("every body of Responses is answered");
     runner
         .run(&("/[ -~]{0,40}", proptest::collection::vec(any::<u8>(), 0..60)), |(path, body)| {
             let path = path.replace([' ', '"', '<', '>', '\\', '^', '`', '{', '}', '|', '#', '?'], "_");
