@@ -51,7 +51,7 @@ pub(crate) fn call(
     let betas: &[&str] = if has_effort { &[EFFORT_BETA] } else { &[] };
     let inbound = parse(None, betas, Bytes::from(written)).map_err(|wrong| from_malformed(&wrong))?;
     let prepared = prepare(&inbound, target, learned, &BTreeMap::new(), Some(ceiling))?;
-    let meter = Meter::new(ceiling, inbound.cache_lifetime());
+    let meter = Meter::new(Bounds { output_tokens: ceiling, ..bounds }, inbound.cache_lifetime());
     dropped.extend(prepared.dropped.iter().cloned());
     let betas = prepared.betas.clone();
     let mut outbound = passing::outbound(target, prepared, stream);

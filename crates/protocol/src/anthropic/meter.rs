@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Error;
 
+use crate::carry::Bounds;
 use crate::conversation::sizes::CacheLifetime;
 use crate::conversation::usage::Usage;
 use crate::failure::Failure;
@@ -17,7 +18,12 @@ const BYTES_PER_TOKEN: u64 = 2;
 /// The meter of one answer.
 #[derive(Debug)]
 pub(crate) struct Meter {
+    /// `told` and `extra` together.
     usage: Usage,
+    /// What the answer itself took: the report, or what it was at most.
+    told: Usage,
+    /// What the report has beside it (see [`IterationWire`]).
+    extra: Usage,
     output_ceiling: u64,
     lifetime: CacheLifetime,
     /// Bytes and tokens of output that passed without being reported.
@@ -30,10 +36,14 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(output_ceiling: u64, lifetime: CacheLifetime) -> Meter {
+    /// Until the upstream reports it, the prompt counts as what it may be at most.
+    pub(crate) fn new(bounds: Bounds, lifetime: CacheLifetime) -> Meter {
+        let told = Usage::unreported(bounds.input_tokens, lifetime);
         Meter {
-            usage: Usage::default(),
-            output_ceiling,
+            usage: told,
+            told,
+            extra: Usage::default(),
+            output_ceiling: bounds.output_tokens,
             lifetime,
             passed_bytes: 0,
             passed_tokens: 0,
@@ -61,6 +71,25 @@ impl Meter {
             stop_reason: self.stop_reason,
             failure,
             served_model: self.model,
+        }
+    }
+
+    /// The headers of an answer in one piece, in which Bedrock counts as well. Of cached parts they say nothing.
+    pub(crate) fn headers(&mut self, headers: &[(&str, &str)]) {
+        let count = |wanted: &str| {
+            let (_, value) = headers.iter().find(|(name, _)| *name == wanted)?;
+            value.parse::<u64>().ok()
+        };
+        if self.lifetime == CacheLifetime::None
+            && let Some(input) = count("x-amzn-bedrock-input-token-count")
+        {
+            self.told = Usage { input_tokens: input, ..Usage::default() };
+            self.sum();
+        }
+        if let Some(output) = count("x-amzn-bedrock-output-token-count") {
+            self.told.output_tokens = output;
+            self.output_reported = true;
+            self.sum();
         }
     }
 
@@ -175,42 +204,87 @@ impl Meter {
         if !self.output_reported {
             let estimate =
                 self.passed_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(self.passed_tokens).max(1);
-            self.usage.output_tokens = self.usage.output_tokens.max(estimate.min(self.output_ceiling.max(1)));
+            self.told.output_tokens = self.told.output_tokens.max(estimate.min(self.output_ceiling.max(1)));
+            self.sum();
         }
+    }
+
+    fn sum(&mut self) {
+        self.usage = self.told.plus(&self.extra);
     }
 
     fn take_input(&mut self, wire: &UsageWire) {
         if let Some(input) = wire.input_tokens {
-            self.usage.input_tokens = input;
+            if !self.input_reported {
+                let Usage { output_tokens, thinking_tokens, .. } = self.told;
+                self.told = Usage { output_tokens, thinking_tokens, ..Usage::default() };
+            }
+            self.told.input_tokens = input;
             self.input_reported = true;
         }
         if let Some(read) = wire.cache_read_input_tokens {
-            self.usage.cache_read_tokens = read;
+            self.told.cache_read_tokens = read;
         }
-        let by_lifetime = wire.cache_creation.as_ref();
-        let hour = by_lifetime.and_then(|written| written.ephemeral_1h_input_tokens);
-        let five = by_lifetime.and_then(|written| written.ephemeral_5m_input_tokens);
-        let total = wire.cache_creation_input_tokens.unwrap_or(0);
-        let rest = total.saturating_sub(hour.unwrap_or(0)).saturating_sub(five.unwrap_or(0));
-        if hour.is_some() || five.is_some() || wire.cache_creation_input_tokens.is_some() {
-            // What is not split by lifetime was written for as long as the request asked at most.
-            let rest_for_hour = if self.lifetime == CacheLifetime::Hour { rest } else { 0 };
-            self.usage.cache_write_1h_tokens = hour.unwrap_or(0) + rest_for_hour;
-            self.usage.cache_write_5m_tokens = five.unwrap_or(0) + (rest - rest_for_hour);
+        if let Some((five, hour)) = self.written(wire) {
+            self.told.cache_write_5m_tokens = five;
+            self.told.cache_write_1h_tokens = hour;
+        }
+        if let Some(iterations) = &wire.iterations {
+            let beside = iterations.iter().filter(|iteration| iteration.r#type != "message");
+            self.extra = beside.fold(Usage::default(), |sum, iteration| {
+                let (five, hour) = split(&iteration.usage, self.lifetime);
+                sum.plus(&Usage {
+                    input_tokens: iteration.usage.input_tokens.unwrap_or(0),
+                    output_tokens: iteration.usage.output_tokens.unwrap_or(0),
+                    cache_read_tokens: iteration.usage.cache_read_input_tokens.unwrap_or(0),
+                    cache_write_5m_tokens: five,
+                    cache_write_1h_tokens: hour,
+                    thinking_tokens: None,
+                })
+            });
+        }
+        self.sum();
+    }
+
+    /// What was written to the cache for five minutes and for an hour; none where the report says nothing of it.
+    fn written(&self, wire: &UsageWire) -> Option<(u64, u64)> {
+        let known = (self.told.cache_write_5m_tokens, self.told.cache_write_1h_tokens);
+        match (&wire.cache_creation, wire.cache_creation_input_tokens) {
+            (None, None) => None,
+            // The end of a stream repeats the total without the lifetimes that its start told.
+            (None, Some(total)) if self.input_reported && total == known.0.saturating_add(known.1) => {
+                Some(known)
+            }
+            _ => Some(split(wire, self.lifetime)),
         }
     }
 
     fn take_output(&mut self, wire: &UsageWire, is_final: bool) {
         if let Some(output) = wire.output_tokens {
             // Until the last report, a figure is a lower bound only.
-            self.usage.output_tokens = if is_final { output } else { self.usage.output_tokens.max(output) };
+            self.told.output_tokens = if is_final { output } else { self.told.output_tokens.max(output) };
             self.output_reported |= is_final;
         }
         if let Some(thinking) =
             wire.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens)
         {
-            self.usage.thinking_tokens = Some(thinking);
+            self.told.thinking_tokens = Some(thinking);
         }
+        self.sum();
+    }
+}
+
+/// The tokens written to the cache for five minutes and for an hour. What is not split by lifetime was written for as
+/// long as the request asked at most.
+fn split(wire: &UsageWire, lifetime: CacheLifetime) -> (u64, u64) {
+    let by_lifetime = wire.cache_creation.as_ref();
+    let hour = by_lifetime.and_then(|written| written.ephemeral_1h_input_tokens).unwrap_or(0);
+    let five = by_lifetime.and_then(|written| written.ephemeral_5m_input_tokens).unwrap_or(0);
+    let total = wire.cache_creation_input_tokens.unwrap_or(0);
+    let rest = total.saturating_sub(hour).saturating_sub(five);
+    match lifetime {
+        CacheLifetime::Hour => (five, hour.saturating_add(rest)),
+        CacheLifetime::None | CacheLifetime::FiveMinutes => (five.saturating_add(rest), hour),
     }
 }
 
@@ -260,6 +334,17 @@ struct UsageWire {
     cache_read_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreationWire>,
     output_tokens_details: Option<OutputDetailsWire>,
+    iterations: Option<Vec<IterationWire>>,
+}
+
+/// One of the model's passes over the conversation. Those of type `message` are what the counts beside them sum up; others
+/// (`compaction`) are billed on top.
+#[derive(Deserialize)]
+struct IterationWire {
+    #[serde(default)]
+    r#type: String,
+    #[serde(flatten)]
+    usage: UsageWire,
 }
 
 #[derive(Deserialize)]

@@ -88,7 +88,7 @@ fn pass(
 ) -> Result<Carried, Unsupported> {
     let ceiling = bounds.output_tokens.min(inbound.max_tokens());
     let prepared = prepare(inbound, target, learned, &answering.fetched, Some(ceiling))?;
-    let meter = Meter::new(ceiling, inbound.cache_lifetime());
+    let meter = Meter::new(Bounds { output_tokens: ceiling, ..bounds }, inbound.cache_lifetime());
     let relay = if inbound.is_stream() {
         Relay::new(MessagesStream::new(meter))
     } else {

@@ -198,6 +198,10 @@ impl MessagesWhole {
 }
 
 impl Carrier for MessagesWhole {
+    fn headers(&mut self, headers: &[(&str, &str)]) {
+        self.meter.headers(headers);
+    }
+
     fn push(&mut self, chunk: Bytes, _out: &mut BytesMut) {
         self.body.extend_from_slice(&chunk);
         self.meter.part(chunk.len());

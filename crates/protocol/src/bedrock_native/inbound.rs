@@ -169,7 +169,10 @@ impl Inbound {
     ) -> Result<Carried, Unsupported> {
         let ceiling = bounds.output_tokens.min(messages.max_tokens());
         let prepared = anthropic::prepare(messages, target, learned, &answering.fetched, Some(ceiling))?;
-        let meter = anthropic::meter::Meter::new(ceiling, messages.cache_lifetime());
+        let meter = anthropic::meter::Meter::new(
+            Bounds { output_tokens: ceiling, ..bounds },
+            messages.cache_lifetime(),
+        );
         let relay = if self.stream {
             Relay::new(NativeStream::new(meter))
         } else {

@@ -28,14 +28,8 @@ pub(crate) struct Meter {
 impl Meter {
     /// Until the upstream reports it, the prompt counts as what it may be at most.
     pub(crate) fn new(bounds: Bounds, lifetime: CacheLifetime) -> Meter {
-        let mut usage = Usage::default();
-        match lifetime {
-            CacheLifetime::None => usage.input_tokens = bounds.input_tokens,
-            CacheLifetime::FiveMinutes => usage.cache_write_5m_tokens = bounds.input_tokens,
-            CacheLifetime::Hour => usage.cache_write_1h_tokens = bounds.input_tokens,
-        }
         Meter {
-            usage,
+            usage: Usage::unreported(bounds.input_tokens, lifetime),
             output_ceiling: bounds.output_tokens,
             passed_bytes: 0,
             is_reported: false,
