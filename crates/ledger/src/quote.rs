@@ -26,6 +26,12 @@ impl Quote {
         self.input.saturating_add(Nanodollars::cost([(output_tokens, self.per_output_token)]))
     }
 
+    /// What a call is charged that was sent and of which nothing is known: its upper bound. What has no bound, because it
+    /// is not billed by the token, is charged nothing, as it would be with a report.
+    pub fn unresolved(&self, output_tokens: u64) -> Nanodollars {
+        if self.input == Nanodollars::MAX { Nanodollars::ZERO } else { self.upper_bound(output_tokens) }
+    }
+
     /// What the call may take, with that output ceiling, from a budget of that limit's unit.
     pub fn amount(&self, unit: Limit, output_tokens: u64) -> Amount {
         match unit {

@@ -9,7 +9,7 @@ use crate::{
     book::{Book, OpenCall, Ticket},
     budget::{Amount, Budget, Limit},
     call::CallId,
-    journal::{Basis, Outcome, Settlement, Tokens},
+    journal::{Basis, Draft, Outcome, Settlement, Tokens},
     money::Nanodollars,
     quote::Quote,
     window::WindowKey,
@@ -82,7 +82,7 @@ pub struct Seen {
 }
 
 /// Credit held for one call. It ends by [`Reservation::settle`]; dropped without that, it settles itself by what it
-/// knows: nothing was sent and nothing is charged, or what was seen is charged as an estimate, or at least the input.
+/// knows: nothing was sent and nothing is charged, or what was seen is charged as an estimate, or all that it held.
 #[must_use = "a reservation that is dropped is settled at once"]
 pub struct Reservation {
     book: Book,
@@ -136,6 +136,28 @@ impl Reservation {
         }
     }
 
+    /// How a call is settled that was sent and of whose answer nothing is known: upstream may have written all of it, and
+    /// bills it in full.
+    pub fn unresolved(&self, outcome: Outcome) -> Settlement {
+        let cost = self.quote.unresolved(self.output_tokens);
+        let tokens =
+            Tokens { input: self.quote.input_tokens, output: self.output_tokens, ..Tokens::default() };
+        Settlement::new(outcome, Basis::Unresolved, cost, tokens)
+    }
+
+    /// Holds as much again, as a call of its own, for an attempt that may be billed though no answer came. What this
+    /// reservation holds is then free for the next attempt.
+    ///
+    /// # Errors
+    /// [`Shortfall`] where the budgets do not cover both.
+    pub fn again(&self, call: CallId, now: Timestamp) -> Result<Reservation, Shortfall> {
+        let Some(open) = &self.call else { return Err(Shortfall::not_ready()) };
+        let output_tokens = self.output_tokens;
+        let quote = Quote { output_tokens, least_output_tokens: output_tokens, ..self.quote };
+        let draft = Draft { call, ..open.draft().clone() };
+        self.book.reserve(open.path(), quote, draft, now)
+    }
+
     /// How the call is settled if its reservation is dropped now.
     pub fn last_known(&self) -> Settlement {
         if !self.is_sent {
@@ -146,9 +168,12 @@ impl Reservation {
                 Tokens::default(),
             );
         }
-        let input = Tokens { input: self.quote.input_tokens, ..Tokens::default() };
-        let seen = self.seen.unwrap_or(Seen { tokens: input, cost: self.quote.input });
-        Settlement::new(Outcome::ClientGone, Basis::Estimated, seen.cost, seen.tokens)
+        match self.seen {
+            Some(Seen { tokens, cost }) => {
+                Settlement::new(Outcome::ClientGone, Basis::Estimated, cost, tokens)
+            }
+            None => self.unresolved(Outcome::ClientGone),
+        }
     }
 }
 

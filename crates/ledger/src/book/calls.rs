@@ -31,6 +31,14 @@ impl OpenCall {
     pub(crate) fn id(&self) -> CallId {
         self.draft.call
     }
+
+    pub(crate) fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    pub(crate) fn path(&self) -> &AccountPath {
+        &self.path
+    }
 }
 
 /// All calls of a replica.

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::flow::{Flow, Terms, micros};
+use crate::call::intake::Intake;
 use crate::call::record::{self, Label};
 use crate::clock;
 use crate::kept::Keeping;
@@ -79,7 +80,6 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
         budget: app.config.bedrock.retry_budget,
     };
     let (mut made, mut lessons) = (0, 0);
-    let mut may_be_billed = false;
     loop {
         made += 1;
         let current = outgoing.get();
@@ -93,8 +93,7 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
             }
             Err(Setback::Failure(failure, betas)) => (failure, betas),
         };
-        may_be_billed |= outcome_of(&failure) != Outcome::Refused;
-        if !may_be_billed {
+        if outcome_of(&failure) == Outcome::Refused {
             current.reservation.mark_refused();
         }
         if lessons < MOST_LESSONS && learn(&app, current, &learned, &failure, &betas) {
@@ -109,7 +108,7 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
             jitter: clock::jitter(),
         };
         match verdict(&failure, attempt, policy) {
-            Verdict::After(pause) if app.allowance.spend() => {
+            Verdict::After(pause) if app.allowance.spend() && pay(&app, current, &failure) => {
                 tracing::info!(
                     request_id = %current.reservation.call(),
                     attempt = made,
@@ -296,22 +295,47 @@ fn outcome_of(failure: &Failure) -> Outcome {
     }
 }
 
+/// Charges an attempt that upstream may bill though no answer came, as a call of its own, before the next one is sent.
+/// False where no budget covers both: the call then fails as it did.
+fn pay(app: &App, outgoing: &mut Outgoing, failure: &Failure) -> bool {
+    if outcome_of(failure) == Outcome::Refused {
+        return true;
+    }
+    let intake = Intake::now();
+    let Ok(attempt) = outgoing.reservation.again(intake.call, intake.at) else { return false };
+    let settlement = settlement(app, outgoing, Outcome::UpstreamFailed, Some(failure));
+    record::ended(attempt.call(), &outgoing.label(), &settlement, Some(failure));
+    // The client sees no end of an answer, so nothing waits for the record.
+    let _ticket = attempt.settle(settlement);
+    outgoing.reservation.mark_refused();
+    true
+}
+
 fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failure>) {
-    let (cost, input) = match outcome {
-        Outcome::UpstreamFailed => (outgoing.quote.input, outgoing.quote.input_tokens),
-        _ => (Nanodollars::ZERO, 0),
+    let settlement = settlement(app, &outgoing, outcome, failure);
+    record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, failure);
+    // The client sees no end of an answer, so nothing waits for the record.
+    let _ticket = outgoing.reservation.settle(settlement);
+}
+
+/// What an attempt without an answer is charged: nothing where upstream refused it, its input where upstream broke off,
+/// and all that is held where the gateway waited no longer, since upstream may write its answer all the same.
+fn settlement(app: &App, outgoing: &Outgoing, outcome: Outcome, failure: Option<&Failure>) -> Settlement {
+    let is_left = failure.is_some_and(|failure| failure.class == FailureClass::TimedOut);
+    let charged = match outcome {
+        Outcome::UpstreamFailed if is_left => outgoing.reservation.unresolved(outcome),
+        Outcome::UpstreamFailed => {
+            let tokens = Tokens { input: outgoing.quote.input_tokens, ..Tokens::default() };
+            Settlement::new(outcome, Basis::Estimated, outgoing.quote.unresolved(0), tokens)
+        }
+        // That a refused call costs nothing is known, not estimated.
+        _ => Settlement::new(outcome, Basis::Reported, Nanodollars::ZERO, Tokens::default()),
     };
-    let tokens = Tokens { input, ..Tokens::default() };
-    // That a refused call costs nothing is known, not estimated.
-    let basis = if outcome == Outcome::Refused { Basis::Reported } else { Basis::Estimated };
-    let settlement = Settlement {
+    Settlement {
         total_us: micros(outgoing.started.elapsed()),
         status: failure.map_or(400, |failure| failure.status),
         // What no upstream said was refused here.
         endpoint: failure.map(|_| Arc::clone(&app.endpoint.name)),
-        ..Settlement::new(outcome, basis, cost, tokens)
-    };
-    record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, failure);
-    // The client sees no end of an answer, so nothing waits for the record.
-    let _ticket = outgoing.reservation.settle(settlement);
+        ..charged
+    }
 }

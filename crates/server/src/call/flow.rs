@@ -26,6 +26,9 @@ const ENOUGH: usize = 32 * 1024;
 /// one chunk at a time and needs its own task to run for the next; one turn is not enough for that, two are.
 const TURNS: u8 = 2;
 
+/// The type of the failure by which answers are broken off at the end of the drain time.
+pub(crate) const STOPPING: &str = "Stopping";
+
 /// Why reading stopped for now.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -207,7 +210,14 @@ impl Flow {
     pub(crate) fn finish(mut self, end: UpstreamEnd, audience: Audience, out: &mut BytesMut) -> Finished {
         let Live { relay, reservation } = self.live.take().expect("a flow is finished by value, so once");
         let before = out.len();
-        let ending = relay.finish(end, out);
+        let is_given_up = matches!(&end, UpstreamEnd::Failed(failure) if is_own(failure));
+        let mut ending = relay.finish(end, out);
+        // A whole answer was written before its first byte came, and one that the gateway leaves is written on.
+        let may_be_written = is_given_up || (ending.failure.is_some() && !self.terms.label.stream);
+        if may_be_written && ending.basis == stonegate_protocol::Basis::Estimated {
+            let usage = &mut ending.usage;
+            usage.output_tokens = usage.output_tokens.max(reservation.output_tokens());
+        }
         let last = out.get(before..).unwrap_or_default();
         let keeping = self.terms.keeping.as_ref().filter(|_| ending.failure.is_none());
         let document = keeping.and_then(|keeping| keeping.document(last, clock::now()));
@@ -249,12 +259,23 @@ impl Flow {
 impl Drop for Flow {
     fn drop(&mut self) {
         let Some(Live { relay, mut reservation }) = self.live.take() else { return };
-        let usage = relay.seen();
-        reservation.observe(Seen { tokens: tokens(usage), cost: self.terms.price.cost(usage) });
+        // Where nothing came, nothing is known but what is held. Else the rest is written, and billed, with nobody to read it.
+        if self.first_byte.is_some() {
+            let mut usage = *relay.seen();
+            if !relay.is_over() {
+                usage.output_tokens = usage.output_tokens.max(reservation.output_tokens());
+            }
+            reservation.observe(Seen { tokens: tokens(&usage), cost: self.terms.price.cost(&usage) });
+        }
         let settlement = self.facts(reservation.last_known());
         record::ended(reservation.call(), &self.terms.label, &settlement, None);
         let _ticket = reservation.settle(settlement);
     }
+}
+
+/// Whether it is the gateway that gave up, and not upstream.
+fn is_own(failure: &Failure) -> bool {
+    matches!(failure.class, FailureClass::TimedOut) || failure.error_type == STOPPING
 }
 
 /// The journal's view of a usage report.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::app::App;
-use crate::call::flow::{Audience, Flow, Stop};
+use crate::call::flow::{Audience, Flow, STOPPING, Stop};
 use crate::keeper::StoreAway;
 use crate::{error, kept};
 
@@ -227,7 +227,7 @@ pub(crate) fn stopping() -> Failure {
     Failure {
         message: "Stonegate is being restarted, and the answer could not be completed in time. Try again."
             .to_owned(),
-        ..Failure::local(FailureClass::Unreachable, "Stopping", detail)
+        ..Failure::local(FailureClass::Unreachable, STOPPING, detail)
     }
 }
 

@@ -7,6 +7,7 @@ mod gateway;
 
 mod bedrock;
 mod budgets;
+mod charges;
 mod chat;
 mod control;
 mod count;

@@ -1,0 +1,177 @@
+//! What upstream bills is charged, whatever becomes of the answer.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use stonegate_ledger::{Basis, Outcome};
+use stonegate_simulator::{Behaviour, Cut};
+
+use crate::client::Request;
+use crate::gateway::{SONNET, TestGateway, ask, streamed, with};
+
+/// A whole answer as upstream sends it, with this usage.
+fn answer_with(usage: &Value) -> Behaviour {
+    let message = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+        "content": [{ "type": "text", "text": "a" }], "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": usage,
+    });
+    Behaviour {
+        body: Some(RawValue::from_string(message.to_string()).expect("JSON")),
+        ..Behaviour::default()
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_may_be_billed_is_charged_though_another_one_followed() {
+    for (second, status, expected) in [
+        (Behaviour::error("ThrottlingException"), 429, Outcome::Refused),
+        (Behaviour::text("here"), 200, Outcome::Complete),
+    ] {
+        let gateway = TestGateway::builder().settings("bedrock.max_attempts = 2").start().await;
+        gateway.simulator.script(Behaviour::dropped(Cut::BeforeHeaders));
+        gateway.simulator.script(second);
+        assert_eq!(gateway.messages(&ask("Hello there friend")).await.status, status);
+        let records = gateway.records_soon(2).await;
+        let lost = records.iter().find(|record| record.outcome == Outcome::UpstreamFailed).expect("a record");
+        assert!(lost.cost.get() > 0 && lost.tokens.input > 0 && lost.basis == Basis::Estimated, "{lost:?}");
+        assert!(records.iter().any(|record| record.outcome == expected), "{records:?}");
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_again_that_no_budget_covers() {
+    // One call of up to 1,000 tokens is quoted at some $0.014.
+    let gateway = TestGateway::builder()
+        .budget("user:ann", "0.02")
+        .settings("budget.fit_floor_tokens = 0\nbedrock.max_attempts = 3")
+        .start()
+        .await;
+    gateway.simulator.script(Behaviour::dropped(Cut::BeforeHeaders));
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 500);
+    let record = gateway.record().await;
+    assert_eq!((gateway.invocations().len(), record.outcome), (1, Outcome::UpstreamFailed));
+    assert!(record.cost.get() > 0, "{record:?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_whose_report_is_lost_is_charged_what_it_may_have_been() {
+    let gateway = TestGateway::start().await;
+    gateway.simulator.script(Behaviour::dropped(Cut::AfterEvents(1)));
+    assert_eq!(gateway.messages(&ask(&"word ".repeat(20_000))).await.status, 500);
+    let record = gateway.record().await;
+    assert!(record.tokens.input >= 20_000, "the prompt was read: {record:?}");
+    assert_eq!(record.tokens.output, 1_000, "the whole answer was written");
+    assert_eq!((record.outcome, record.basis), (Outcome::UpstreamFailed, Basis::Estimated));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_stream_without_a_readable_start_is_charged_its_prompt() {
+    let gateway = TestGateway::start().await;
+    gateway.simulator.script(Behaviour::events([
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
+    ]));
+    gateway.messages(&streamed(ask(&"word ".repeat(2_000)))).await;
+    let record = gateway.record().await;
+    assert!(record.tokens.input >= 2_000 && record.tokens.output > 0, "{record:?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn passes_beside_the_answer_are_charged_with_it() {
+    let gateway = TestGateway::start().await;
+    gateway.simulator.script(answer_with(&json!({
+        "input_tokens": 23_000, "output_tokens": 1_000,
+        "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0,
+        "iterations": [
+            { "type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500 },
+            { "type": "message", "input_tokens": 23_000, "output_tokens": 1_000 },
+        ],
+    })));
+    gateway.messages(&ask("Hello")).await;
+    let tokens = gateway.record().await.tokens;
+    assert_eq!((tokens.input, tokens.output), (203_000, 4_500));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_does_not_undo_what_its_start_told_of_lifetimes() {
+    let gateway = TestGateway::start().await;
+    gateway.simulator.script(Behaviour::events([
+        r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":1,"cache_read_input_tokens":0,"cache_creation_input_tokens":1500,"cache_creation":{"ephemeral_5m_input_tokens":1000,"ephemeral_1h_input_tokens":500}}}}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"input_tokens":10,"cache_creation_input_tokens":1500,"cache_read_input_tokens":0,"output_tokens":5}}"#,
+        r#"{"type":"message_stop"}"#,
+    ]));
+    let body = with(
+        streamed(ask("Hello")),
+        json!({ "system": [
+        { "type": "text", "text": "aaaa", "cache_control": { "type": "ephemeral", "ttl": "1h" } },
+        { "type": "text", "text": "bbbb", "cache_control": { "type": "ephemeral" } },
+    ] }),
+    );
+    gateway.messages(&body).await;
+    let tokens = gateway.record().await.tokens;
+    assert_eq!((tokens.cache_write_5m, tokens.cache_write_1h), (1_000, 500));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_the_gateway_waits_for_no_longer_is_charged_what_was_held() {
+    let gateway = TestGateway::builder()
+        .settings("bedrock.first_byte_timeout_seconds = 1\nbedrock.max_attempts = 1")
+        .start()
+        .await;
+    gateway.simulator.script(Behaviour::text("late").delay(Duration::from_secs(30)));
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 504);
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.basis), (Outcome::UpstreamFailed, Basis::Unresolved));
+    assert_eq!(record.tokens.output, 1_000, "all of it may be written");
+    gateway.finish().await;
+}
+
+/// A request with these very words.
+fn raw(body: String) -> Request {
+    Request::post("/v1/messages", body).header("anthropic-version", "2023-06-01")
+}
+
+#[tokio::test]
+async fn an_hour_in_the_cache_is_priced_as_one_however_its_mark_is_written() {
+    let text = "x".repeat(100_000);
+    for name in ["cache_control", r"cache\u005fcontrol"] {
+        // 100,000 tokens cost $0.28 for five minutes, and $0.44 for an hour.
+        let gateway = TestGateway::builder()
+            .budget("user:ann", "0.30")
+            .settings("budget.fit_floor_tokens = 0")
+            .start()
+            .await;
+        let body = format!(
+            r#"{{"model":"{SONNET}","max_tokens":16,"system":[{{"type":"text","text":"{text}","{name}":{{"type":"ephemeral","ttl":"1h"}}}}],"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        assert_eq!(gateway.send(raw(body)).await.status, 429, "{name}");
+        assert!(gateway.invocations().is_empty(), "{name}");
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn no_second_type_makes_a_text_look_like_an_image() {
+    let gateway = TestGateway::builder()
+        .budget("user:ann", "0.05")
+        .settings("budget.fit_floor_tokens = 0")
+        .start()
+        .await;
+    let text = "word ".repeat(160_000);
+    let body = format!(
+        r#"{{"model":"{SONNET}","max_tokens":16,"messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","media_type":"text/plain","data":"{text}","\u0074ype":"text"}},"\u0074ype":"document"}}]}}]}}"#
+    );
+    let (status, _, message) = gateway.send(raw(body)).await.error();
+    assert_eq!(status, 400);
+    assert!(message.starts_with("messages.0.content.0.source.type: The member is given twice"), "{message}");
+    assert!(gateway.invocations().is_empty());
+    gateway.finish().await;
+}
