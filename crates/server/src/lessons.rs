@@ -1,12 +1,15 @@
 //! What upstream refused although the catalog did not say so.
 //!
 //! Each tenant learns for itself: upstream's words quote the request, so whoever words a request cleverly may teach the
-//! gateway nonsense, and shall teach it to nobody else. Lessons last as long as the process; a newer catalog is the cure.
+//! gateway nonsense, and shall teach it to nobody else. Lessons last for an hour, so that a wrong one passes; a newer catalog is
+//! the cure.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use stonegate_protocol::{Learned, RejectedPart, SentBetas};
+use tokio::time::Instant;
 
 /// The most names that are kept about one model for one tenant. Beyond it, refusals go to the client.
 const MOST: usize = 512;
@@ -16,13 +19,29 @@ const MOST: usize = 512;
 pub(crate) struct Lessons(RwLock<HashMap<Arc<str>, OfTenant>>);
 
 /// One tenant's lessons by model.
-type OfTenant = HashMap<Arc<str>, Arc<Learned>>;
+type OfTenant = HashMap<Arc<str>, OfModel>;
+
+/// How long lessons about a model last, from the first on. Then all are learned anew, one repeated attempt each.
+const LASTING: Duration = Duration::from_secs(3600);
+
+/// What is known of one model, and since when.
+struct OfModel {
+    since: Instant,
+    learned: Arc<Learned>,
+}
+
+impl OfModel {
+    fn is_over(&self) -> bool {
+        self.since.elapsed() > LASTING
+    }
+}
 
 impl Lessons {
     /// What a tenant's calls have taught about a model.
     pub(crate) fn of(&self, tenant: &str, upstream_id: &str) -> Arc<Learned> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(tenant).and_then(|models| models.get(upstream_id)).cloned().unwrap_or_default()
+        let model = known.get(tenant).and_then(|models| models.get(upstream_id));
+        model.filter(|model| !model.is_over()).map(|model| Arc::clone(&model.learned)).unwrap_or_default()
     }
 
     /// Notes a refused part of a request that sent these betas. False when it was known, or no more is kept.
@@ -35,7 +54,11 @@ impl Lessons {
     ) -> bool {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let models = known.entry(Arc::clone(tenant)).or_default();
-        let learned = Arc::make_mut(models.entry(Arc::clone(upstream_id)).or_default());
+        models.retain(|_, model| !model.is_over());
+        let model = models
+            .entry(Arc::clone(upstream_id))
+            .or_insert_with(|| OfModel { since: Instant::now(), learned: Arc::default() });
+        let learned = Arc::make_mut(&mut model.learned);
         learned.len() < MOST && learned.note(part, sent)
     }
 }
@@ -62,6 +85,17 @@ mod tests {
 
         assert!(lessons.of(&acme, &model).leaves_out("tools.*.cache_control", &[]));
         assert_eq!(*lessons.of(&other, &model), Learned::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lesson_lasts_for_an_hour() {
+        let (lessons, tenant, model) = (Lessons::default(), Arc::from("acme"), Arc::from("m"));
+        assert!(lessons.note(&tenant, &model, member("x"), &no_betas()));
+        tokio::time::advance(LASTING).await;
+        assert!(lessons.of(&tenant, &model).leaves_out("x", &[]));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(lessons.of(&tenant, &model).is_empty());
+        assert!(lessons.note(&tenant, &model, member("x"), &no_betas()), "it is learned anew");
     }
 
     #[test]

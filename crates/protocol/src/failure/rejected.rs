@@ -42,10 +42,16 @@ const ESSENTIAL: &[&str] = &[
     "top_p",
 ];
 
-/// Members of messages, blocks and tools that hold what they are about.
+/// Members of messages, blocks and tools that hold what they are about, or that are refused in one kind of block or tool and
+/// right in all others (`cache_control` on a thinking block, `description` of a tool of Anthropic's): the path that is
+/// learned does not tell kinds apart, so one mistake would take them from everybody.
 const SUBSTANCE: &[&str] = &[
+    "cache_control",
+    "citations",
     "content",
+    "context",
     "data",
+    "description",
     "file_id",
     "id",
     "input",
@@ -58,6 +64,7 @@ const SUBSTANCE: &[&str] = &[
     "source",
     "text",
     "thinking",
+    "title",
     "tool_use_id",
     "type",
     "url",
@@ -281,6 +288,11 @@ mod tests {
             ),
             ("Unrecognized request argument supplied: verbosity", member("verbosity")),
             ("Unsupported parameter: 'temperature' is not supported with this model.", None),
+            ("messages.1.content.0.thinking.cache_control: Extra inputs are not permitted", None),
+            ("tools.0.bash_20250124.description: Extra inputs are not permitted", None),
+            ("messages.0.content.0.image.title: Extra inputs are not permitted", None),
+            ("messages.0.content.0.text.context: Extra inputs are not permitted", None),
+            ("Unknown parameter: 'messages[0].cache_control'.", None),
             ("invalid beta flag", Some(RejectedPart::Betas)),
             ("invalid beta flag: fast-mode-2026-02-01", named("fast-mode-2026-02-01")),
             (
