@@ -44,6 +44,11 @@ class Usage:
         return self.row["estimated"]
 
     @property
+    def unresolved(self) -> int:
+        """How many are charged as held, since nobody knows what upstream bills."""
+        return self.row["unresolved"]
+
+    @property
     def tokens(self) -> dict[str, int]:
         return self.row["tokens"]
 
