@@ -111,6 +111,13 @@ pub(crate) fn directory_away(away: &DirectoryError) -> Problem {
     Problem::new(ProblemKind::Unavailable, "keys cannot be checked at the moment; try again later")
 }
 
+/// A body that did not come to its end in time.
+pub(crate) fn slow_body(patience: std::time::Duration) -> Problem {
+    let message = format!("The request body was not complete within {} seconds", patience.as_secs());
+    let problem = Problem::new(ProblemKind::Timeout, message);
+    Problem { status: Some(StatusCode::REQUEST_TIMEOUT.as_u16()), ..problem }
+}
+
 /// A body that is larger than Bedrock takes.
 pub(crate) fn too_large(limit: usize) -> Problem {
     Problem::new(ProblemKind::TooLarge, format!("Request exceeds the maximum size of {limit} bytes"))

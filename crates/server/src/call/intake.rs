@@ -72,7 +72,9 @@ pub(crate) async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Res
     if announced.is_some_and(|announced| announced > limit) {
         return Err(error::too_large(limit));
     }
-    match gather(Limited::new(body, limit), announced).await {
+    let patience = app.config.server.body_timeout;
+    let gathered = tokio::time::timeout(patience, gather(Limited::new(body, limit), announced)).await;
+    match gathered.map_err(|_elapsed| error::slow_body(patience))? {
         Ok(body) => Ok(body),
         Err(broken) if broken.is::<LengthLimitError>() => Err(error::too_large(limit)),
         Err(broken) => {

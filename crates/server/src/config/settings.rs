@@ -80,6 +80,8 @@ settings! {
         max_body_bytes = "server.max_body_bytes", Bytes => usize, given("25000000");
         /// How long a client may take to send a request's headers; also how long an idle connection is kept.
         header_timeout = "server.header_timeout_seconds", SomeSeconds => Duration, given("120");
+        /// How long a client may take to send a request's body.
+        body_timeout = "server.body_timeout_seconds", SomeSeconds => Duration, given("300");
         /// Secret from which the key pairs are derived that AWS's SDKs sign with; unset is one in a file of its own in `server.data_dir`. Replicas need the same.
         pair_secret = "server.pair_secret", Password => Option<Secret>, unset().secret();
         /// Threads that serve calls; unset is one per core.

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::Request;
-use crate::gateway::{Expected, TestGateway, ask, streamed, with};
+use crate::gateway::{Expected, SOON, TestGateway, ask, streamed, with};
 
 #[tokio::test]
 async fn a_wrong_body_is_refused_with_its_place() {
@@ -135,5 +135,25 @@ async fn ways_that_do_not_exist_are_named() {
         let answer = gateway.send(request).await;
         assert_eq!(answer.error().0, expected);
     }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let gateway = TestGateway::builder().settings("server.body_timeout_seconds = 1").start().await;
+    let mut stream = TcpStream::connect(gateway.address).await.expect("a connection");
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\ncontent-length: 100\r\n\r\n{{\"model\":",
+        gateway.key
+    );
+    stream.write_all(head.as_bytes()).await.expect("it is sent");
+    let mut answer = vec![0; 4_096];
+    let length =
+        tokio::time::timeout(SOON, stream.read(&mut answer)).await.expect("in time").expect("an answer");
+    let answer = String::from_utf8_lossy(&answer[..length]);
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    drop(stream);
     gateway.finish().await;
 }
