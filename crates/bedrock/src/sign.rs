@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
+use data_encoding::{HEXLOWER, HEXUPPER};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, TRANSFER_ENCODING, USER_AGENT};
@@ -103,7 +104,7 @@ impl Signer {
         for part in [ALGORITHM, "\n", &time, "\n", &key.scope, "\n", &canonical] {
             signature.update(part.as_bytes());
         }
-        let signature = hex(&signature.finalize().into_bytes());
+        let signature = HEXLOWER.encode(&signature.finalize().into_bytes());
         let id = credentials.access_key_id();
         let parts =
             [ALGORITHM, " Credential=", id, "/", &key.scope, ", SignedHeaders=", &names, ", Signature="];
@@ -234,8 +235,8 @@ fn canonical_request(request: &Unsigned<'_>, signed: &[(&str, &str)], names: &st
     text.push_str("\n\n");
     text.push_str(names);
     text.push('\n');
-    text.push_str(&hex(&hash(request.body)));
-    hex(&Sha256::digest(text.as_bytes()))
+    HEXLOWER.encode_append(&hash(request.body), &mut text);
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
 fn hash(pieces: &[Bytes]) -> [u8; 32] {
@@ -258,8 +259,7 @@ fn push_path(text: &mut String, path: &str) {
             }
             _ => {
                 text.push('%');
-                text.push(char::from(upper_digit(letter >> 4)));
-                text.push(char::from(upper_digit(letter & 15)));
+                HEXUPPER.encode_append(&[letter], text);
             }
         }
     }
@@ -273,23 +273,6 @@ fn push_value(text: &mut String, value: &str) {
         }
         text.push_str(word);
     }
-}
-
-fn upper_digit(value: u8) -> u8 {
-    digit(value).to_ascii_uppercase()
-}
-
-fn digit(value: u8) -> u8 {
-    if value < 10 { b'0' + value } else { b'a' + value - 10 }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(digit(byte >> 4)));
-        text.push(char::from(digit(byte & 15)));
-    }
-    text
 }
 
 #[cfg(test)]

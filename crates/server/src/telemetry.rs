@@ -16,6 +16,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
+use crate::telemetry::json::JsonLines;
+
+mod json;
 
 /// Lines that may wait to be written; at some 300 bytes a line, a megabyte or so.
 const QUEUE: usize = 4096;
@@ -84,9 +87,7 @@ pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
     let registry = tracing_subscriber::registry().with(levels);
     let format = tracing_subscriber::fmt::layer().with_writer(queue);
     let started = if is_json {
-        registry
-            .with(format.json().flatten_event(true).with_current_span(true).with_span_list(false))
-            .try_init()
+        registry.with(format.event_format(JsonLines)).try_init()
     } else {
         registry.with(format.with_ansi(on_terminal)).try_init()
     };
