@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::{
-    models::{self, Feature, Model},
+    models::{self, Feature, Model, Task},
     options::Options,
     refusal::Refusal,
 };
@@ -52,6 +52,11 @@ fn foundation_model(options: &Options, model: &Model) -> Value {
     let media = [(Feature::Images, "IMAGE"), (Feature::Video, "VIDEO"), (Feature::Audio, "SPEECH")];
     inputs.extend(of_claude);
     inputs.extend(media.into_iter().filter(|(feature, _)| model.can(*feature)).map(|(_, name)| name));
+    let output = match model.task() {
+        None | Some(Task::Rerank(_)) => "TEXT",
+        Some(Task::Embed(_)) => "EMBEDDING",
+        Some(Task::Paint(_)) => "IMAGE",
+    };
     let mut types = Vec::new();
     if !model.needs_profile {
         types.push("ON_DEMAND");
@@ -61,8 +66,8 @@ fn foundation_model(options: &Options, model: &Model) -> Value {
     }
     json!({
         "modelArn": model_arn(options, model), "modelId": model.id, "modelName": model.display_name,
-        "providerName": model.maker, "inputModalities": inputs, "outputModalities": ["TEXT"],
-        "responseStreamingSupported": true, "customizationsSupported": [],
+        "providerName": model.maker, "inputModalities": inputs, "outputModalities": [output],
+        "responseStreamingSupported": model.task().is_none(), "customizationsSupported": [],
         "inferenceTypesSupported": types, "modelLifecycle": { "status": "ACTIVE" },
     })
 }

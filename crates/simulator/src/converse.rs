@@ -37,6 +37,12 @@ pub(crate) fn request(
     form: Form,
 ) -> Result<Request, Refusal> {
     let model = models::find_to_run(id, options)?;
+    if model.task().is_some() {
+        return Err(Refusal::validation(
+            "This action doesn't support the model that you provided. Try again with a supported text or chat model that \
+             is available in your account.",
+        ));
+    }
     if model.chat().is_some_and(|chat| !chat.routes.contains(&Route::Converse)) {
         return Err(Refusal::validation("The provided model identifier is invalid."));
     }

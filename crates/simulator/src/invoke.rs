@@ -6,7 +6,7 @@ use crate::{
     check::{self, Purpose},
     face::anthropic::Invoke,
     guardrail::Guarded,
-    models,
+    models, native,
     options::Options,
     reception::Arrived,
     refusal::Refusal,
@@ -22,6 +22,9 @@ pub(crate) fn request(
 ) -> Result<Request, Refusal> {
     let model = models::find_to_run(id, options)?;
     let body = request::parse(call.body)?;
+    if let Some(task) = model.task() {
+        return native::task(&body, model, task, form);
+    }
     let guarded = guarded(call)?;
     check::body(&body, model, options, Purpose::Answer)?;
     Ok(Request { conversation: body, model, named: String::new(), form, face: Arc::new(Invoke), guarded })

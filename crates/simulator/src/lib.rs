@@ -35,6 +35,7 @@ mod guardrail;
 mod invoke;
 mod log;
 mod models;
+mod native;
 mod openai;
 mod options;
 mod play;

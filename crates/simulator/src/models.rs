@@ -3,6 +3,7 @@
 
 mod chat;
 mod claude;
+mod tasks;
 
 use percent_encoding::percent_decode_str;
 
@@ -32,6 +33,7 @@ pub(crate) struct Model {
 pub(crate) enum Kind {
     Claude(Claude),
     Chat(Chat),
+    Task(Task),
 }
 
 /// What a generation of Claude has in common on Bedrock.
@@ -68,6 +70,49 @@ pub(crate) struct Chat {
     pub(crate) routes: &'static [Route],
     /// What it is called on mantle; empty where it is not.
     pub(crate) mantle_id: &'static str,
+}
+
+/// What a model does that writes no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Embed(Embedder),
+    Rerank(Reranker),
+    Paint(Painter),
+}
+
+/// Embedding models with the same body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Embedder {
+    TitanText {
+        /// Whether the length of the vector can be chosen.
+        has_dimensions: bool,
+    },
+    TitanImage,
+    CohereV3,
+    CohereV4,
+    Nova,
+    Marengo {
+        /// Whether the text stands in an object.
+        has_object: bool,
+    },
+}
+
+/// Rerankers with the same body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reranker {
+    Amazon,
+    Cohere,
+}
+
+/// Image models with the same body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Painter {
+    Canvas,
+    Titan,
+    /// Stable Image.
+    Stability,
+    /// Stable Diffusion.
+    Diffusion,
 }
 
 /// Models with the same native body and the same quirks.
@@ -152,14 +197,21 @@ impl Model {
     pub(crate) fn claude(&self) -> Option<&Claude> {
         match &self.kind {
             Kind::Claude(claude) => Some(claude),
-            Kind::Chat(_) => None,
+            Kind::Chat(_) | Kind::Task(_) => None,
         }
     }
 
     pub(crate) fn chat(&self) -> Option<&Chat> {
         match &self.kind {
             Kind::Chat(chat) => Some(chat),
-            Kind::Claude(_) => None,
+            Kind::Claude(_) | Kind::Task(_) => None,
+        }
+    }
+
+    pub(crate) fn task(&self) -> Option<Task> {
+        match self.kind {
+            Kind::Task(task) => Some(task),
+            Kind::Claude(_) | Kind::Chat(_) => None,
         }
     }
 
@@ -171,7 +223,7 @@ impl Model {
 
 /// Every model that the simulator plays, Claude first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Model> {
-    [claude::MODELS, chat::CLASSIC, chat::OPEN_WEIGHTS, chat::FRONTIER].into_iter().flatten()
+    [claude::MODELS, chat::CLASSIC, chat::OPEN_WEIGHTS, chat::FRONTIER, tasks::MODELS].into_iter().flatten()
 }
 
 const ANYWHERE: &[&str] = &["us", "eu", "apac", "jp", "au", "in", "us-gov", "global"];

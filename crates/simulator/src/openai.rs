@@ -32,6 +32,7 @@ fn unsupported(param: &str) -> Refusal {
 pub(crate) fn models(door: Door) -> Value {
     let listed = models::all().filter_map(|model| {
         let id = match door {
+            Door::Mantle if model.task().is_some() => return None,
             Door::Mantle => model.chat().map_or(model.id, |chat| chat.mantle_id),
             Door::Runtime => model.chat().filter(|chat| routes::on_runtime(chat)).map(|_| model.id)?,
         };

@@ -43,6 +43,7 @@ pub(super) fn of(body: &Value, model: &Model) -> Result<Value, Refusal> {
             let thinking = prompt::thinking_of(chat, effort, wants_config);
             conversation.extend(thinking.map(|thinking| ("thinking".to_owned(), thinking)));
         }
+        Kind::Task(_) => {}
     }
     Ok(Value::Object(conversation))
 }

@@ -52,6 +52,7 @@ pub(super) fn check(body: &Value, model: &Model) -> Checked {
             None => Ok(()),
         },
         Kind::Chat(chat) => of_family(body, fields, chat),
+        Kind::Task(_) => Ok(()),
     }
 }
 

@@ -124,7 +124,7 @@ fn output(body: &Value, model: &Model) -> Checked {
     match &model.kind {
         Kind::Claude(_) => Ok(()),
         Kind::Chat(chat) if chat.reasoning.efforts().contains(&effort) => Ok(()),
-        Kind::Chat(_) => Err(unsupported("outputConfig.effort")),
+        Kind::Chat(_) | Kind::Task(_) => Err(unsupported("outputConfig.effort")),
     }
 }
 

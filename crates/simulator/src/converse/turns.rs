@@ -120,6 +120,7 @@ fn reasoning(path: &str, block: &Value, model: &Model) -> Checked {
     let reasons = match &model.kind {
         Kind::Claude(_) => true,
         Kind::Chat(chat) => chat.reasoning != Reasoning::Never,
+        Kind::Task(_) => false,
     };
     if !reasons {
         return Err(Refusal::validation(format!(
@@ -212,6 +213,6 @@ pub(super) fn takes(model: &Model, feature: Feature) -> bool {
             feature,
             Feature::Video | Feature::Audio | Feature::S3 | Feature::SystemTools | Feature::ImplicitCache
         ),
-        Kind::Chat(_) => model.can(feature),
+        Kind::Chat(_) | Kind::Task(_) => model.can(feature),
     }
 }

@@ -78,7 +78,7 @@ fn of_runtime(options: &Options, api: Api, name: &str) -> Result<(&'static Model
 fn of_mantle(path: &str, api: Api, name: &str) -> Result<(&'static Model, &'static Chat), Refusal> {
     let is_known = |model: &&'static Model| match model.chat() {
         Some(chat) => chat.mantle_id == name,
-        None => model.id == name,
+        None => model.claude().is_some() && model.id == name,
     };
     let model = models::all().find(is_known).ok_or_else(|| unknown(name))?;
     let Some(chat) = model.chat() else { return Err(without_api(name, api)) };

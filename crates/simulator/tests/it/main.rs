@@ -10,4 +10,5 @@ mod responses;
 mod rules;
 mod signing;
 mod streams;
+mod tasks;
 mod usage;
