@@ -9,7 +9,10 @@ use stonegate_identity::Directory;
 use stonegate_identity::archive::Archive;
 use stonegate_ledger::LedgerStore;
 
+mod cells;
+mod directory;
 mod error;
+mod ledger;
 mod sqlite;
 
 pub use error::OpenError;

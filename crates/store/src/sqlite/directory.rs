@@ -13,11 +13,8 @@ use super::Pools;
 
 mod audit;
 mod bootstrap;
-mod error;
-mod filter;
 mod grants;
 mod keys;
-mod row;
 mod tenants;
 mod users;
 

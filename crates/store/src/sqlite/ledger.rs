@@ -16,10 +16,8 @@ use super::Pools;
 
 mod adopt;
 mod budgets;
-mod convert;
 mod journal;
 mod leases;
-mod record;
 mod sync;
 
 pub(super) use sync::{Taken, failed, take};

@@ -6,8 +6,8 @@ use stonegate_identity::{
     directory::{Act, AuditEntry, Page, PageRequest},
 };
 
-use super::{
-    Pools,
+use super::Pools;
+use crate::directory::{
     error::{unavailable, unreadable},
     filter::paged,
     row::{Columns, stored_time},

@@ -7,13 +7,10 @@ use stonegate_identity::{
     directory::{Act, Key, NewKey, NewUser},
 };
 
-use super::{
-    Pools,
-    audit::record,
+use super::{Pools, audit::record, keys, users};
+use crate::directory::{
     error::{not_found, unavailable},
-    keys,
     row::stored_time,
-    users,
 };
 
 pub(super) async fn offer(

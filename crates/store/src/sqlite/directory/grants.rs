@@ -1,20 +1,18 @@
 //! What every replica keeps in memory: which digest lets in whom. And the version that tells when to look again.
 
-use std::{collections::HashMap, sync::Arc};
-
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::SqliteConnection;
 use stonegate_identity::{
-    Caller, DirectoryError, KeyDigest, KeyGrant, ModelPolicy, ModelRule, Role, Scopes, Standing, TenantId,
-    UserId,
+    DirectoryError, KeyDigest, KeyGrant,
     directory::{Changes, Snapshot},
 };
 
-use super::{
-    Pools,
+use super::Pools;
+use crate::directory::{
     error::{unavailable, unreadable},
-    row::{Columns, stored_time},
+    people::People,
+    row::stored_time,
 };
 
 /// A macro, since sqlx takes only literal SQL without further ado, and three questions share these columns.
@@ -93,79 +91,4 @@ pub(super) async fn find(pools: &Pools, digest: KeyDigest) -> Result<Option<KeyG
         .await
         .map_err(unavailable)?;
     found.map(|row| People::default().grant(&row).map(|(_, grant)| grant)).transpose()
-}
-
-/// The users met so far in one answer, so that a hundred thousand keys share the names of their owners.
-#[derive(Default)]
-struct People(HashMap<String, Person>);
-
-struct Person {
-    tenant: TenantId,
-    id: UserId,
-    name: Arc<str>,
-    role: Role,
-    rules: [ModelRule; 2],
-    policy: ModelPolicy,
-    standing: Standing,
-}
-
-impl People {
-    fn grant(&mut self, row: &SqliteRow) -> Result<(KeyDigest, KeyGrant), DirectoryError> {
-        let row = Columns(row);
-        let person = self.owner(&row)?;
-        let key_rule = row.rule("key_models")?;
-        let caller = Caller {
-            tenant: person.tenant.clone(),
-            team: None,
-            user: person.id.clone(),
-            user_name: Arc::clone(&person.name),
-            key: Some(row.key_id("key_id")?),
-            key_name: Some(row.value::<&str>("key_name")?.into()),
-            role: person.role,
-            scopes: row.parsed::<Scopes>("scopes")?.and(person.role.may_hold()),
-            models: if key_rule.is_empty() {
-                person.policy.clone()
-            } else {
-                ModelPolicy::of(person.rules.iter().cloned().chain([key_rule]))
-            },
-        };
-        let is_revoked = row.value::<Option<i64>>("revoked_at")?.is_some();
-        let grant = KeyGrant {
-            caller: Arc::new(caller),
-            expires_at: row.maybe_time("expires_at")?,
-            retires_at: row.maybe_time("retires_at")?,
-            standing: if is_revoked { Standing::Revoked } else { person.standing },
-        };
-        let digest: [u8; 32] =
-            row.value::<&[u8]>("digest")?.try_into().map_err(|error| unreadable("digest", error))?;
-        Ok((KeyDigest::from_bytes(digest), grant))
-    }
-
-    fn owner(&mut self, row: &Columns<'_>) -> Result<&Person, DirectoryError> {
-        let id: &str = row.value("user_id")?;
-        if !self.0.contains_key(id) {
-            self.0.insert(id.to_owned(), Person::of(row)?);
-        }
-        Ok(&self.0[id])
-    }
-}
-
-impl Person {
-    fn of(row: &Columns<'_>) -> Result<Self, DirectoryError> {
-        let is_set = |column| Ok(row.value::<Option<i64>>(column)?.is_some());
-        let rules = [row.rule("tenant_models")?, row.rule("user_models")?];
-        Ok(Self {
-            tenant: row.tenant_id("tenant_id")?,
-            id: row.user_id("user_id")?,
-            name: row.value::<&str>("user_name")?.into(),
-            role: row.parsed::<Role>("role")?,
-            policy: ModelPolicy::of(rules.clone()),
-            rules,
-            standing: match (is_set("tenant_disabled_at")?, is_set("user_disabled_at")?) {
-                (true, _) => Standing::TenantDisabled,
-                (false, true) => Standing::UserDisabled,
-                (false, false) => Standing::Good,
-            },
-        })
-    }
 }

@@ -6,14 +6,11 @@ use stonegate_identity::{
     directory::{Act, Filter, Key, NewKey, Page, PageRequest, Rotation},
 };
 
-use super::{
-    Pools,
-    audit::record,
+use super::{Pools, audit::record, grants::next_version, users};
+use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, nothing, paged},
-    grants::next_version,
     row::{self, stored_rule, stored_time},
-    users,
 };
 
 pub(super) async fn create(pools: &Pools, new: NewKey, act: &Act) -> Result<Key, DirectoryError> {

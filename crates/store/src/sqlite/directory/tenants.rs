@@ -6,12 +6,10 @@ use stonegate_identity::{
     directory::{Act, Filter, NewTenant, Page, PageRequest, Tenant, TenantEdit},
 };
 
-use super::{
-    Pools,
-    audit::record,
+use super::{Pools, audit::record, grants::next_version};
+use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, nothing, paged},
-    grants::next_version,
     row::{self, stored_rule, stored_time},
 };
 

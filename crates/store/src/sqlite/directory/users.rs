@@ -6,14 +6,11 @@ use stonegate_identity::{
     directory::{Act, Filter, NewUser, Page, PageRequest, User, UserEdit},
 };
 
-use super::{
-    Pools,
-    audit::record,
+use super::{Pools, audit::record, grants::next_version, tenants};
+use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, nothing, paged},
-    grants::next_version,
     row::{self, stored_rule, stored_time},
-    tenants,
 };
 
 pub(super) async fn create(pools: &Pools, new: NewUser, act: &Act) -> Result<User, DirectoryError> {

@@ -7,10 +7,11 @@ use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError
 
 use super::{
     super::Pools,
-    budgets,
-    convert::{Columns, json, kept_time, unavailable},
-    journal,
+    budgets, journal,
     leases::{self, save_counters, save_leases},
+};
+use crate::ledger::{
+    convert::{Columns, json, kept_time, unavailable},
     record::{self, array_columns},
 };
 

@@ -2,13 +2,12 @@
 
 use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 use stonegate_ledger::{
-    CallId, JournalPage, JournalQuery, Nanodollars, StoreError, UsageBy, UsageFilter, UsageQuery,
-    UsageRecord, UsageSum,
+    CallId, JournalPage, JournalQuery, StoreError, UsageBy, UsageFilter, UsageQuery, UsageRecord, UsageSum,
 };
 
-use super::{
-    super::Pools,
-    convert::{Columns, json, unavailable},
+use super::super::Pools;
+use crate::ledger::{
+    convert::{json, unavailable},
     record::{self, Array, array_columns, journal_columns},
 };
 
@@ -83,18 +82,7 @@ pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageS
         .fetch_all(pools.readers())
         .await
         .map_err(unavailable)?;
-    let sum = |row| {
-        let mut columns = Columns::of(row);
-        Ok(UsageSum {
-            group: columns.name()?,
-            calls: columns.count()?,
-            estimated: columns.count()?,
-            unresolved: columns.count()?,
-            tokens: record::tokens(&mut columns)?,
-            cost: Nanodollars::new(columns.count()?),
-        })
-    };
-    rows.iter().map(sum).collect()
+    rows.iter().map(record::sum).collect()
 }
 
 /// Reads a page, the newest first.

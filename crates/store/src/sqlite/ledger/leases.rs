@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{Sqlite, Transaction};
 use stonegate_ledger::{Amount, Counter, CounterState, LeaseMove, LeaseState, StoreError};
 
-use super::convert::{Columns, json, kept, unavailable};
+use crate::ledger::convert::{Columns, json, kept, unavailable};
 
 /// One counter and one replica's lease on it.
 pub(super) struct Holding {

@@ -10,8 +10,10 @@ use stonegate_ledger::{CounterState, LeaseState, Opened, ReplicaId, StoreError, 
 use super::{
     super::Pools,
     adopt, budgets,
-    convert::{json, kept, kept_time},
     leases::{self, Holding},
+};
+use crate::ledger::{
+    convert::{json, kept, kept_time},
     record::{Array, Names, journal_columns},
 };
 

@@ -8,22 +8,22 @@ use stonegate_identity::{
 use super::row::stored_time;
 
 /// The parameters of every list.
-pub(super) struct Narrowed {
+pub(crate) struct Narrowed {
     /// Both tenants that the thing has to belong to: by the asker's reach, and by the asker's wish.
-    pub(super) reach_tenant: Option<String>,
-    pub(super) reach_user: Option<String>,
-    pub(super) tenant: Option<String>,
-    pub(super) user: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) in_force_at: Option<i64>,
-    pub(super) after: Option<String>,
+    pub(crate) reach_tenant: Option<String>,
+    pub(crate) reach_user: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) in_force_at: Option<i64>,
+    pub(crate) after: Option<String>,
     /// One more than asked for: its presence tells that there is another page.
-    pub(super) limit: i64,
+    pub(crate) limit: i64,
 }
 
 impl Narrowed {
     /// `None` when nothing can be within reach.
-    pub(super) fn of(filter: &Filter, page: &PageRequest) -> Option<Self> {
+    pub(crate) fn of(filter: &Filter, page: &PageRequest) -> Option<Self> {
         let (reach_tenant, reach_user) = match &filter.reach {
             Reach::Everything => (None, None),
             Reach::Tenant(tenant) => (Some(tenant.to_string()), None),
@@ -49,13 +49,13 @@ fn size(page: &PageRequest) -> u32 {
 }
 
 /// A page of what was read with one more than asked for.
-pub(super) fn paged<T>(mut items: Vec<T>, page: &PageRequest, cursor: impl Fn(&T) -> String) -> Page<T> {
+pub(crate) fn paged<T>(mut items: Vec<T>, page: &PageRequest, cursor: impl Fn(&T) -> String) -> Page<T> {
     let most = usize::try_from(size(page)).unwrap_or(usize::MAX);
     let has_more = items.len() > most;
     items.truncate(most);
     Page { next: items.last().filter(|_| has_more).map(cursor), items }
 }
 
-pub(super) fn nothing<T>() -> Page<T> {
+pub(crate) fn nothing<T>() -> Page<T> {
     Page { items: Vec::new(), next: None }
 }

@@ -1,15 +1,15 @@
 //! A usage record as a JSON array on its way in, and as a row on its way out: the columns in one order.
 
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
-use sqlx::sqlite::SqliteRow;
-use stonegate_ledger::{AccountPath, Counter, Nanodollars, StoreError, Tokens, UsageRecord};
+use stonegate_ledger::{AccountPath, Counter, Nanodollars, StoreError, Tokens, UsageRecord, UsageSum};
 
 use super::convert::{Columns, kept, kept_time};
+use crate::cells::Cells;
 
 /// The columns of the journal that [`parse`] reads, as a part of a statement.
 macro_rules! journal_columns {
     () => {
-        "call, started_at, tenant, team, user, key, dialect, client, model_requested, model_served, endpoint, \
+        "call, started_at, tenant, team, \"user\", key, dialect, client, model_requested, model_served, endpoint, \
          input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
          thinking_tokens, cost, price_version, first_byte_us, total_us, outcome, basis, stop_reason, \
          upstream_request_id, status, stream, counters"
@@ -19,18 +19,18 @@ macro_rules! journal_columns {
 /// The same columns out of a JSON array by that name.
 macro_rules! array_columns {
     ($array:literal) => {
-        $crate::sqlite::ledger::record::array_columns!(@ $array, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
+        $crate::ledger::record::array_columns!(@ $array, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
     };
     (@ $array:literal, $first:literal $($index:literal)*) => {
         concat!($array, "->>", $first $(, ", ", $array, "->>", $index)*)
     };
 }
-pub(super) use {array_columns, journal_columns};
+pub(crate) use {array_columns, journal_columns};
 
 const WIDTH: usize = 28;
 
 /// A record to be written.
-pub(super) struct Array<'a>(pub(super) &'a UsageRecord);
+pub(crate) struct Array<'a>(pub(crate) &'a UsageRecord);
 
 impl Serialize for Array<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -69,7 +69,7 @@ impl Serialize for Array<'_> {
 }
 
 /// Counters with spaces between.
-pub(super) struct Names<'a>(pub(super) &'a [Counter]);
+pub(crate) struct Names<'a>(pub(crate) &'a [Counter]);
 
 impl Serialize for Names<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -89,7 +89,7 @@ impl std::fmt::Display for Names<'_> {
 }
 
 /// Reads a row of [`journal_columns`].
-pub(super) fn parse(row: &SqliteRow) -> Result<UsageRecord, StoreError> {
+pub(crate) fn parse(row: &impl Cells) -> Result<UsageRecord, StoreError> {
     let mut columns = Columns::of(row);
     // The fields of a literal are evaluated as they are written, which is the columns' order but for the path.
     let (call, started_at) = (columns.parsed()?, columns.time()?);
@@ -119,8 +119,21 @@ pub(super) fn parse(row: &SqliteRow) -> Result<UsageRecord, StoreError> {
     })
 }
 
+/// Reads a row of a group's name, its calls, those of them that are estimated and unresolved, its tokens and its cost.
+pub(crate) fn sum(row: &impl Cells) -> Result<UsageSum, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(UsageSum {
+        group: columns.name()?,
+        calls: columns.count()?,
+        estimated: columns.count()?,
+        unresolved: columns.count()?,
+        tokens: tokens(&mut columns)?,
+        cost: Nanodollars::new(columns.count()?),
+    })
+}
+
 /// Reads six columns of tokens.
-pub(super) fn tokens(columns: &mut Columns<'_>) -> Result<Tokens, StoreError> {
+fn tokens(columns: &mut Columns<'_>) -> Result<Tokens, StoreError> {
     Ok(Tokens {
         input: columns.count()?,
         output: columns.count()?,

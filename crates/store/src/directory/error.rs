@@ -3,7 +3,7 @@
 use stonegate_identity::DirectoryError;
 
 /// A failure of the database itself.
-pub(super) fn unavailable(error: sqlx::Error) -> DirectoryError {
+pub(crate) fn unavailable(error: sqlx::Error) -> DirectoryError {
     DirectoryError::Unavailable(Box::new(error))
 }
 
@@ -15,14 +15,14 @@ struct Unreadable {
     reason: String,
 }
 
-pub(super) fn unreadable(column: &'static str, reason: impl ToString) -> DirectoryError {
+pub(crate) fn unreadable(column: &'static str, reason: impl ToString) -> DirectoryError {
     DirectoryError::Unavailable(Box::new(Unreadable { column, reason: reason.to_string() }))
 }
 
-pub(super) fn not_found(kind: &'static str, name: impl ToString) -> DirectoryError {
+pub(crate) fn not_found(kind: &'static str, name: impl ToString) -> DirectoryError {
     DirectoryError::NotFound { kind, name: name.to_string() }
 }
 
-pub(super) fn conflict(field: &'static str, message: String) -> DirectoryError {
+pub(crate) fn conflict(field: &'static str, message: String) -> DirectoryError {
     DirectoryError::Conflict { field, message }
 }

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::{Row as _, sqlite::SqliteRow};
 use stonegate_identity::{
     DirectoryError, KeyId, ModelRule, Role, Scopes, TenantId, UserId,
     directory::{Key, Tenant, User},
 };
 
 use super::error::{unavailable, unreadable};
+use crate::cells::{Cells, FromCell};
 
 /// A rule as it is stored; an empty rule is stored as an empty text.
 #[derive(Serialize, Deserialize)]
@@ -17,14 +17,14 @@ struct StoredRule {
     deny: Vec<String>,
 }
 
-pub(super) fn stored_rule(rule: &ModelRule) -> String {
+pub(crate) fn stored_rule(rule: &ModelRule) -> String {
     if rule.is_empty() {
         return String::new();
     }
     serde_json::json!(StoredRule { allow: rule.allow().to_vec(), deny: rule.deny().to_vec() }).to_string()
 }
 
-pub(super) fn rule(text: &str) -> Result<ModelRule, DirectoryError> {
+pub(crate) fn rule(text: &str) -> Result<ModelRule, DirectoryError> {
     if text.is_empty() {
         return Ok(ModelRule::default());
     }
@@ -34,56 +34,56 @@ pub(super) fn rule(text: &str) -> Result<ModelRule, DirectoryError> {
 
 /// Microseconds since 1970. The very last second of time has no readable ones past its start; a key that is to end there
 /// must not make the table unreadable.
-pub(super) fn stored_time(time: Timestamp) -> i64 {
+pub(crate) fn stored_time(time: Timestamp) -> i64 {
     let last = Timestamp::MAX.as_second().saturating_mul(1_000_000);
     time.as_microsecond().min(last)
 }
 
 /// Reads typed columns out of one row.
-pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
+pub(crate) struct Columns<'a>(pub(crate) &'a dyn Cells);
 
 impl<'a> Columns<'a> {
-    pub(super) fn value<T>(&self, column: &'static str) -> Result<T, DirectoryError>
+    pub(crate) fn value<T>(&self, column: &'static str) -> Result<T, DirectoryError>
     where
-        T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+        T: FromCell<'a>,
     {
-        self.0.try_get(column).map_err(unavailable)
+        self.0.place(column).and_then(|at| T::from_cell(self.0, at)).map_err(unavailable)
     }
 
-    pub(super) fn parsed<T: std::str::FromStr<Err: ToString>>(
+    pub(crate) fn parsed<T: std::str::FromStr<Err: ToString>>(
         &self,
         column: &'static str,
     ) -> Result<T, DirectoryError> {
         self.value::<&str>(column)?.parse().map_err(|error: T::Err| unreadable(column, error))
     }
 
-    pub(super) fn rule(&self, column: &'static str) -> Result<ModelRule, DirectoryError> {
+    pub(crate) fn rule(&self, column: &'static str) -> Result<ModelRule, DirectoryError> {
         rule(self.value(column)?)
     }
 
-    pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, DirectoryError> {
+    pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, DirectoryError> {
         Timestamp::from_microsecond(self.value(column)?).map_err(|error| unreadable(column, error))
     }
 
-    pub(super) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, DirectoryError> {
+    pub(crate) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, DirectoryError> {
         let stored: Option<i64> = self.value(column)?;
         stored.map(Timestamp::from_microsecond).transpose().map_err(|error| unreadable(column, error))
     }
 
-    pub(super) fn tenant_id(&self, column: &'static str) -> Result<TenantId, DirectoryError> {
+    pub(crate) fn tenant_id(&self, column: &'static str) -> Result<TenantId, DirectoryError> {
         TenantId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
 
-    pub(super) fn user_id(&self, column: &'static str) -> Result<UserId, DirectoryError> {
+    pub(crate) fn user_id(&self, column: &'static str) -> Result<UserId, DirectoryError> {
         UserId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
 
-    pub(super) fn key_id(&self, column: &'static str) -> Result<KeyId, DirectoryError> {
+    pub(crate) fn key_id(&self, column: &'static str) -> Result<KeyId, DirectoryError> {
         KeyId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
 }
 
-pub(super) fn tenant(row: &SqliteRow) -> Result<Tenant, DirectoryError> {
+pub(crate) fn tenant(row: &impl Cells) -> Result<Tenant, DirectoryError> {
     let row = Columns(row);
     Ok(Tenant {
         id: row.tenant_id("id")?,
@@ -94,7 +94,7 @@ pub(super) fn tenant(row: &SqliteRow) -> Result<Tenant, DirectoryError> {
     })
 }
 
-pub(super) fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
+pub(crate) fn user(row: &impl Cells) -> Result<User, DirectoryError> {
     let row = Columns(row);
     Ok(User {
         id: row.user_id("id")?,
@@ -108,7 +108,7 @@ pub(super) fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
     })
 }
 
-pub(super) fn key(row: &SqliteRow) -> Result<Key, DirectoryError> {
+pub(crate) fn key(row: &impl Cells) -> Result<Key, DirectoryError> {
     let row = Columns(row);
     Ok(Key {
         id: row.key_id("id")?,

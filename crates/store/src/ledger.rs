@@ -1,0 +1,5 @@
+//! What every store knows of the ledger's rows, whatever database they are in.
+
+pub(crate) mod budget;
+pub(crate) mod convert;
+pub(crate) mod record;
