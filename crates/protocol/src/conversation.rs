@@ -11,6 +11,7 @@ pub(crate) mod meter;
 pub mod request;
 pub mod sizes;
 pub mod tool_names;
+pub(crate) mod turns;
 pub mod usage;
 
 pub use answer::Answer;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::conversation::turns::{Piece, Turn};
 use crate::conversation::{CacheLifetime, JsonText};
 
 /// A whole body. It still has the members that say how the gateway is called: what makes a Messages request into one for
@@ -16,7 +17,7 @@ pub(super) struct Body<'a> {
     pub(super) max_tokens: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) system: Vec<Block<'a>>,
-    pub(super) messages: Vec<Turn<'a>>,
+    pub(super) messages: Vec<Turn<Block<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tools: Vec<JsonText>,
     #[serde(flatten)]
@@ -49,22 +50,6 @@ pub(super) struct Settings<'a> {
     pub(super) service_tier: Option<&'a str>,
     #[serde(rename = "amazon-bedrock-guardrailConfig", skip_serializing_if = "Option::is_none")]
     pub(super) guardrail: Option<GuardrailConfig>,
-}
-
-/// A message.
-#[derive(Debug, Serialize)]
-pub(super) struct Turn<'a> {
-    pub(super) role: Speaker,
-    pub(super) content: Vec<Block<'a>>,
-}
-
-/// Whose message it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Speaker {
-    User,
-    Assistant,
-    System,
 }
 
 /// A part of a message.
@@ -135,7 +120,7 @@ impl<'a> Block<'a> {
     }
 
     /// Where its mark stands; none where it can have none.
-    pub(super) fn mark(&mut self) -> Option<&mut Option<Mark>> {
+    pub(super) fn mark_place(&mut self) -> Option<&mut Option<Mark>> {
         match self {
             Block::Text { cache_control, .. }
             | Block::Image { cache_control, .. }
@@ -151,10 +136,53 @@ impl<'a> Block<'a> {
     pub(super) fn call(&self) -> Option<(&Cow<'a, str>, &Cow<'a, str>)> {
         if let Block::ToolUse { id, name, .. } = self { Some((id, name)) } else { None }
     }
+}
 
-    /// Whether it is what the model thought.
-    pub(super) fn is_thought(&self) -> bool {
+impl<'a> Piece<'a> for Block<'a> {
+    fn words(text: Cow<'a, str>, mark: CacheLifetime) -> Block<'a> {
+        Block::Text { text, citations: Vec::new(), cache_control: Mark::of(mark) }
+    }
+
+    fn words_mut(&mut self) -> Option<&mut Cow<'a, str>> {
+        if let Block::Text { text, .. } = self { Some(text) } else { None }
+    }
+
+    fn mark(&mut self, mark: CacheLifetime) -> bool {
+        let Some(place) = self.mark_place() else { return false };
+        if !place.is_some_and(Mark::is_hour) {
+            *place = Mark::of(mark);
+        }
+        true
+    }
+
+    fn is_thought(&self) -> bool {
         matches!(self, Block::Thinking { .. } | Block::RedactedThinking { .. })
+    }
+
+    fn call_id(&self) -> Option<&Cow<'a, str>> {
+        self.call().map(|(id, _)| id)
+    }
+
+    fn result_id(&self) -> Option<&Cow<'a, str>> {
+        if let Block::ToolResult { tool_use_id, .. } = self { Some(tool_use_id) } else { None }
+    }
+
+    fn failed_result(id: Cow<'a, str>, why: &'static str) -> Block<'a> {
+        Block::ToolResult {
+            tool_use_id: id,
+            content: vec![Block::text(why)],
+            is_error: true,
+            cache_control: None,
+        }
+    }
+
+    fn into_result(self) -> (Vec<Block<'a>>, CacheLifetime) {
+        match self {
+            Block::ToolResult { content, cache_control, .. } => {
+                (content, cache_control.map_or(CacheLifetime::None, Mark::lifetime))
+            }
+            other => (vec![other], CacheLifetime::None),
+        }
     }
 }
 
@@ -176,7 +204,11 @@ impl Mark {
     }
 
     pub(super) fn is_hour(self) -> bool {
-        self.ttl.is_some()
+        self.lifetime() == CacheLifetime::Hour
+    }
+
+    fn lifetime(self) -> CacheLifetime {
+        if self.ttl.is_some() { CacheLifetime::Hour } else { CacheLifetime::FiveMinutes }
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::carry::{Bounds, Called, Dropped, Target, Unsupported};
+use crate::conversation::turns::{Piece as _, Speaker, Turn, texts};
 use crate::conversation::{Guardrail, JsonText, Request, ToolNames};
 use crate::inbound::Malformed;
 use crate::learned::Learned;
@@ -14,7 +15,7 @@ use crate::relay::Reader;
 use crate::traits::Feature;
 
 use super::additional::Additional;
-use super::body::{Block, Body, Mark, Speaker, Tool, Turn};
+use super::body::{Block, Body, Mark, Tool};
 use super::fitting::{Fitted, Fitting, ToolLoop};
 use super::inbound::parse;
 use super::meter::Meter;
@@ -90,7 +91,7 @@ fn write(
         target.capabilities.system_messages && target.traits.can(Feature::MidConversationSystem);
     let mut additional = Additional::read(request)?;
     let mut messages = turns::turns(&request.messages, names, takes_system_turns, dropped)?;
-    let mut system = turns::texts(&request.system)?;
+    let mut system = texts(&request.system)?;
     if messages.is_empty() && system.is_empty() {
         return Err(unsupported("messages", "messages: at least one message that is not empty is needed"));
     }
@@ -132,7 +133,7 @@ fn write(
 }
 
 /// A model that cannot go on from the beginning of an answer is not asked to.
-fn check_ending(messages: &mut [Turn<'_>], target: &Target<'_>) -> Result<(), Unsupported> {
+fn check_ending(messages: &mut [Turn<Block<'_>>], target: &Target<'_>) -> Result<(), Unsupported> {
     let Some(last) = messages.last_mut().filter(|turn| turn.role == Speaker::Assistant) else {
         return Ok(());
     };
@@ -147,7 +148,7 @@ fn check_ending(messages: &mut [Turn<'_>], target: &Target<'_>) -> Result<(), Un
     Ok(())
 }
 
-fn tool_loop(messages: &[Turn<'_>]) -> ToolLoop {
+fn tool_loop(messages: &[Turn<Block<'_>>]) -> ToolLoop {
     let mut turns = messages.iter().rev().filter(|turn| turn.role != Speaker::System);
     let (Some(results), Some(calls)) = (turns.next(), turns.next()) else {
         return ToolLoop::None;
@@ -168,7 +169,7 @@ fn tools<'a>(
     request: &'a Request,
     target: &Target<'_>,
     names: &'a ToolNames,
-    messages: &[Turn<'a>],
+    messages: &[Turn<Block<'a>>],
     dropped: &mut Vec<Dropped>,
 ) -> Vec<Tool<'a>> {
     let can_be_strict =
@@ -194,7 +195,7 @@ fn tools<'a>(
     tools
 }
 
-fn called_tools<'a>(messages: &[Turn<'a>]) -> Vec<Tool<'a>> {
+fn called_tools<'a>(messages: &[Turn<Block<'a>>]) -> Vec<Tool<'a>> {
     let blocks = messages.iter().flat_map(|turn| &turn.content);
     let names: BTreeSet<Cow<'a, str>> =
         blocks.filter_map(Block::call).map(|(_, name)| name.clone()).collect();
@@ -224,17 +225,17 @@ fn listed(tools: Vec<Tool<'_>>, additional: Vec<JsonText>) -> Result<Vec<JsonTex
 fn fit_marks(
     tools: &mut [Tool<'_>],
     system: &mut [Block<'_>],
-    messages: &mut [Turn<'_>],
+    messages: &mut [Turn<Block<'_>>],
     dropped: &mut Vec<Dropped>,
 ) {
     let mut marks: Vec<&mut Option<Mark>> = tools.iter_mut().map(|tool| &mut tool.cache_control).collect();
-    marks.extend(system.iter_mut().filter_map(Block::mark));
+    marks.extend(system.iter_mut().filter_map(Block::mark_place));
     for block in messages.iter_mut().flat_map(|turn| &mut turn.content) {
         if let Block::ToolResult { content, cache_control, .. } = block {
-            marks.extend(content.iter_mut().filter_map(Block::mark));
+            marks.extend(content.iter_mut().filter_map(Block::mark_place));
             marks.push(cache_control);
         } else {
-            marks.extend(block.mark());
+            marks.extend(block.mark_place());
         }
     }
     marks.retain(|mark| mark.is_some());

@@ -1,15 +1,14 @@
 //! What a request of Converse means, for models that are called by something else.
 
 use crate::carry::Unsupported;
+use crate::conversation::turns::Speaker;
 use crate::conversation::{
     Block as Part, CacheLifetime, Content, Guardrail, JsonText, Media, MediaKind, Message, OutputFormat,
     Request, Role, Sampling, Source, Tool, ToolChoice, ToolResult, ToolUse,
 };
 use crate::effort::Effort;
 
-use super::wire::{
-    Block, Body, Bytes, Choice, Output, Reasoning, Speaker, System, Tool as ToolWire, ToolConfig,
-};
+use super::wire::{Block, Body, Bytes, Choice, Output, Reasoning, System, Tool as ToolWire, ToolConfig};
 use super::{citation, media};
 
 /// Reads a body whole.

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::anthropic::schema::tool_input;
 use crate::carry::{Bounds, Called, Dropped, Outbound, Service, Target, Unsupported, model_path};
-use crate::conversation::{CacheLifetime, JsonText, OutputFormat, Request, ToolChoice, ToolNames};
+use crate::conversation::turns::{Speaker, texts};
+use crate::conversation::{self, CacheLifetime, JsonText, OutputFormat, Request, ToolChoice, ToolNames};
 use crate::learned::{Learned, SentBetas};
 use crate::relay::Reader;
 use crate::traits::{Feature, Traits};
@@ -18,7 +19,7 @@ use super::settings::{self, Settings};
 use super::turns::{self, Fit, Placed, Turn};
 use super::wire::{
     Block, Body, CachePoint, Choice, GuardrailConfig, JsonSchema, Named, Nothing, Output, Performance,
-    Schema, Speaker, Spec, Structure, System, TextFormat, Tier, Tool, ToolConfig,
+    Schema, Spec, Structure, System, TextFormat, Tier, Tool, ToolConfig,
 };
 
 /// The longest name that a tool may have.
@@ -100,7 +101,7 @@ impl<'a> Writing<'a> {
     ) -> Result<Body<'a>, Unsupported> {
         let request = self.request;
         let mut turns = turns::turns(&request.messages, fit, &mut self.dropped)?;
-        let mut system = turns::texts(&request.system)?;
+        let mut system: Vec<Placed<'_>> = texts(&request.system)?;
         let keeps_note = self.family.knows_billing_note;
         system.retain(|placed| keeps_note || !is_billing_note(&placed.block));
         if turns.is_empty() {
@@ -364,11 +365,11 @@ fn system_blocks<'a>(placed: Placed<'a>) -> impl Iterator<Item = System<'a>> {
     text.into_iter().chain(CachePoint::of(placed.cache).map(System::CachePoint))
 }
 
-fn written(turn: Turn<'_>) -> super::wire::Turn<'_> {
+fn written(turn: Turn<'_>) -> conversation::turns::Turn<Block<'_>> {
     let mut content = Vec::with_capacity(turn.content.len());
     for Placed { block, cache } in turn.content {
         content.push(block);
         content.extend(CachePoint::of(cache).map(Block::CachePoint));
     }
-    super::wire::Turn { role: turn.role, content }
+    conversation::turns::Turn { role: turn.role, content }
 }

@@ -1,26 +1,22 @@
-//! The turns of a conversation in the order that Converse wants: user and assistant by turns, beginning with the user,
-//! every call of a tool answered first thing in the next turn, nothing empty.
+//! The turns of a conversation as Converse has them.
 
 use std::borrow::Cow;
 
 use crate::carry::{Dropped, Unsupported};
+use crate::conversation::turns::{
+    self, CallIds, Piece, in_order, input_object, mark_last, push_words, texts,
+};
 use crate::conversation::{
-    Block as Part, CacheLifetime, Content, JsonText, Message, Role, ToolNames, ToolResult as Returned,
-    ToolUse as Call,
+    Block as Part, CacheLifetime, Content, Message, Role, ToolNames, ToolResult as Returned, ToolUse as Call,
 };
 use crate::traits::{Feature, Traits};
 
 use super::citation;
 use super::families::{Family, Thoughts as Kept};
 use super::media::{self, Names};
-use super::wire::{Block, Cited, Cites, Found, Reasoning, Speaker, TextPart, Thoughts, ToolResult, ToolUse};
+use super::wire::{Block, Cited, Cites, Found, Reasoning, TextPart, Thoughts, ToolResult, ToolUse};
 
-/// The longest id of a tool call.
-const LONGEST_ID: usize = 64;
-/// What stands for a user's turn where a conversation begins with the model.
-const OPENING: &str = "(The conversation begins with the assistant.)";
-/// What stands for a result that never came.
-const NO_RESULT: &str = "No result was given for this call.";
+const CALL_IDS: CallIds = CallIds { longest: 64, also: &['.', ':'] };
 /// What stands for a result that says nothing.
 const EMPTY_RESULT: &str = "(no output)";
 /// What stands beside a document without words: Converse wants some.
@@ -38,11 +34,52 @@ impl<'a> From<Block<'a>> for Placed<'a> {
     }
 }
 
-/// One turn on its way.
-pub(super) struct Turn<'a> {
-    pub(super) role: Speaker,
-    pub(super) content: Vec<Placed<'a>>,
+impl<'a> Piece<'a> for Placed<'a> {
+    fn words(text: Cow<'a, str>, mark: CacheLifetime) -> Placed<'a> {
+        Placed { block: Block::Text(text), cache: mark }
+    }
+
+    fn words_mut(&mut self) -> Option<&mut Cow<'a, str>> {
+        if let Block::Text(text) = &mut self.block { Some(text) } else { None }
+    }
+
+    fn mark(&mut self, mark: CacheLifetime) -> bool {
+        let can = !self.is_thought();
+        if can {
+            self.cache = self.cache.max(mark);
+        }
+        can
+    }
+
+    fn is_thought(&self) -> bool {
+        matches!(self.block, Block::ReasoningContent(_))
+    }
+
+    fn call_id(&self) -> Option<&Cow<'a, str>> {
+        self.block.call().map(|call| &call.tool_use_id)
+    }
+
+    fn result_id(&self) -> Option<&Cow<'a, str>> {
+        if let Block::ToolResult(result) = &self.block { Some(&result.tool_use_id) } else { None }
+    }
+
+    fn failed_result(id: Cow<'a, str>, why: &'static str) -> Placed<'a> {
+        let (content, status) = (vec![Block::text(why)], Some(Cow::Borrowed("error")));
+        Block::ToolResult(ToolResult { tool_use_id: id, content, status }).into()
+    }
+
+    fn into_result(self) -> (Vec<Placed<'a>>, CacheLifetime) {
+        match self {
+            Placed { block: Block::ToolResult(result), cache } => {
+                (result.content.into_iter().map(Placed::from).collect(), cache)
+            }
+            other => (vec![other], CacheLifetime::None),
+        }
+    }
 }
+
+/// One turn on its way.
+pub(super) type Turn<'a> = turns::Turn<Placed<'a>>;
 
 /// What the writing of turns needs to know of the model.
 pub(super) struct Fit<'a> {
@@ -57,100 +94,25 @@ pub(super) fn turns<'a>(
     fit: &'a Fit<'a>,
     dropped: &mut Vec<Dropped>,
 ) -> Result<Vec<Turn<'a>>, Unsupported> {
-    let turns = Vec::with_capacity(messages.len());
-    let mut order = Order { fit, turns, waiting: Vec::new(), documents: Names::default(), dropped };
-    for message in messages {
-        match message.role {
-            Role::User => {
-                let blocks = order.users(&message.content)?;
-                order.add(Speaker::User, blocks);
-            }
-            Role::Assistant => {
-                let blocks = order.assistants(&message.content)?;
-                order.add(Speaker::Assistant, blocks);
-            }
-            Role::System => {
-                let blocks = texts(&message.content)?;
-                if fit.traits.can(Feature::MidConversationSystem) {
-                    order.waiting.extend(blocks);
-                } else {
-                    order.add(Speaker::User, folded(blocks));
-                }
-            }
-        }
-    }
-    order.close();
-    let mut turns = order.turns;
-    if turns.first().is_some_and(|turn| turn.role == Speaker::Assistant) {
-        turns.insert(0, Turn { role: Speaker::User, content: vec![Block::text(OPENING).into()] });
-    }
-    let mut turns = paired(turns);
+    let mut pen = Pen { fit, documents: Names::default(), dropped };
+    let takes_system_turns = fit.traits.can(Feature::MidConversationSystem);
+    let mut turns = in_order(messages, takes_system_turns, |role, parts| match role {
+        Role::User => pen.users(parts),
+        Role::Assistant => pen.assistants(parts),
+        Role::System => texts(parts),
+    })?;
     turns.iter_mut().for_each(beside_documents);
     Ok(turns)
 }
 
-/// A conversation on its way into order.
-struct Order<'a, 'd> {
+/// Writes the parts of messages as blocks.
+struct Pen<'a, 'd> {
     fit: &'a Fit<'a>,
-    turns: Vec<Turn<'a>>,
-    /// Words of the operator's, which stand behind a user's whole turn.
-    waiting: Vec<Placed<'a>>,
     documents: Names,
     dropped: &'d mut Vec<Dropped>,
 }
 
-impl<'a> Order<'a, '_> {
-    fn add(&mut self, role: Speaker, blocks: Vec<Placed<'a>>) {
-        if blocks.is_empty() {
-            return;
-        }
-        if self.turns.last().is_some_and(|turn| turn.role != role) {
-            self.close_for(role);
-        }
-        match self.turns.last_mut() {
-            Some(turn) if turn.role == role => turn.content.extend(blocks),
-            Some(_) | None => self.turns.push(Turn { role, content: blocks }),
-        }
-    }
-
-    fn close_for(&mut self, next: Speaker) {
-        match self.turns.last().map(|turn| turn.role) {
-            Some(Speaker::Assistant) => self.close_thoughts(),
-            Some(Speaker::User) if next == Speaker::Assistant => self.flush(),
-            Some(Speaker::User | Speaker::System) | None => {}
-        }
-    }
-
-    fn close(&mut self) {
-        self.close_thoughts();
-        self.flush();
-    }
-
-    /// Thoughts that led to nothing may not end a turn.
-    fn close_thoughts(&mut self) {
-        let Some(turn) = self.turns.last_mut().filter(|turn| turn.role == Speaker::Assistant) else {
-            return;
-        };
-        let is_thought = |placed: &mut Placed<'_>| matches!(placed.block, Block::ReasoningContent(_));
-        while turn.content.pop_if(is_thought).is_some() {}
-        if turn.content.is_empty() {
-            self.turns.pop();
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        match self.turns.last() {
-            Some(turn) if turn.role == Speaker::User => {
-                self.turns.push(Turn { role: Speaker::System, content: waiting });
-            }
-            Some(_) | None => self.turns.push(Turn { role: Speaker::User, content: folded(waiting) }),
-        }
-    }
-
+impl<'a> Pen<'a, '_> {
     fn leave_out(&mut self, member: &str) {
         self.dropped.push(Dropped::Member(member.to_owned()));
     }
@@ -159,7 +121,7 @@ impl<'a> Order<'a, '_> {
         let mut blocks = Vec::with_capacity(parts.len());
         for part in parts {
             match &part.content {
-                Content::Text { text, .. } => push_text(&mut blocks, text, part.cache),
+                Content::Text { text, .. } => push_words(&mut blocks, text, part.cache),
                 Content::Media(medium) => {
                     let block = media::block(medium, self.fit.traits, &mut self.documents)?;
                     blocks.push(Placed { block, cache: part.cache });
@@ -186,7 +148,7 @@ impl<'a> Order<'a, '_> {
         for part in parts {
             match &part.content {
                 Content::Text { text, citations } if citations.is_empty() || !self.cites() => {
-                    push_text(&mut blocks, text, part.cache);
+                    push_words(&mut blocks, text, part.cache);
                 }
                 Content::Text { text, citations } => {
                     let cited = Cited {
@@ -200,7 +162,7 @@ impl<'a> Order<'a, '_> {
                         Some(reasoning) => blocks.push(Block::ReasoningContent(reasoning).into()),
                         None => self.leave_out("messages.thinking"),
                     }
-                    move_mark(&mut blocks, part.cache);
+                    mark_last(&mut blocks, part.cache);
                 }
                 Content::ToolUse(call) => blocks.push(Placed { block: self.call(call), cache: part.cache }),
                 Content::Media(_) | Content::SearchResult { .. } => {
@@ -240,9 +202,9 @@ impl<'a> Order<'a, '_> {
 
     fn call(&self, call: &'a Call) -> Block<'a> {
         let name = self.fit.names.upstream(&call.name);
-        let input = input(&call.input);
+        let input = input_object(&call.input);
         if self.fit.traits.can(Feature::Tools) {
-            return Block::ToolUse(ToolUse { tool_use_id: fitted_id(&call.id), name, input });
+            return Block::ToolUse(ToolUse { tool_use_id: CALL_IDS.fit(&call.id), name, input });
         }
         Block::text(format!("(Called the tool {name} with {}.)", input.as_str()))
     }
@@ -272,7 +234,7 @@ impl<'a> Order<'a, '_> {
             content.push(Block::text(EMPTY_RESULT));
         }
         let status = result.is_error.then_some(Cow::Borrowed("error"));
-        let result = ToolResult { tool_use_id: fitted_id(&result.id), content, status };
+        let result = ToolResult { tool_use_id: CALL_IDS.fit(&result.id), content, status };
         Ok((Block::ToolResult(result), cache))
     }
 
@@ -298,131 +260,6 @@ impl<'a> Order<'a, '_> {
             | Content::ToolResult(_) => Block::text(EMPTY_RESULT),
         }
     }
-}
-
-/// The words of a system prompt, or of a message of the operator's.
-pub(super) fn texts(parts: &[Part]) -> Result<Vec<Placed<'_>>, Unsupported> {
-    let mut blocks = Vec::with_capacity(parts.len());
-    for part in parts {
-        match &part.content {
-            Content::Text { text, .. } => push_text(&mut blocks, text, part.cache),
-            Content::Media(_)
-            | Content::Thinking { .. }
-            | Content::SealedThinking { .. }
-            | Content::ToolUse(_)
-            | Content::ToolResult(_)
-            | Content::SearchResult { .. } => {
-                return Err(Unsupported::member("system", "this model takes system prompts of text only"));
-            }
-        }
-    }
-    Ok(blocks)
-}
-
-/// The operator's words as part of the user's turn, for models that take them nowhere else.
-fn folded(mut blocks: Vec<Placed<'_>>) -> Vec<Placed<'_>> {
-    for Placed { block, .. } in &mut blocks {
-        if let Block::Text(text) = block {
-            *text = Cow::Owned(format!("<system>\n{text}\n</system>"));
-        }
-    }
-    blocks
-}
-
-/// Blank texts are refused, and say nothing; the mark after one goes to what stands before it.
-fn push_text<'a>(blocks: &mut Vec<Placed<'a>>, text: &'a str, cache: CacheLifetime) {
-    if text.trim().is_empty() {
-        move_mark(blocks, cache);
-    } else {
-        blocks.push(Placed { block: Block::text(text), cache });
-    }
-}
-
-/// Sets a mark on the last block that can have one.
-fn move_mark(blocks: &mut [Placed<'_>], cache: CacheLifetime) {
-    let can = |placed: &&mut Placed<'_>| !matches!(placed.block, Block::ReasoningContent(_));
-    if let Some(placed) = blocks.iter_mut().rev().find(can) {
-        placed.cache = placed.cache.max(cache);
-    }
-}
-
-/// The input of a call is an object, whatever the model wrote.
-fn input(input: &JsonText) -> Cow<'_, JsonText> {
-    if input.is_object() {
-        return Cow::Borrowed(input);
-    }
-    let inside = input.text().and_then(|text| JsonText::parse(&text)).filter(JsonText::is_object);
-    let wrapped = || JsonText::parse(&format!("{{\"input\":{}}}", input.as_str()));
-    Cow::Owned(inside.or_else(wrapped).unwrap_or_else(JsonText::empty_object))
-}
-
-/// The id of a call in letters that are taken: the same, if it is taken as it is.
-fn fitted_id(id: &str) -> Cow<'_, str> {
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | ':');
-    if !id.is_empty() && id.len() <= LONGEST_ID && id.chars().all(fits) {
-        return Cow::Borrowed(id);
-    }
-    let kept: String = id.chars().take(48).map(|letter| if fits(letter) { letter } else { '_' }).collect();
-    // Two ids that differ in what was replaced or cut off stay two ids.
-    Cow::Owned(format!("{kept}_{:08x}", crc32fast::hash(id.as_bytes())))
-}
-
-/// Results come first, each call has one, and what answers no call of the turn before is told in words.
-fn paired(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
-    let mut paired: Vec<Turn<'_>> = Vec::with_capacity(turns.len() + 1);
-    let mut called: Vec<Cow<'_, str>> = Vec::new();
-    for mut turn in turns {
-        match turn.role {
-            Speaker::User => {
-                turn.content = answered(turn.content, &called);
-                called.clear();
-            }
-            Speaker::Assistant => {
-                let calls = turn.content.iter().filter_map(|placed| placed.block.call());
-                called.extend(calls.map(|call| call.tool_use_id.clone()));
-            }
-            Speaker::System => {}
-        }
-        paired.push(turn);
-    }
-    if !called.is_empty() {
-        paired.push(Turn { role: Speaker::User, content: answered(Vec::new(), &called) });
-    }
-    paired
-}
-
-fn answered<'a>(blocks: Vec<Placed<'a>>, called: &[Cow<'a, str>]) -> Vec<Placed<'a>> {
-    let mut results: Vec<Placed<'a>> = Vec::with_capacity(called.len());
-    let mut rest = Vec::with_capacity(blocks.len());
-    let mut open: Vec<&Cow<'a, str>> = called.iter().collect();
-    for Placed { block, cache } in blocks {
-        let Block::ToolResult(result) = block else {
-            rest.push(Placed { block, cache });
-            continue;
-        };
-        if let Some(at) = open.iter().position(|id| **id == result.tool_use_id) {
-            open.remove(at);
-            results.push(Placed { block: Block::ToolResult(result), cache });
-        } else {
-            rest.extend(told(result, cache));
-        }
-    }
-    results.extend(open.into_iter().map(|id| {
-        let content = vec![Block::text(NO_RESULT)];
-        let status = Some(Cow::Borrowed("error"));
-        Placed::from(Block::ToolResult(ToolResult { tool_use_id: id.clone(), content, status }))
-    }));
-    results.append(&mut rest);
-    results
-}
-
-/// A result whose call is not there any more, in words.
-fn told(result: ToolResult<'_>, cache: CacheLifetime) -> Vec<Placed<'_>> {
-    let heading = format!("Result of an earlier tool call ({}):", result.tool_use_id);
-    let mut blocks = vec![Placed::from(Block::text(heading))];
-    blocks.extend(result.content.into_iter().map(Placed::from));
-    move_mark(&mut blocks, cache);
-    blocks
 }
 
 /// A turn with a document and without words is refused.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use crate::conversation::turns::Turn;
 use crate::conversation::{CacheLifetime, JsonText};
 
 /// `ConverseRequest`, less what stands in the path.
@@ -15,7 +16,7 @@ use crate::conversation::{CacheLifetime, JsonText};
 pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) system: Vec<System<'a>>,
-    pub(super) messages: Vec<Turn<'a>>,
+    pub(super) messages: Vec<Turn<Block<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inference_config: Option<Inference>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,21 +37,6 @@ pub(super) struct Body<'a> {
     pub(super) service_tier: Option<Tier<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output_config: Option<Output<'a>>,
-}
-
-/// Whose turn it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Speaker {
-    User,
-    Assistant,
-    System,
-}
-
-#[derive(Deserialize, Serialize)]
-pub(super) struct Turn<'a> {
-    pub(super) role: Speaker,
-    pub(super) content: Vec<Block<'a>>,
 }
 
 /// `SystemContentBlock`
