@@ -1,6 +1,8 @@
 //! A request as a client sent it, in whichever dialect: the few facts that the way of a call needs, and the three things
 //! that it can become.
 
+mod members;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -14,6 +16,8 @@ use crate::learned::Learned;
 use crate::problem::{Problem, ProblemKind};
 use crate::relay::Writer;
 use crate::traits::Traits;
+
+pub(crate) use members::{Member, Members};
 
 /// A request as it came. Each dialect has one implementation, made by the dialect's own `parse`.
 pub trait Inbound: fmt::Debug + Send + Sync {

@@ -1,3 +1,5 @@
 //! What OpenAI's two dialects have in common.
 
 pub mod error;
+pub(crate) mod media;
+pub(crate) mod members;

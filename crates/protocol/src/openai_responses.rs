@@ -4,6 +4,7 @@ mod facts;
 mod inbound;
 mod items;
 mod media;
+mod open;
 mod outbound;
 mod passing;
 mod reader;

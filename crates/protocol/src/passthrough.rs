@@ -10,7 +10,9 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use crate::body::{Body, BodyBuilder};
+use crate::inbound::Members;
 use crate::json::{NotJson, Scanner};
+use crate::learned::Learned;
 
 /// Edits to one body, in any order.
 #[derive(Debug, Default)]
@@ -160,6 +162,22 @@ pub(crate) fn find_members(body: &[u8], inside: Range<usize>, path: &[&str]) -> 
         Ok(()) => found,
         Err(_) => Vec::new(),
     }
+}
+
+/// Takes out what an upstream was seen to refuse inside members of a body, and tells what it was.
+pub(crate) fn remove_learned(members: &Members, learned: &Learned, splice: &mut Splice<'_>) -> Vec<String> {
+    let mut removed = Vec::new();
+    for path in learned.left_out(&[]).filter(|path| path.contains('.')) {
+        let mut segments = path.split('.');
+        let Some(member) = segments.next().and_then(|first| members.find(first)) else { continue };
+        let rest: Vec<&str> = segments.collect();
+        let places = find_members(members.body(), member.place.value.clone(), &rest);
+        if !places.is_empty() {
+            removed.push(path.to_owned());
+        }
+        places.into_iter().for_each(|place| splice.remove(place));
+    }
+    removed
 }
 
 fn walk(scanner: &mut Scanner<'_>, path: &[&str], found: &mut Vec<Range<usize>>) -> Result<(), NotJson> {

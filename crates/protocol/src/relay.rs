@@ -26,11 +26,15 @@ pub(crate) trait Carrier: fmt::Debug + Send {
     /// answer.
     fn push(&mut self, chunk: Bytes, out: &mut BytesMut);
 
-    /// Whether nothing more will be taken from upstream.
-    fn is_over(&self) -> bool;
+    /// Whether nothing more will be taken from upstream. An answer in one piece takes all there is.
+    fn is_over(&self) -> bool {
+        false
+    }
 
-    /// What went wrong so far.
-    fn failure(&self) -> Option<&Failure>;
+    /// What went wrong so far. Of an answer in one piece its end tells.
+    fn failure(&self) -> Option<&Failure> {
+        None
+    }
 
     /// What was consumed so far, estimated from above where it was not reported.
     fn seen(&self) -> &Usage;
@@ -44,11 +48,16 @@ pub trait Reader: fmt::Debug + Send {
     /// Takes what was read and appends the events that are complete. A reader of whole answers keeps it all for `finish`.
     fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>);
 
-    /// Whether nothing more will be taken from upstream: the last event came, or a failure.
-    fn is_over(&self) -> bool;
+    /// Whether nothing more will be taken from upstream: the last event came, or a failure. An answer in one piece takes all
+    /// there is.
+    fn is_over(&self) -> bool {
+        false
+    }
 
-    /// What went wrong so far.
-    fn failure(&self) -> Option<&Failure>;
+    /// What went wrong so far. Of an answer in one piece its end tells.
+    fn failure(&self) -> Option<&Failure> {
+        None
+    }
 
     /// Appends the events that are left, and says what went wrong: an answer that ended before its own end is a failure.
     fn finish(self: Box<Self>, end: UpstreamEnd, events: &mut Vec<Event>) -> Option<Failure>;

@@ -6,8 +6,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot go on without may stop it")]
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -15,6 +13,10 @@ use serde_json::value::RawValue;
 use stonegate_protocol::{
     Answering, Bounds, Capabilities, Door, Learned, Problem, RejectedPart, Target, Traits, anthropic, carry,
 };
+
+#[path = "support/fixtures.rs"]
+#[expect(dead_code, reason = "nothing is fetched here")]
+mod fixtures;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,18 +38,7 @@ struct Fixture {
 
 #[test]
 fn every_request_is_carried_adapted_or_refused_by_name() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fixtures/anthropic");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    for path in paths {
-        let fixture: Fixture = serde_json::from_str(&fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        insta::with_settings!({ snapshot_path => "golden/snapshots", prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!(format!("anthropic__{name}"), outcome(&fixture));
-        });
-    }
+    fixtures::each("anthropic", outcome);
 }
 
 fn outcome(fixture: &Fixture) -> String {

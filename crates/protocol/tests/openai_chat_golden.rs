@@ -5,13 +5,14 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without may stop it")]
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use stonegate_protocol::{Answering, Fetched, Inbound, openai_chat};
+use stonegate_protocol::{Inbound, openai_chat};
+
+#[path = "support/fixtures.rs"]
+mod fixtures;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,26 +26,11 @@ struct Fixture {
 
 #[test]
 fn every_request_means_the_same_in_the_canonical_conversation() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fixtures/openai_chat");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    for path in paths {
-        let fixture: Fixture = serde_json::from_str(&fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        insta::with_settings!({ snapshot_path => "golden/snapshots", prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!(format!("openai_chat__{name}"), meaning(&fixture));
-        });
-    }
+    fixtures::each("openai_chat", meaning);
 }
 
 fn meaning(fixture: &Fixture) -> String {
-    let fetched = fixture.fetched.iter().map(|(address, (media_type, base64))| {
-        let fetched = Fetched { media_type: media_type.clone(), base64: base64.clone() };
-        (address.clone(), fetched)
-    });
-    let answering = Answering { fetched: fetched.collect(), ..Answering::default() };
+    let answering = fixtures::answering(&fixture.fetched);
     let inbound = openai_chat::parse(Bytes::copy_from_slice(fixture.body.get().as_bytes())).unwrap();
     let facts = format!(
         "cache {:?}, tier {:?}, effort beyond the ceiling {:?}, to fetch {:?}, {:?}",

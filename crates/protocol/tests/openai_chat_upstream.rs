@@ -4,16 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use stonegate_protocol::{
-    Answering, Basis, Bounds, Dialect, Ending, FailureClass, Fetched, Inbound, Learned, Problem,
-    RejectedPart, Relay, SentBetas, UpstreamEnd, carry, openai_chat,
+    Answering, Basis, Bounds, Dialect, Ending, FailureClass, Inbound, Learned, Problem, RejectedPart, Relay,
+    SentBetas, UpstreamEnd, carry, openai_chat,
 };
 
 #[path = "support/chat.rs"]
@@ -22,6 +20,9 @@ mod chat;
 use chat::Model;
 
 const BOUNDS: Bounds = Bounds { input_tokens: 50, output_tokens: 1000 };
+
+#[path = "support/fixtures.rs"]
+mod fixtures;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,26 +39,11 @@ struct Fixture {
 
 #[test]
 fn every_request_is_carried_adapted_or_refused_by_name() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fixtures/openai_chat_upstream");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    for path in paths {
-        let fixture: Fixture = serde_json::from_str(&fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        insta::with_settings!({ snapshot_path => "golden/snapshots", prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!(format!("openai_chat_upstream__{name}"), outcome(&fixture));
-        });
-    }
+    fixtures::each("openai_chat_upstream", outcome);
 }
 
 fn outcome(fixture: &Fixture) -> String {
-    let fetched = fixture.fetched.iter().map(|(address, (media_type, base64))| {
-        let fetched = Fetched { media_type: media_type.clone(), base64: base64.clone() };
-        (address.clone(), fetched)
-    });
-    let answering = Answering { fetched: fetched.collect(), ..Answering::default() };
+    let answering = fixtures::answering(&fixture.fetched);
     let mut learned = Learned::default();
     for path in &fixture.learned {
         learned.note(RejectedPart::Member(path.clone()), &SentBetas::default());

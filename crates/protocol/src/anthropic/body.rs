@@ -177,12 +177,10 @@ impl<'a> Piece<'a> for Block<'a> {
     }
 
     fn into_result(self) -> (Vec<Block<'a>>, CacheLifetime) {
-        match self {
-            Block::ToolResult { content, cache_control, .. } => {
-                (content, cache_control.map_or(CacheLifetime::None, Mark::lifetime))
-            }
-            other => (vec![other], CacheLifetime::None),
-        }
+        let Block::ToolResult { content, cache_control, .. } = self else {
+            return (vec![self], CacheLifetime::None);
+        };
+        (content, cache_control.map_or(CacheLifetime::None, Mark::lifetime))
     }
 }
 

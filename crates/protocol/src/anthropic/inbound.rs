@@ -5,8 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::conversation::sizes::{CacheLifetime, Sizes};
-use crate::inbound::Malformed;
-use crate::json::{Place, Scanner, text};
+use crate::inbound::{Malformed, Member, Members};
+use crate::json::text;
 
 use super::facts::Facts;
 
@@ -16,21 +16,13 @@ const DEFAULT_VERSION: &str = "2023-06-01";
 /// A Messages request, read once. The body stays as it came.
 #[derive(Debug)]
 pub struct Inbound {
-    pub(super) body: Bytes,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Members,
     pub(super) version: String,
     pub(super) betas: Vec<String>,
     pub(super) facts: Facts,
     model: String,
     stream: bool,
     max_tokens: Option<u64>,
-}
-
-/// A top-level member: its name, and where it stands.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: String,
-    pub(super) place: Place,
 }
 
 /// Reads a `POST /v1/messages` body. `version` and `betas` are the values of the headers `anthropic-version` and
@@ -55,48 +47,26 @@ pub fn parse_count(version: Option<&str>, betas: &[&str], body: Bytes) -> Result
 }
 
 fn read(version: Option<&str>, betas: &[&str], body: Bytes) -> Result<Inbound, Malformed> {
-    let mut members: Vec<Member> = Vec::with_capacity(16);
     let mut facts = Facts::default();
-    let mut scanner = Scanner::new(&body);
-    if scanner.peek() != Some(b'{') {
-        return Err(Malformed {
-            message: "The request body must be a JSON object".to_owned(),
-            pointer: String::new(),
-        });
-    }
-    scanner.members(|scanner, name, key| {
-        let value = facts.member(name, scanner)?;
-        members.push(Member { name: name.to_owned(), place: Place { key, value } });
-        Ok::<(), Malformed>(())
-    })?;
-    scanner.end()?;
-    facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);
-    let model = required_text(&body, &members, "model")?;
-    if find(&members, "messages").is_none() {
+    let members = Members::read(body, |name, scanner| facts.member(name, scanner))?;
+    facts.sizes.text_bytes = (members.body().len() as u64).saturating_sub(facts.opaque_bytes);
+    let model = required_text(&members, "model")?;
+    if members.find("messages").is_none() {
         return Err(Malformed::member("messages", "Field required"));
     }
     Ok(Inbound {
         version: version.map_or(DEFAULT_VERSION, str::trim).to_owned(),
-        betas: all_betas(&body, &members, betas)?,
-        stream: flag(&body, &members, "stream")?,
-        max_tokens: count(&body, &members, "max_tokens")?,
+        betas: all_betas(&members, betas)?,
+        stream: flag(&members, "stream")?,
+        max_tokens: count(&members, "max_tokens")?,
         model,
         facts,
         members,
-        body,
     })
 }
 
-fn find<'m>(members: &'m [Member], name: &str) -> Option<&'m Member> {
-    members.iter().find(|member| member.name == name)
-}
-
-fn raw<'b>(body: &'b [u8], members: &[Member], name: &str) -> Option<&'b [u8]> {
-    body.get(find(members, name)?.place.value.clone())
-}
-
-fn required_text(body: &[u8], members: &[Member], name: &str) -> Result<String, Malformed> {
-    let raw = raw(body, members, name).ok_or_else(|| Malformed::member(name, "Field required"))?;
+fn required_text(members: &Members, name: &str) -> Result<String, Malformed> {
+    let raw = members.written(name).ok_or_else(|| Malformed::member(name, "Field required"))?;
     match text(raw) {
         Some(text) if !text.is_empty() => Ok(text.into_owned()),
         Some(_) => Err(Malformed::member(name, "String should have at least 1 character")),
@@ -104,16 +74,16 @@ fn required_text(body: &[u8], members: &[Member], name: &str) -> Result<String, 
     }
 }
 
-fn flag(body: &[u8], members: &[Member], name: &str) -> Result<bool, Malformed> {
-    match raw(body, members, name) {
+fn flag(members: &Members, name: &str) -> Result<bool, Malformed> {
+    match members.written(name) {
         None | Some(b"false" | b"null") => Ok(false),
         Some(b"true") => Ok(true),
         Some(_) => Err(Malformed::member(name, "Input should be a valid boolean")),
     }
 }
 
-fn count(body: &[u8], members: &[Member], name: &str) -> Result<Option<u64>, Malformed> {
-    let Some(raw) = raw(body, members, name) else {
+fn count(members: &Members, name: &str) -> Result<Option<u64>, Malformed> {
+    let Some(raw) = members.written(name) else {
         return Ok(None);
     };
     match serde_json::from_slice::<u64>(raw) {
@@ -123,7 +93,7 @@ fn count(body: &[u8], members: &[Member], name: &str) -> Result<Option<u64>, Mal
 }
 
 /// The betas of the headers, and of the body for clients that write them there (as one does to Bedrock), each once.
-fn all_betas(body: &[u8], members: &[Member], headers: &[&str]) -> Result<Vec<String>, Malformed> {
+fn all_betas(members: &Members, headers: &[&str]) -> Result<Vec<String>, Malformed> {
     let mut betas: Vec<String> = Vec::new();
     let mut add = |beta: &str| {
         let beta = beta.trim();
@@ -133,7 +103,7 @@ fn all_betas(body: &[u8], members: &[Member], headers: &[&str]) -> Result<Vec<St
     };
     headers.iter().flat_map(|header| header.split(',')).for_each(&mut add);
     for name in ["betas", "anthropic_beta"] {
-        match raw(body, members, name) {
+        match members.written(name) {
             None | Some(b"null") => {}
             Some(raw) => match serde_json::from_slice::<Vec<String>>(raw) {
                 Ok(listed) => listed.iter().for_each(|beta| add(beta)),
@@ -217,15 +187,15 @@ impl Inbound {
     /// The body as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        &self.body
+        self.members.body()
     }
 
     pub(super) fn member(&self, name: &str) -> Option<&Member> {
-        find(&self.members, name)
+        self.members.find(name)
     }
 
     pub(super) fn raw(&self, range: &Range<usize>) -> &[u8] {
-        self.body.get(range.clone()).unwrap_or_default()
+        self.members.raw(range)
     }
 
     pub(super) fn asked_max_tokens(&self) -> Option<u64> {

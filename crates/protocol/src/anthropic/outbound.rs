@@ -12,13 +12,14 @@ use crate::capabilities::{
     UnknownBetas,
 };
 use crate::carry::{Dropped, Fetched, Target, Unsupported};
+use crate::inbound::Member;
 use crate::json::quoted;
 use crate::learned::{Learned, SentBetas};
 use crate::passthrough::{Splice, find_members};
 use crate::problem::Capability;
 
 use super::facts::LastContent;
-use super::inbound::{Inbound, Member};
+use super::inbound::Inbound;
 
 /// What `anthropic_version` says where the model does not know the client's own version: older Claude models on Bedrock
 /// know nothing else, and answer a `2026-10-21` client just as well.
@@ -73,7 +74,7 @@ pub(crate) fn prepare(
     way.dropped.sort();
     way.dropped.dedup();
     let betas = way.sent_betas();
-    Ok(Prepared { betas, body: way.splice.share(&inbound.body), service_tier, dropped: way.dropped })
+    Ok(Prepared { betas, body: way.splice.share(inbound.body()), service_tier, dropped: way.dropped })
 }
 
 /// A source with its bytes in it.
@@ -355,7 +356,7 @@ impl<'a> Way<'a> {
                 .collect();
         }
         match segments.split_first().and_then(|(first, rest)| Some((self.inbound.member(first)?, rest))) {
-            Some((member, rest)) => find_members(&self.inbound.body, member.place.value.clone(), rest),
+            Some((member, rest)) => find_members(self.inbound.body(), member.place.value.clone(), rest),
             None => Vec::new(),
         }
     }
@@ -472,7 +473,7 @@ impl<'a> Way<'a> {
 
     /// Puts a member first. A body always keeps its `messages`, hence the comma.
     fn insert_member(&mut self, name: &str, value: &str) {
-        let brace = self.inbound.body.iter().position(|byte| *byte == b'{').unwrap_or(0);
+        let brace = self.inbound.body().iter().position(|byte| *byte == b'{').unwrap_or(0);
         self.splice.insert(brace + 1, format!("\"{name}\":{value},").into_bytes());
     }
 }

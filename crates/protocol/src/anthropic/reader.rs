@@ -338,14 +338,6 @@ impl Reader for WholeReader {
         self.body.extend_from_slice(&chunk);
     }
 
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        None
-    }
-
     fn finish(mut self: Box<Self>, end: UpstreamEnd, events: &mut Vec<Event>) -> Option<Failure> {
         match end {
             UpstreamEnd::Failed(failure) => Some(failure),

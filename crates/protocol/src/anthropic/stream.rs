@@ -207,14 +207,6 @@ impl Carrier for MessagesWhole {
         self.meter.part(chunk.len());
     }
 
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        None
-    }
-
     fn seen(&self) -> &Usage {
         self.meter.usage()
     }

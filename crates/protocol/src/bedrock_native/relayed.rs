@@ -240,14 +240,6 @@ impl Carrier for NativeWhole {
         }
     }
 
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        None
-    }
-
     fn seen(&self) -> &Usage {
         self.meter.usage()
     }

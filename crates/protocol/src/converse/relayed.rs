@@ -148,14 +148,6 @@ impl Carrier for PassedWhole {
         self.meter.passed(chunk.len());
     }
 
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        None
-    }
-
     fn seen(&self) -> &Usage {
         self.meter.usage()
     }

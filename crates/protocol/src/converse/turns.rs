@@ -69,12 +69,10 @@ impl<'a> Piece<'a> for Placed<'a> {
     }
 
     fn into_result(self) -> (Vec<Placed<'a>>, CacheLifetime) {
-        match self {
-            Placed { block: Block::ToolResult(result), cache } => {
-                (result.content.into_iter().map(Placed::from).collect(), cache)
-            }
-            other => (vec![other], CacheLifetime::None),
-        }
+        let Placed { block: Block::ToolResult(result), cache } = self else {
+            return (vec![self], CacheLifetime::None);
+        };
+        (result.content.into_iter().map(Placed::from).collect(), cache)
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::problem::{ErrorReply, LONGEST_WAIT, Problem, ProblemKind};
+use crate::failure::{Failure, FailureClass};
+use crate::json::quoted;
+use crate::problem::{Capability, ErrorReply, LONGEST_WAIT, Problem, ProblemKind};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -74,6 +76,35 @@ pub fn responses_event(problem: &Problem, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: error\ndata: ");
     append(&event, out);
     out.extend_from_slice(b"\n\n");
+}
+
+/// The `error` of a response that failed, with the codes that Codex acts on.
+pub(crate) fn response_error(failure: &Failure) -> String {
+    let problem = Problem::from(failure);
+    let is_too_long =
+        matches!(problem.capability, Some(Capability::PromptTooLong | Capability::ContextOverflow));
+    let mut message = problem.message.clone();
+    let code = match problem.kind {
+        _ if is_too_long => "context_length_exceeded",
+        _ if failure.class == FailureClass::Exhausted => "insufficient_quota",
+        ProblemKind::RateLimited => {
+            // Codex takes from these words how long to wait.
+            let wait = problem.retry_after.map_or(2, |wait| wait.as_secs().max(1));
+            message.push_str(&format!(" Please try again in {wait}s."));
+            "rate_limit_exceeded"
+        }
+        ProblemKind::InvalidRequest | ProblemKind::TooLarge => "invalid_prompt",
+        ProblemKind::Billing | ProblemKind::Overloaded => code(&problem).unwrap_or("server_error"),
+        ProblemKind::Authentication
+        | ProblemKind::Permission
+        | ProblemKind::NotFound
+        | ProblemKind::Policy
+        | ProblemKind::Internal
+        | ProblemKind::Timeout
+        | ProblemKind::Unavailable
+        | ProblemKind::Unsupported => "server_error",
+    };
+    format!(r#"{{"code":"{code}","message":{}}}"#, quoted(&message))
 }
 
 /// The machine-readable code of a problem: its own, or what OpenAI says in such a case.

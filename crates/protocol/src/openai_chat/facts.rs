@@ -192,7 +192,7 @@ impl Facts {
     fn address(&mut self, scanner: &mut Scanner<'_>) -> Result<Encoded, Malformed> {
         let range = scanner.string()?;
         let encoded = Encoded::address(scanner, &range);
-        if let Some(text) = scanner.text(&range).filter(|text| super::media::is_remote(text)) {
+        if let Some(text) = scanner.text(&range).filter(|text| crate::openai::media::is_remote(text)) {
             self.remote.push(Remote { address: text.into_owned(), place: range, is_file_id: false });
         }
         Ok(encoded)

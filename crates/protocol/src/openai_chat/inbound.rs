@@ -9,9 +9,9 @@ use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
-use crate::inbound::Malformed;
-use crate::json::{Place, Scanner, text};
+use crate::inbound::{Malformed, Member, Members};
 use crate::learned::Learned;
+use crate::openai::members::{count, flag, model};
 use crate::relay::Writer;
 use crate::traits::Traits;
 
@@ -21,8 +21,7 @@ use super::wire::{Reasoning, StreamOptions, Thinking, service_tier};
 /// A Chat Completions request, read once. The body stays as it came.
 #[derive(Debug)]
 pub struct Inbound {
-    pub(super) body: Bytes,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Members,
     pub(super) facts: Facts,
     pub(super) stream_options: StreamOptions,
     pub(super) choices: u64,
@@ -35,111 +34,45 @@ pub struct Inbound {
     service_tier: Option<String>,
 }
 
-/// A top-level member: its name, and where it stands.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: String,
-    pub(super) place: Place,
-}
-
 /// Reads a `POST /v1/chat/completions` body.
 ///
 /// # Errors
 /// Where the body is no JSON object, names a top-level member twice, lacks what every request has, or says what decides
 /// its cost in a form that cannot be read.
 pub fn parse(body: Bytes) -> Result<Inbound, Malformed> {
-    let mut members: Vec<Member> = Vec::with_capacity(16);
     let mut facts = Facts::default();
-    let mut scanner = Scanner::new(&body);
-    if scanner.peek() != Some(b'{') {
-        return Err(Malformed {
-            message: "The request body must be a JSON object".to_owned(),
-            pointer: String::new(),
-        });
-    }
-    scanner.members(|scanner, name, key| {
-        let value = facts.member(name, scanner)?;
-        members.push(Member { name: name.to_owned(), place: Place { key, value } });
-        Ok::<(), Malformed>(())
-    })?;
-    scanner.end()?;
-    facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);
-    let known = Known { body: &body, members: &members };
-    if known.find("messages").is_none() {
+    let members = Members::read(body, |name, scanner| facts.member(name, scanner))?;
+    facts.sizes.text_bytes = (members.body().len() as u64).saturating_sub(facts.opaque_bytes);
+    if members.value("messages").is_none() {
         return Err(Malformed::member("messages", "is required"));
     }
     Ok(Inbound {
-        model: known.model()?,
-        stream: known.flag("stream")?,
-        max_tokens: known.count("max_tokens")?,
-        max_completion_tokens: known.count("max_completion_tokens")?,
-        choices: known.count("n")?.unwrap_or(1),
-        effort: known.effort(),
-        thinking_budget: known.thinking_budget(),
-        service_tier: known.service_tier(),
-        stream_options: known.loose("stream_options").unwrap_or_default(),
+        model: model(&members)?,
+        stream: flag(&members, "stream")?,
+        max_tokens: count(&members, "max_tokens")?,
+        max_completion_tokens: count(&members, "max_completion_tokens")?,
+        choices: count(&members, "n")?.unwrap_or(1),
+        effort: effort(&members),
+        thinking_budget: thinking_budget(&members),
+        service_tier: members
+            .loose::<String>("service_tier")
+            .and_then(|asked| service_tier(&asked))
+            .map(str::to_owned),
+        stream_options: members.loose("stream_options").unwrap_or_default(),
         facts,
         members,
-        body,
     })
 }
 
-/// The members of a body, by name.
-struct Known<'a> {
-    body: &'a [u8],
-    members: &'a [Member],
+fn effort(members: &Members) -> Option<Effort> {
+    let said: Option<String> = members.loose("reasoning_effort");
+    let nested = || members.loose::<Reasoning>("reasoning").and_then(|reasoning| reasoning.effort);
+    said.or_else(nested).and_then(|level| Effort::from_wire(&level))
 }
 
-impl Known<'_> {
-    /// The value of a member; none where it is not there or `null`.
-    fn find(&self, name: &str) -> Option<&[u8]> {
-        let member = self.members.iter().find(|member| member.name == name)?;
-        self.body.get(member.place.value.clone()).filter(|raw| *raw != b"null")
-    }
-
-    fn model(&self) -> Result<String, Malformed> {
-        let raw = self.find("model").ok_or_else(|| Malformed::member("model", "is required"))?;
-        match text(raw) {
-            Some(model) if !model.is_empty() => Ok(model.into_owned()),
-            Some(_) | None => Err(Malformed::member("model", "a model's name was expected")),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Malformed> {
-        match self.find(name) {
-            None | Some(b"false") => Ok(false),
-            Some(b"true") => Ok(true),
-            Some(_) => Err(Malformed::member(name, "true or false was expected")),
-        }
-    }
-
-    fn count(&self, name: &str) -> Result<Option<u64>, Malformed> {
-        match self.find(name).map(serde_json::from_slice::<u64>) {
-            None => Ok(None),
-            Some(Ok(count)) if count > 0 => Ok(Some(count)),
-            Some(Ok(_) | Err(_)) => Err(Malformed::member(name, "a whole number was expected, 1 or greater")),
-        }
-    }
-
-    /// A member that is judged when the request is translated; here it only adds to the facts.
-    fn loose<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_slice(self.find(name)?).ok()
-    }
-
-    fn effort(&self) -> Option<Effort> {
-        let said: Option<String> = self.loose("reasoning_effort");
-        let nested = || self.loose::<Reasoning>("reasoning").and_then(|reasoning| reasoning.effort);
-        said.or_else(nested).and_then(|level| Effort::from_wire(&level))
-    }
-
-    fn thinking_budget(&self) -> Option<u64> {
-        let thinking = self.loose::<Thinking>("thinking").and_then(|thinking| thinking.budget_tokens);
-        thinking.or_else(|| self.loose::<Reasoning>("reasoning").and_then(|reasoning| reasoning.max_tokens))
-    }
-
-    fn service_tier(&self) -> Option<String> {
-        service_tier(&self.loose::<String>("service_tier")?).map(str::to_owned)
-    }
+fn thinking_budget(members: &Members) -> Option<u64> {
+    let thinking = members.loose::<Thinking>("thinking").and_then(|thinking| thinking.budget_tokens);
+    thinking.or_else(|| members.loose::<Reasoning>("reasoning").and_then(|reasoning| reasoning.max_tokens))
 }
 
 impl Inbound {
@@ -158,7 +91,7 @@ impl Inbound {
     /// The body as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        &self.body
+        self.members.body()
     }
 
     /// The ceiling of one choice.
@@ -167,11 +100,11 @@ impl Inbound {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.name == name)
+        self.members.find(name)
     }
 
     pub(super) fn raw(&self, range: &Range<usize>) -> &[u8] {
-        self.body.get(range.clone()).unwrap_or_default()
+        self.members.raw(range)
     }
 }
 

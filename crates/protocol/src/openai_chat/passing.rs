@@ -6,13 +6,14 @@ use crate::carry::{
 };
 use crate::conversation::meter::Meter;
 use crate::effort::Effort;
+use crate::inbound::Member;
 use crate::json::quoted;
 use crate::learned::{Learned, SentBetas};
-use crate::passthrough::{Splice, find_members};
+use crate::passthrough::{Splice, find_members, remove_learned};
 use crate::relay::Relay;
 use crate::traits::{Feature, Traits};
 
-use super::inbound::{Inbound, Member};
+use super::inbound::Inbound;
 use super::outbound::effort_of_budget;
 use super::quirks::Quirks;
 use super::relayed::{Asked, Chunks, Completion};
@@ -84,7 +85,7 @@ fn pass(
         service: target.door.service,
         path: format!("{}/chat/completions", target.door.prefix),
         headers: way.headers,
-        body: way.splice.share(&inbound.body),
+        body: way.splice.share(inbound.body()),
         stream: inbound.is_stream(),
     };
     let meter = Meter::new(bounds, inbound.facts.cache_lifetime);
@@ -308,16 +309,8 @@ impl<'a> Way<'a> {
             self.splice.remove(place.clone());
             self.dropped.push(Dropped::Member(format!("messages.*.{name}")));
         }
-        for path in learned.left_out(&[]).filter(|path| path.contains('.')) {
-            let mut segments = path.split('.');
-            let Some(member) = segments.next().and_then(|first| self.inbound.find(first)) else { continue };
-            let rest: Vec<&str> = segments.collect();
-            let places = find_members(&self.inbound.body, member.place.value.clone(), &rest);
-            if !places.is_empty() {
-                self.dropped.push(Dropped::Member(path.to_owned()));
-            }
-            places.into_iter().for_each(|place| self.splice.remove(place));
-        }
+        let learned = remove_learned(&self.inbound.members, learned, &mut self.splice);
+        self.dropped.extend(learned.into_iter().map(Dropped::Member));
     }
 
     fn fetched(&mut self, answering: &Answering) {
@@ -342,7 +335,7 @@ impl<'a> Way<'a> {
             self.splice.replace(value, &br#"{"include_usage":true}"#[..]);
             return;
         }
-        let mut asked = find_members(&self.inbound.body, value.clone(), &["include_usage"]).into_iter();
+        let mut asked = find_members(self.inbound.body(), value.clone(), &["include_usage"]).into_iter();
         match asked.next() {
             Some(place) => self.splice.replace(place, &br#""include_usage":true"#[..]),
             None => self.splice.insert(value.start + 1, &br#""include_usage":true,"#[..]),
@@ -353,7 +346,7 @@ impl<'a> Way<'a> {
 
     /// Puts a member first. A body always keeps its `messages`, hence the comma.
     fn insert(&mut self, name: &str, value: &str) {
-        let brace = self.inbound.body.iter().position(|byte| *byte == b'{').unwrap_or(0);
+        let brace = self.inbound.body().iter().position(|byte| *byte == b'{').unwrap_or(0);
         self.splice.insert(brace + 1, format!("\"{name}\":{value},").into_bytes());
     }
 }

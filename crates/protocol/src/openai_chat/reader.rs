@@ -108,14 +108,6 @@ impl Reader for CompletionReader {
         self.body.extend_from_slice(&chunk);
     }
 
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        None
-    }
-
     fn finish(mut self: Box<Self>, end: UpstreamEnd, events: &mut Vec<Event>) -> Option<Failure> {
         if let UpstreamEnd::Failed(failure) = end {
             return Some(failure);

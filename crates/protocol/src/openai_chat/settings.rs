@@ -10,11 +10,11 @@ use crate::conversation::{
     Block, CacheLifetime, Guardrail, JsonText, OutputFormat, Request, Role, Thinking, ThinkingDisplay,
 };
 use crate::effort::Effort;
-use crate::inbound::Inbound as _;
+use crate::inbound::{Inbound as _, Member};
 use crate::relay::Writer;
 
 use super::answer::Whole;
-use super::inbound::{Inbound, Member};
+use super::inbound::Inbound;
 use super::stream::{Label, Stream};
 use super::wire::{self, GuardrailConfig, JsonSchema, Mark, Reasoning, ResponseFormat, Stop};
 use super::{messages, tools};

@@ -116,7 +116,7 @@ impl Facts {
         let range = scanner.string()?;
         let mut encoded = Encoded::address(scanner, &range);
         let text = scanner.text(&range).unwrap_or_default();
-        if super::media::is_remote(&text) {
+        if crate::openai::media::is_remote(&text) {
             let place = key.start..range.end;
             self.remote.push(Remote { address: text.into_owned(), place, is_file });
         } else if is_file && !text.starts_with("data:") {

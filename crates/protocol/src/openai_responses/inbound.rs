@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::carry::{Answering, Bounds, Carried, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
-use crate::inbound::Malformed;
-use crate::json::{Place, Scanner, text};
+use crate::inbound::{Malformed, Member, Members};
 use crate::learned::Learned;
+use crate::openai::members::{count, flag, model};
 use crate::relay::Writer;
 
 use super::facts::Facts;
@@ -20,8 +20,7 @@ use super::wire::{CacheOptions, service_tier};
 /// A Responses request, read once. The body stays as it came.
 #[derive(Debug)]
 pub struct Inbound {
-    pub(super) body: Bytes,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Members,
     pub(super) facts: Facts,
     pub(super) purpose: Purpose,
     model: String,
@@ -42,13 +41,6 @@ pub(super) enum Purpose {
     Compact,
 }
 
-/// A top-level member: its name, and where it stands.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: String,
-    pub(super) place: Place,
-}
-
 /// Reads a `POST /v1/responses` body.
 ///
 /// # Errors
@@ -67,94 +59,37 @@ pub fn parse_compact(body: Bytes) -> Result<Inbound, Malformed> {
 }
 
 fn read(body: Bytes, purpose: Purpose) -> Result<Inbound, Malformed> {
-    let mut members: Vec<Member> = Vec::with_capacity(16);
     let mut facts = Facts::default();
-    let mut scanner = Scanner::new(&body);
-    if scanner.peek() != Some(b'{') {
-        let message = "The request body must be a JSON object".to_owned();
-        return Err(Malformed { message, pointer: String::new() });
-    }
-    scanner.members(|scanner, name, key| {
-        let value = facts.member(name, scanner)?;
-        members.push(Member { name: name.to_owned(), place: Place { key, value } });
-        Ok::<(), Malformed>(())
-    })?;
-    scanner.end()?;
-    facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);
-    let known = Known { body: &body, members: &members };
-    let caching = known.caching().max(facts.marks);
+    let members = Members::read(body, |name, scanner| facts.member(name, scanner))?;
+    facts.sizes.text_bytes = (members.body().len() as u64).saturating_sub(facts.opaque_bytes);
     Ok(Inbound {
-        model: known.model()?,
-        stream: purpose == Purpose::Answer && known.flag("stream")?,
-        max_output_tokens: known.count("max_output_tokens")?,
-        service_tier: known
+        model: model(&members)?,
+        stream: purpose == Purpose::Answer && flag(&members, "stream")?,
+        max_output_tokens: count(&members, "max_output_tokens")?,
+        service_tier: members
             .loose::<String>("service_tier")
             .and_then(|asked| service_tier(&asked))
             .map(str::to_owned),
-        caching,
+        caching: caching(&members).max(facts.marks),
         is_resolved: false,
         purpose,
         facts,
         members,
-        body,
     })
 }
 
-/// The members of a body, by name.
-struct Known<'a> {
-    body: &'a [u8],
-    members: &'a [Member],
-}
-
-impl Known<'_> {
-    /// The value of a member; none where it is not there or `null`.
-    fn find(&self, name: &str) -> Option<&[u8]> {
-        let member = self.members.iter().find(|member| member.name == name)?;
-        self.body.get(member.place.value.clone()).filter(|raw| *raw != b"null")
-    }
-
-    fn model(&self) -> Result<String, Malformed> {
-        let raw = self.find("model").ok_or_else(|| Malformed::member("model", "is required"))?;
-        match text(raw) {
-            Some(model) if !model.is_empty() => Ok(model.into_owned()),
-            Some(_) | None => Err(Malformed::member("model", "a model's name was expected")),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Malformed> {
-        match self.find(name) {
-            None | Some(b"false") => Ok(false),
-            Some(b"true") => Ok(true),
-            Some(_) => Err(Malformed::member(name, "true or false was expected")),
-        }
-    }
-
-    fn count(&self, name: &str) -> Result<Option<u64>, Malformed> {
-        match self.find(name).map(serde_json::from_slice::<u64>) {
-            None => Ok(None),
-            Some(Ok(count)) if count > 0 => Ok(Some(count)),
-            Some(Ok(_) | Err(_)) => Err(Malformed::member(name, "a whole number was expected, 1 or greater")),
-        }
-    }
-
-    /// A member that is judged when the request is translated; here it only adds to the facts.
-    fn loose<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_slice(self.find(name)?).ok()
-    }
-
-    /// How long the whole prompt is to be cached, in the words of a client whose vendor caches by itself: one that names
-    /// its cache expects to be served from it.
-    fn caching(&self) -> CacheLifetime {
-        let options: CacheOptions = self.loose("prompt_cache_options").unwrap_or_default();
-        let retention: Option<String> = self.loose("prompt_cache_retention");
-        let is_named = self.find("prompt_cache_key").is_some() || retention.is_some();
-        match (options.mode.as_deref(), options.ttl.as_deref(), retention.as_deref()) {
-            (Some("explicit"), ..) => CacheLifetime::None,
-            (_, Some("12h" | "1h"), _) | (_, _, Some("24h")) => CacheLifetime::Hour,
-            (Some(_), ..) => CacheLifetime::FiveMinutes,
-            (None, ..) if is_named => CacheLifetime::FiveMinutes,
-            (None, ..) => CacheLifetime::None,
-        }
+/// How long the whole prompt is to be cached, in the words of a client whose vendor caches by itself: one that names
+/// its cache expects to be served from it.
+fn caching(members: &Members) -> CacheLifetime {
+    let options: CacheOptions = members.loose("prompt_cache_options").unwrap_or_default();
+    let retention: Option<String> = members.loose("prompt_cache_retention");
+    let is_named = members.value("prompt_cache_key").is_some() || retention.is_some();
+    match (options.mode.as_deref(), options.ttl.as_deref(), retention.as_deref()) {
+        (Some("explicit"), ..) => CacheLifetime::None,
+        (_, Some("12h" | "1h"), _) | (_, _, Some("24h")) => CacheLifetime::Hour,
+        (Some(_), ..) => CacheLifetime::FiveMinutes,
+        (None, ..) if is_named => CacheLifetime::FiveMinutes,
+        (None, ..) => CacheLifetime::None,
     }
 }
 
@@ -162,20 +97,20 @@ impl Inbound {
     /// The body as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        &self.body
+        self.members.body()
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.name == name)
+        self.members.find(name)
     }
 
     pub(super) fn raw(&self, range: &Range<usize>) -> &[u8] {
-        self.body.get(range.clone()).unwrap_or_default()
+        self.members.raw(range)
     }
 
     /// The value of a member; none where it is not there, `null`, or of another form.
     pub(super) fn loose<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_slice(self.raw(&self.find(name)?.place.value)).ok()
+        self.members.loose(name)
     }
 
     /// How long the whole prompt is to be cached.

@@ -9,21 +9,22 @@ use serde::Deserialize;
 use crate::carry::{Answering, Bounds, Carried, Dropped, Outbound, Service, Surface, Target, Unsupported};
 use crate::conversation::meter::Meter;
 use crate::effort::Effort;
-use crate::inbound::Inbound as _;
+use crate::inbound::{Inbound as _, Member};
 use crate::json::quoted;
 use crate::learned::{Learned, SentBetas};
-use crate::passthrough::{Splice, find_members};
+use crate::passthrough::{Splice, find_members, remove_learned};
 use crate::relay::Relay;
 use crate::traits::Feature;
 
-use super::inbound::{Inbound, Member, Purpose};
+use super::inbound::{Inbound, Purpose};
+use super::open::Thoughts;
 use super::relayed::{Events, Repeated, Response};
 use super::response::{Echo, Label};
 use super::sealed::Sealed;
 use super::settings::plain;
 use super::tools::{Forms, is_web_search};
 use super::wire::{Choice, Item, Reasoning, service_tier};
-use super::writer::{Product, ResponseWriter, Thoughts};
+use super::writer::{Product, ResponseWriter};
 
 /// Tools that the recommended endpoint takes.
 const RUNTIME_TOOLS: [&str; 7] =
@@ -97,7 +98,7 @@ fn pass(
         service: target.door.service,
         path: format!("{}/responses", target.door.prefix),
         headers,
-        body: Bytes::from(way.splice.apply(&inbound.body)).into(),
+        body: Bytes::from(way.splice.apply(inbound.body())).into(),
         stream: inbound.is_stream(),
     };
     let meter = Meter::new(bounds, inbound.cache_lifetime());
@@ -182,7 +183,7 @@ impl Way<'_> {
         let Some(asked) = asked.as_deref().and_then(Effort::from_wire) else { return };
         if asked > highest {
             let to = highest.as_str().to_owned();
-            for place in find_members(&self.inbound.body, member.place.value.clone(), &["effort"]) {
+            for place in find_members(self.inbound.body(), member.place.value.clone(), &["effort"]) {
                 self.splice.replace(place, format!("\"effort\":\"{to}\"").into_bytes());
             }
             self.dropped.push(Dropped::Lowered { member: "reasoning.effort".to_owned(), to });
@@ -250,22 +251,15 @@ impl Way<'_> {
             Some(member) => self.splice.replace(member.place.value.clone(), value.to_owned().into_bytes()),
             // A body always keeps its `model`, hence the comma.
             None => {
-                let brace = memchr::memchr(b'{', &self.inbound.body).unwrap_or(0);
+                let brace = memchr::memchr(b'{', self.inbound.body()).unwrap_or(0);
                 self.splice.insert(brace + 1, format!("\"{name}\":{value},").into_bytes());
             }
         }
     }
 
     fn nested(&mut self, learned: &Learned) {
-        for path in learned.left_out(&[]).filter(|path| path.contains('.')) {
-            let mut segments = path.split('.');
-            let Some(member) = segments.next().and_then(|first| self.inbound.find(first)) else { continue };
-            let rest: Vec<&str> = segments.collect();
-            let places = find_members(&self.inbound.body, member.place.value.clone(), &rest);
-            if !places.is_empty() {
-                self.report(path);
-            }
-            places.into_iter().for_each(|place| self.splice.remove(place));
+        for path in remove_learned(&self.inbound.members, learned, &mut self.splice) {
+            self.report(&path);
         }
     }
 

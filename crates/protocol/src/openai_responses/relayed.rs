@@ -279,14 +279,6 @@ impl Carrier for Response {
         self.meter.passed(chunk.len());
     }
 
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        None
-    }
-
     fn seen(&self) -> &Usage {
         self.meter.usage()
     }

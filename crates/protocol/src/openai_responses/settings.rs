@@ -16,10 +16,11 @@ use crate::relay::Writer;
 
 use super::inbound::{Inbound, Purpose};
 use super::items;
+use super::open::Thoughts;
 use super::response::{Echo, Label};
 use super::tools::{self, Forms, Twice};
 use super::wire::{self, Format, Reasoning, Text};
-use super::writer::{Product, ResponseWriter, Thoughts};
+use super::writer::{Product, ResponseWriter};
 
 /// What the model is asked for where the client wants the conversation in short.
 const SUMMARIZE: &str = "Summarize the conversation so far for a colleague who will go on with it and sees nothing else \

@@ -6,16 +6,16 @@ use std::fmt::{self, Write as _};
 use bytes::BytesMut;
 
 use crate::conversation::usage::Usage;
-use crate::conversation::{BlockStart, Citation, Delta, Event, StopReason};
-use crate::failure::{Failure, FailureClass};
+use crate::conversation::{BlockStart, Delta, Event, StopReason};
+use crate::failure::Failure;
 use crate::json::quoted;
-use crate::openai::error;
-use crate::problem::{Capability, Problem, ProblemKind};
+use crate::openai::error::response_error;
 use crate::relay::Writer;
 
-use super::response::{self, Called, Echo, Label, Status};
+use super::open::{Open, Thoughts};
+use super::response::{self, Echo, Label, Status};
 use super::sealed::Sealed;
-use super::tools::{Form, Forms, custom_text};
+use super::tools::Forms;
 use super::usage::UsageWire;
 
 /// What is made of the model's answer.
@@ -27,15 +27,6 @@ pub(super) enum Product {
     Compaction,
     /// The conversation in short by itself: `POST /responses/compact`.
     CompactedResponse,
-}
-
-/// Where a client reads thoughts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thoughts {
-    /// It asked for a summary.
-    Summary,
-    /// It did not: they are given as a model without a summary gives them.
-    Text,
 }
 
 /// Writes events as they come; the terminal one waits for the end.
@@ -58,46 +49,6 @@ pub(super) struct ResponseWriter {
     summary: String,
     stop: Option<StopReason>,
     explanation: Option<String>,
-}
-
-/// An item that is being written.
-#[derive(Debug)]
-enum Open {
-    Message { text: String, citations: Vec<Citation> },
-    Thinking { text: String, signature: Option<String> },
-    Sealed { data: String },
-    Function { call_id: String, name: String, namespace: Option<String>, arguments: String },
-    Custom { call_id: String, name: String, namespace: Option<String>, input: String },
-    Search { call_id: String, arguments: String },
-}
-
-impl Open {
-    fn prefix(&self) -> &'static str {
-        match self {
-            Open::Message { .. } => "msg",
-            Open::Thinking { .. } | Open::Sealed { .. } => "rs",
-            Open::Function { .. } => "fc",
-            Open::Custom { .. } => "ctc",
-            Open::Search { .. } => "tsc",
-        }
-    }
-
-    fn of(block: BlockStart, forms: &Forms) -> Open {
-        match block {
-            BlockStart::Text => Open::Message { text: String::new(), citations: Vec::new() },
-            BlockStart::Thinking => Open::Thinking { text: String::new(), signature: None },
-            BlockStart::SealedThinking { data } => Open::Sealed { data },
-            BlockStart::ToolUse { id: call_id, name } => match forms.of(&name) {
-                Form::Function { name, namespace } => {
-                    Open::Function { call_id, name, namespace, arguments: String::new() }
-                }
-                Form::Custom { name, namespace } => {
-                    Open::Custom { call_id, name, namespace, input: String::new() }
-                }
-                Form::Search => Open::Search { call_id, arguments: String::new() },
-            },
-        }
-    }
 }
 
 impl ResponseWriter {
@@ -190,7 +141,7 @@ impl ResponseWriter {
         let open = Open::of(block, &self.forms);
         let index = self.open.len();
         let id = self.label.item(open.prefix(), index);
-        let item = item(&open, &id, Status::InProgress, self.thoughts, true);
+        let item = open.added(&id, self.thoughts);
         let is_message = matches!(open, Open::Message { .. });
         self.open.push(open);
         self.output.push(item.clone());
@@ -282,8 +233,8 @@ impl ResponseWriter {
             | Open::Custom { .. }
             | Open::Search { .. } => false,
         };
-        let item = item(open, &id, status, self.thoughts, false);
-        let ends = ends(open, self.thoughts);
+        let item = open.item(&id, status, self.thoughts);
+        let ends = open.ends(self.thoughts);
         if was_empty {
             let rest = format_args!(",\"delta\":\"{{}}\"");
             self.at("response.function_call_arguments.delta", &id, index, rest, out);
@@ -341,7 +292,7 @@ impl ResponseWriter {
             return;
         }
         self.begin(out);
-        let response = self.response("failed", "", Some(&failed(failure)), Some(usage));
+        let response = self.response("failed", "", Some(&response_error(failure)), Some(usage));
         self.event("response.failed", format_args!(",\"response\":{response}"), out);
     }
 }
@@ -391,7 +342,7 @@ impl Writer for ResponseWriter {
                 self.fail(&failure, usage, out);
                 if !self.is_stream {
                     // Too late for a status; a compaction without its item is an error to every client.
-                    let error = failed(&failure);
+                    let error = response_error(&failure);
                     write!(out, r#"{{"error":{error}}}"#).expect("a buffer takes what is written");
                 }
                 return;
@@ -441,125 +392,6 @@ fn cut_off(reason: &StopReason) -> Option<&'static str> {
     }
 }
 
-/// The item, as it is added (`is_empty`) or as it is done.
-fn item(open: &Open, id: &str, status: Status, thoughts: Thoughts, is_empty: bool) -> String {
-    match open {
-        Open::Message { .. } if is_empty => response::message(id, status, ""),
-        Open::Message { text, citations } => response::message(id, status, &text_part(text, citations)),
-        Open::Thinking { text, signature } => {
-            let sealed = (!text.is_empty() || signature.is_some())
-                .then(|| Sealed::Thinking { text: text.clone(), signature: signature.clone() }.seal());
-            let part = |kind| if text.is_empty() { String::new() } else { response::thought(kind, text) };
-            match thoughts {
-                Thoughts::Summary => response::reasoning(id, &part("summary_text"), "", sealed.as_deref()),
-                Thoughts::Text => response::reasoning(id, "", &part("reasoning_text"), sealed.as_deref()),
-            }
-        }
-        Open::Sealed { data } => {
-            response::reasoning(id, "", "", Some(&Sealed::Unreadable { data: data.clone() }.seal()))
-        }
-        Open::Function { call_id, name, namespace, arguments } => {
-            Called { id, call_id, name, namespace: namespace.as_deref() }.function(status, arguments)
-        }
-        Open::Custom { call_id, name, namespace, input } => {
-            let text = if is_empty { String::new() } else { custom_text(input) };
-            Called { id, call_id, name, namespace: namespace.as_deref() }.custom(status, &text)
-        }
-        Open::Search { call_id, arguments } => {
-            let arguments = crate::conversation::answer::tool_input(arguments);
-            response::search(id, call_id, status, arguments.as_str())
-        }
-    }
-}
-
-fn text_part(text: &str, citations: &[Citation]) -> String {
-    let characters = text.chars().count();
-    let annotations: Vec<String> =
-        citations.iter().filter_map(|citation| response::annotation(citation, characters)).collect();
-    response::output_text(text, &annotations.join(","))
-}
-
-/// The events between an item's last piece and its end: names, and what they say from a comma on.
-fn ends(open: &Open, thoughts: Thoughts) -> Vec<(&'static str, String)> {
-    match open {
-        Open::Message { text, citations } => {
-            let characters = text.chars().count();
-            let cited = citations.iter().filter_map(|citation| response::annotation(citation, characters));
-            let cited = cited.enumerate().map(|(number, annotation)| {
-                let rest =
-                    format!(",\"content_index\":0,\"annotation_index\":{number},\"annotation\":{annotation}");
-                ("response.output_text.annotation.added", rest)
-            });
-            let done = format!(",\"content_index\":0,\"text\":{},\"logprobs\":[]", quoted(text));
-            let part = format!(",\"content_index\":0,\"part\":{}", text_part(text, citations));
-            cited.chain([("response.output_text.done", done), ("response.content_part.done", part)]).collect()
-        }
-        Open::Thinking { text, .. } if text.is_empty() => Vec::new(),
-        Open::Thinking { text, .. } => {
-            let (done, part_done, place, kind) = match thoughts {
-                Thoughts::Summary => (
-                    "response.reasoning_summary_text.done",
-                    "response.reasoning_summary_part.done",
-                    "summary_index",
-                    "summary_text",
-                ),
-                Thoughts::Text => (
-                    "response.reasoning_text.done",
-                    "response.content_part.done",
-                    "content_index",
-                    "reasoning_text",
-                ),
-            };
-            let part = response::thought(kind, text);
-            vec![
-                (done, format!(",\"{place}\":0,\"text\":{}", quoted(text))),
-                (part_done, format!(",\"{place}\":0,\"part\":{part}")),
-            ]
-        }
-        Open::Function { name, arguments, .. } => {
-            let rest = format!(",\"name\":{},\"arguments\":{}", quoted(name), quoted(arguments));
-            vec![("response.function_call_arguments.done", rest)]
-        }
-        Open::Custom { input, .. } => {
-            let text = quoted(&custom_text(input));
-            vec![
-                ("response.custom_tool_call_input.delta", format!(",\"delta\":{text}")),
-                ("response.custom_tool_call_input.done", format!(",\"input\":{text}")),
-            ]
-        }
-        Open::Sealed { .. } | Open::Search { .. } => Vec::new(),
-    }
-}
-
 fn usage_text(usage: &Usage) -> String {
     serde_json::to_string(&UsageWire::from(usage)).unwrap_or_else(|_| "null".to_owned())
-}
-
-/// The `error` of a response that failed, with the codes that Codex acts on.
-pub(super) fn failed(failure: &Failure) -> String {
-    let problem = Problem::from(failure);
-    let is_too_long =
-        matches!(problem.capability, Some(Capability::PromptTooLong | Capability::ContextOverflow));
-    let mut message = problem.message.clone();
-    let code = match problem.kind {
-        _ if is_too_long => "context_length_exceeded",
-        _ if failure.class == FailureClass::Exhausted => "insufficient_quota",
-        ProblemKind::RateLimited => {
-            // Codex takes from these words how long to wait.
-            let wait = problem.retry_after.map_or(2, |wait| wait.as_secs().max(1));
-            message.push_str(&format!(" Please try again in {wait}s."));
-            "rate_limit_exceeded"
-        }
-        ProblemKind::InvalidRequest | ProblemKind::TooLarge => "invalid_prompt",
-        ProblemKind::Billing | ProblemKind::Overloaded => error::code(&problem).unwrap_or("server_error"),
-        ProblemKind::Authentication
-        | ProblemKind::Permission
-        | ProblemKind::NotFound
-        | ProblemKind::Policy
-        | ProblemKind::Internal
-        | ProblemKind::Timeout
-        | ProblemKind::Unavailable
-        | ProblemKind::Unsupported => "server_error",
-    };
-    format!(r#"{{"code":"{code}","message":{}}}"#, quoted(&message))
 }
