@@ -58,6 +58,12 @@ pub(crate) fn request(
     Ok(Request { conversation, model, named: String::new(), form, face, guarded })
 }
 
+/// The conversation of a body that Nova takes from InvokeModel, brought into the form of Converse's.
+pub(crate) fn of_invoke(body: &Value, model: &Model) -> Result<Value, Refusal> {
+    Examiner { refused: &[] }.check("", body, &model::CONVERSE)?;
+    checked(body, model, &Options::default(), Purpose::Answer)
+}
+
 /// The conversation of `CountTokens`' input.
 pub(crate) fn to_count(body: &Value, model: &Model, options: &Options) -> Result<Value, Refusal> {
     Examiner { refused: &[] }.check("input.converse", body, &model::TO_COUNT)?;

@@ -3,6 +3,7 @@
 pub(crate) mod anthropic;
 pub(crate) mod chat;
 pub(crate) mod converse;
+pub(crate) mod native;
 pub(crate) mod responses;
 
 use std::fmt::Debug;

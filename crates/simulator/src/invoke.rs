@@ -26,6 +26,10 @@ pub(crate) fn request(
         return native::task(&body, model, task, form);
     }
     let guarded = guarded(call)?;
+    if let Some(chat) = model.chat() {
+        let created = options.clock.now().as_second();
+        return native::written(&body, model, chat, form, guarded, created);
+    }
     check::body(&body, model, options, Purpose::Answer)?;
     Ok(Request { conversation: body, model, named: String::new(), form, face: Arc::new(Invoke), guarded })
 }

@@ -122,6 +122,12 @@ pub(crate) enum Family {
     Nova2,
     Llama,
     Mistral,
+    /// AI21's.
+    Jamba,
+    /// Cohere's, with a prompt.
+    Command,
+    /// Cohere's, with a message and what was said before.
+    CommandR,
     /// Everybody else's, with open weights behind one engine.
     Open,
     GptOss,
@@ -223,7 +229,9 @@ impl Model {
 
 /// Every model that the simulator plays, Claude first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Model> {
-    [claude::MODELS, chat::CLASSIC, chat::OPEN_WEIGHTS, chat::FRONTIER, tasks::MODELS].into_iter().flatten()
+    [claude::MODELS, chat::CLASSIC, chat::TEXT_ONLY, chat::OPEN_WEIGHTS, chat::FRONTIER, tasks::MODELS]
+        .into_iter()
+        .flatten()
 }
 
 const ANYWHERE: &[&str] = &["us", "eu", "apac", "jp", "au", "in", "us-gov", "global"];

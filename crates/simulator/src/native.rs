@@ -6,19 +6,26 @@
 
 pub(crate) mod answered;
 mod embed;
+mod nova;
 mod paint;
 mod png;
 mod rerank;
-pub(crate) mod schema;
+mod schema;
+mod written;
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::{
-    models::{Model, Task},
+    guardrail::Guarded,
+    models::{Chat, Model, Task},
     refusal::Refusal,
     request::{Form, Request},
+    tokens,
 };
 use answered::Answered;
+use written::Body;
 
 /// Reads and checks a call to a model that writes no text.
 pub(crate) fn task(body: &Value, model: &'static Model, task: Task, form: Form) -> Result<Request, Refusal> {
@@ -38,9 +45,27 @@ pub(crate) fn task(body: &Value, model: &'static Model, task: Task, form: Form) 
         model,
         named: String::new(),
         form,
-        face: std::sync::Arc::new(answered),
+        face: Arc::new(answered),
         guarded: None,
     })
+}
+
+/// Reads and checks a call to a model that writes.
+pub(crate) fn written(
+    body: &Value,
+    model: &'static Model,
+    chat: &Chat,
+    form: Form,
+    guarded: Option<Guarded>,
+    created: i64,
+) -> Result<Request, Refusal> {
+    let kind = Body::of(model, chat, body)
+        .ok_or_else(|| Refusal::validation("The provided model identifier is invalid."))?;
+    let (conversation, face) = written::read(body, model, chat, kind, created)?;
+    if tokens::of_prompt(&conversation) > model.context_window {
+        return Err(Refusal::validation("Input is too long for requested model."));
+    }
+    Ok(Request { conversation, model, named: String::new(), form, face, guarded })
 }
 
 /// A refusal in the validator's words.

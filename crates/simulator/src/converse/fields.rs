@@ -81,8 +81,9 @@ fn of_family(body: &Value, fields: &Map<String, Value>, chat: &Chat) -> Checked 
             inference(fields)?;
             reasoning_config(body, fields)
         }
-        Family::Llama => only("#", fields, &[]),
+        Family::Llama | Family::Jamba | Family::Command => only("#", fields, &[]),
         Family::Mistral => only("#", fields, &["top_k", "safe_prompt", "random_seed"]),
+        Family::CommandR => only("#", fields, &["k", "documents", "search_queries_only", "preamble"]),
         Family::Gpt => {
             only("#", fields, &["reasoning_effort", "parallel_tool_calls", "verbosity", "user"])?;
             effort(fields, chat)

@@ -2,7 +2,7 @@
 
 use super::{
     Chat,
-    Family::{self, Gpt, GptOss, Grok, Llama, Mistral, Nova, Nova2, Open},
+    Family::{self, Command, CommandR, Gpt, GptOss, Grok, Jamba, Llama, Mistral, Nova, Nova2, Open},
     Feature::{
         self, Audio, Cache, Documents, ForcedTool, Images, ImplicitCache, S3, Sampling, StopSequences,
         Structured, SystemTools, Tools, Video,
@@ -49,6 +49,8 @@ const OPEN_SEES: &[Feature] = &[Tools, ForcedTool, Images, Structured, Sampling,
 const OPEN_CACHES: &[Feature] = &[Tools, ForcedTool, Cache, Structured, Sampling, StopSequences];
 const OPEN_SEES_CACHES: &[Feature] = &[Tools, ForcedTool, Images, Cache, Structured, Sampling, StopSequences];
 const TEXT: &[Feature] = &[Documents, Sampling, StopSequences];
+const JAMBA_FEATURES: &[Feature] = &[Tools, Documents, Sampling, StopSequences];
+const COMMAND_R: &[Feature] = &[Tools, Documents, Sampling, StopSequences];
 const HEARS: &[Feature] = &[Audio, Sampling, StopSequences];
 const GPT_FEATURES: &[Feature] = &[Tools, ForcedTool, Images, Documents, Structured, ImplicitCache];
 
@@ -139,6 +141,9 @@ const MINIMAX: (Family, &str) = (Open, "MiniMax");
 const GOOGLE: (Family, &str) = (Open, "Google");
 const NVIDIA: (Family, &str) = (Open, "NVIDIA");
 const WRITER: (Family, &str) = (Open, "Writer");
+const AI21: (Family, &str) = (Jamba, "AI21 Labs");
+const COHERE: (Family, &str) = (Command, "Cohere");
+const COHERE_R: (Family, &str) = (CommandR, "Cohere");
 const XAI: (Family, &str) = (Grok, "xAI");
 
 /// Amazon's, Meta's and Mistral's.
@@ -298,6 +303,16 @@ pub(super) const CLASSIC: &[Model] = &[
     ),
     chat("mistral.voxtral-mini-3b-2507", "Voxtral Mini 3B", MISTRAL_AI, (32_768, 8_192), HEARS, NEVER),
     chat("mistral.voxtral-small-24b-2507", "Voxtral Small 24B", MISTRAL_AI, (32_768, 8_192), HEARS, NEVER),
+];
+
+/// AI21's and Cohere's.
+pub(super) const TEXT_ONLY: &[Model] = &[
+    chat("ai21.jamba-1-5-large-v1:0", "Jamba 1.5 Large", AI21, (256_000, 4_096), JAMBA_FEATURES, NEVER),
+    chat("ai21.jamba-1-5-mini-v1:0", "Jamba 1.5 Mini", AI21, (256_000, 4_096), JAMBA_FEATURES, NEVER),
+    chat("cohere.command-text-v14", "Command", COHERE, (4_096, 4_096), TEXT, NEVER),
+    chat("cohere.command-light-text-v14", "Command Light", COHERE, (4_096, 4_096), TEXT, NEVER),
+    chat("cohere.command-r-v1:0", "Command R", COHERE_R, (128_000, 4_096), COMMAND_R, NEVER),
+    chat("cohere.command-r-plus-v1:0", "Command R+", COHERE_R, (128_000, 4_096), COMMAND_R, NEVER),
 ];
 
 /// Those of other makers, mostly with open weights.

@@ -54,6 +54,7 @@ pub(crate) const fn optional(name: &'static str, schema: &'static Schema) -> Mem
 pub(crate) static TEXT: Schema = Schema::Text { least: 1, most: usize::MAX };
 /// Any text.
 pub(crate) static MAYBE_EMPTY: Schema = Schema::Text { least: 0, most: usize::MAX };
+pub(crate) static FRACTION: Schema = Schema::Number { least: 0.0, most: 1.0 };
 pub(crate) static ANY: Schema = Schema::Any;
 pub(crate) static FLAG: Schema = Schema::Flag;
 

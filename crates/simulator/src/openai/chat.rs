@@ -89,6 +89,27 @@ pub(crate) fn request(state: &State, call: Arrived<'_>) -> Result<Request, Refus
     })
 }
 
+/// The conversation of a body that the engine behind open weights takes from InvokeModel, which knows nothing of the
+/// parameter that is wrong.
+pub(crate) fn of_invoke(body: &Value, model: &Model, chat: &Chat) -> Result<Value, Refusal> {
+    let read = || {
+        let object = members::object("body", body)?;
+        members::check("", object, MEMBERS)?;
+        let named = body.get("model").and_then(Value::as_str).unwrap_or(model.id);
+        if named != model.id {
+            return Err(invalid("model", "The model in the body is not the one in the path."));
+        }
+        settings(body, chat, Door::Runtime)?;
+        conversation(body, model, chat)
+    };
+    read().map_err(|refusal| Refusal { details: Map::new(), ..refusal })
+}
+
+/// The conversation of a body that looks like one of Chat Completions, and was checked already.
+pub(crate) fn of_maker(body: &Value, model: &Model, chat: &Chat) -> Result<Value, Refusal> {
+    conversation(body, model, chat).map_err(|refusal| Refusal { details: Map::new(), ..refusal })
+}
+
 fn is_set(body: &Value, name: &str) -> bool {
     body.get(name).is_some_and(|value| !value.is_null())
 }

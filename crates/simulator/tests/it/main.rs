@@ -6,6 +6,7 @@ mod chat;
 mod converse;
 mod directives;
 mod faults;
+mod native;
 mod responses;
 mod rules;
 mod signing;
