@@ -260,8 +260,10 @@ impl Reach {
         match (self, resource) {
             (Self::Everything, _) => true,
             (Self::Own(me), Resource::User(owner)) => owner.user == me,
-            (Self::Team(_, mine), Resource::User(owner)) => owner.team == Some(mine),
-            (Self::Team(_, mine), Resource::Team(_, team)) => *team == mine,
+            (Self::Team(home, mine), Resource::User(owner)) => {
+                owner.tenant == home && owner.team == Some(mine)
+            }
+            (Self::Team(home, mine), Resource::Team(tenant, team)) => *tenant == home && *team == mine,
             (Self::Tenant(mine), Resource::User(owner)) => owner.tenant == mine,
             (Self::Tenant(mine), Resource::Team(tenant, _) | Resource::Tenant(tenant)) => *tenant == mine,
             (Self::Own(_) | Self::Team(..) | Self::Tenant(_), _) => false,

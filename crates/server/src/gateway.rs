@@ -191,7 +191,7 @@ impl Gateway {
             pairs,
             endpoint,
             archive: Arc::clone(&store.archive),
-            media: MediaFetcher::new(config.media.clone()),
+            media: MediaFetcher::new(config.media.clone(), config.server.max_body_bytes),
             lessons: Lessons::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
             stopping: Stopping::default(),

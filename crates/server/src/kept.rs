@@ -13,7 +13,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use stonegate_catalog::estimate_tokens;
 use stonegate_identity::archive::{Archive, ArchiveError, Document, DocumentOwner};
-use stonegate_identity::{Action, Caller};
+use stonegate_identity::{Action, Caller, Resource, authorize};
 use stonegate_protocol::openai_responses::{self, ItemsQuery, Stored};
 use stonegate_protocol::{Dialect, Inbound, Problem, ProblemKind};
 use tokio_util::sync::CancellationToken;
@@ -130,7 +130,7 @@ pub(crate) async fn remove(
 ) -> Response {
     let intake = Intake::now();
     let removed = async {
-        let caller = authenticate(&app, &headers, intake.at).await?;
+        let caller = admitted(&app, &intake, &headers).await?;
         let removed = app.archive.remove(&owner(&caller), &id, intake.at).await;
         match removed.map_err(|away| archive_away(&away))? {
             true => Ok(Bytes::from(openai_responses::deleted(&id))),
@@ -169,9 +169,17 @@ pub(crate) async fn input_tokens(State(app): State<Arc<App>>, request: Request) 
 }
 
 async fn find(app: &App, intake: &Intake, headers: &HeaderMap, id: &str) -> Result<Stored, Problem> {
-    let caller = authenticate(app, headers, intake.at).await?;
+    let caller = admitted(app, intake, headers).await?;
     let found = app.archive.find(&owner(&caller), id, intake.at).await.map_err(|away| archive_away(&away))?;
     found.as_deref().and_then(Stored::from_bytes).ok_or_else(|| nothing(id))
+}
+
+/// A caller whose key may make responses: what they hold is for no other key of the same user.
+async fn admitted(app: &App, intake: &Intake, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+    let caller = authenticate(app, headers, intake.at).await?;
+    let _permit = authorize(&caller, Action::SendResponses, &Resource::User((&*caller).into()))
+        .map_err(|denied| error::denied(&denied))?;
+    Ok(caller)
 }
 
 fn respond(answer: Result<Bytes, Problem>, intake: &Intake) -> Response {

@@ -10,17 +10,19 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use futures_util::future::try_join_all;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::response::Parts;
 use http::{HeaderMap, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::client::legacy::Client;
@@ -35,12 +37,16 @@ use crate::config::Media;
 const MOST_REDIRECTIONS: usize = 3;
 /// Addresses in one request.
 const MOST_ADDRESSES: usize = 100;
+/// Addresses that are fetched at a time for one request.
+const AT_ONCE: usize = 8;
 
 type Http = Client<HttpsConnector<HttpConnector<PublicNames>>, Empty<Bytes>>;
 
 /// Fetches media for calls.
 pub(crate) struct MediaFetcher {
     settings: Media,
+    /// The most bytes for one request: a few words must not make the gateway hold gigabytes.
+    most_together: usize,
     /// Made when it is first needed: most gateways never fetch anything.
     http: OnceLock<Http>,
 }
@@ -62,16 +68,21 @@ enum NotFetched {
     Redirections,
     #[error("is larger than {0} bytes")]
     TooLarge(usize),
+    #[error("makes the files of this request more than {0} bytes in all")]
+    TooMuch(usize),
+    #[error("was not answered to its end")]
+    CutShort,
     #[error("is neither an image nor a document that models read")]
     Kind,
 }
 
 impl MediaFetcher {
-    pub(crate) fn new(settings: Media) -> Self {
-        MediaFetcher { settings, http: OnceLock::new() }
+    /// A fetcher that takes `most_together` bytes for one request: what its body may have anyway.
+    pub(crate) fn new(settings: Media, most_together: usize) -> Self {
+        MediaFetcher { settings, most_together, http: OnceLock::new() }
     }
 
-    /// Fetches all of them, side by side.
+    /// Fetches all of them, a few at a time.
     pub(crate) async fn fetch(&self, addresses: Vec<String>) -> Result<BTreeMap<String, Fetched>, Problem> {
         if addresses.is_empty() {
             return Ok(BTreeMap::new());
@@ -84,9 +95,11 @@ impl MediaFetcher {
             let message = format!("more than {MOST_ADDRESSES} images and documents by URL");
             return Err(Problem::new(ProblemKind::InvalidRequest, message));
         }
+        let room = AtomicUsize::new(self.most_together);
+        let room = &room;
         let one = |address: String| async move {
             let limit = self.settings.timeout;
-            let fetched = tokio::time::timeout(limit, self.follow(&address)).await;
+            let fetched = tokio::time::timeout(limit, self.follow(&address, room)).await;
             match fetched.unwrap_or(Err(NotFetched::TooSlow(limit))) {
                 Ok(fetched) => Ok((address, fetched)),
                 Err(why) => {
@@ -94,10 +107,10 @@ impl MediaFetcher {
                 }
             }
         };
-        Ok(try_join_all(addresses.into_iter().map(one)).await?.into_iter().collect())
+        stream::iter(addresses.into_iter().map(one)).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    async fn follow(&self, address: &str) -> Result<Fetched, NotFetched> {
+    async fn follow(&self, address: &str, room: &AtomicUsize) -> Result<Fetched, NotFetched> {
         let mut uri: Uri = address.parse().map_err(|_invalid| NotFetched::NoAddress)?;
         for _ in 0..=MOST_REDIRECTIONS {
             let response = self.request(&uri).await?;
@@ -109,7 +122,7 @@ impl MediaFetcher {
             if !status.is_success() {
                 return Err(NotFetched::Status(status.as_u16()));
             }
-            return self.read(response).await;
+            return self.read(response.into_parts(), room).await;
         }
         Err(NotFetched::Redirections)
     }
@@ -144,13 +157,26 @@ impl MediaFetcher {
         }
     }
 
-    async fn read(&self, response: Response<Incoming>) -> Result<Fetched, NotFetched> {
-        let said = media_type(response.headers());
+    async fn read(
+        &self,
+        (head, mut body): (Parts, Incoming),
+        room: &AtomicUsize,
+    ) -> Result<Fetched, NotFetched> {
         let limit = self.settings.max_bytes;
-        let body = Limited::new(response.into_body(), limit).collect().await;
-        let body = body.map_err(|_broken| NotFetched::TooLarge(limit))?.to_bytes();
-        let media_type = recognised(&body).map(str::to_owned).or(said).ok_or(NotFetched::Kind)?;
-        Ok(Fetched { media_type, base64: STANDARD.encode(&body) })
+        let mut file = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(|_broken| NotFetched::CutShort)?.into_data() else { continue };
+            if file.len() + piece.len() > limit {
+                return Err(NotFetched::TooLarge(limit));
+            }
+            let take = |left: usize| left.checked_sub(piece.len());
+            if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+                return Err(NotFetched::TooMuch(self.most_together));
+            }
+            file.extend_from_slice(&piece);
+        }
+        let media_type = recognised(&file).map(str::to_owned).or_else(|| media_type(&head.headers));
+        Ok(Fetched { media_type: media_type.ok_or(NotFetched::Kind)?, base64: STANDARD.encode(&file) })
     }
 
     fn http(&self) -> Result<&Http, NotFetched> {

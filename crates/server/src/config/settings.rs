@@ -162,7 +162,7 @@ settings! {
         fetch = "media.fetch", Switch => bool, given("true");
         /// Whether addresses that are not on the public internet may be fetched. It lets every caller reach what the gateway can reach.
         allow_private = "media.allow_private", Switch => bool, given("false");
-        /// Largest file.
+        /// Largest file. The files of one request together have at most `server.max_body_bytes`.
         max_bytes = "media.max_bytes", Bytes => usize, given("20000000");
         /// How long one file may take.
         timeout = "media.timeout_seconds", SomeSeconds => Duration, given("20");

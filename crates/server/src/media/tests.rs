@@ -19,6 +19,7 @@ async fn server(tasks: &TaskTracker) -> SocketAddr {
         .route("/notes", get(|| async { "some notes" }))
         .route("/program", get(|| async { ([(CONTENT_TYPE, "application/x-program")], "\x7fELF") }))
         .route("/large", get(|| async { vec![b'x'; 3_000] }))
+        .route("/page/{number}", get(|| async { "x".repeat(1_000) }))
         .route("/moved", get(|| async { Redirect::temporary("/a.png") }))
         .route("/round", get(|| async { Redirect::temporary("/round") }))
         .route("/inside", get(|| async { Redirect::temporary("http://169.254.169.254/latest/meta-data") }))
@@ -30,7 +31,7 @@ async fn server(tasks: &TaskTracker) -> SocketAddr {
 
 fn fetcher(allow_private: bool) -> MediaFetcher {
     let timeout = Duration::from_millis(300);
-    MediaFetcher::new(Media { fetch: true, allow_private, max_bytes: 2_000, timeout })
+    MediaFetcher::new(Media { fetch: true, allow_private, max_bytes: 2_000, timeout }, 3_500)
 }
 
 async fn check(address: &str, allow_private: bool, expected: Result<&str, &str>) {
@@ -78,6 +79,15 @@ async fn what_is_not_public_is_not_reached_by_number_name_or_redirection() {
 }
 
 #[tokio::test]
+async fn the_files_of_one_request_are_bounded_together() {
+    let server = server(&TaskTracker::new()).await;
+    let pages = |most: u32| (0..most).map(|page| format!("http://{server}/page/{page}")).collect();
+    assert_eq!(fetcher(true).fetch(pages(3)).await.expect("they fit").len(), 3);
+    let problem = fetcher(true).fetch(pages(20)).await.expect_err("they do not");
+    assert!(problem.message.contains("more than 3500 bytes in all"), "{}", problem.message);
+}
+
+#[tokio::test]
 async fn an_error_does_not_repeat_what_may_be_secret_in_an_address() {
     let server = server(&TaskTracker::new()).await;
     let address = format!("http://{server}/absent?X-Amz-Signature=secret");
@@ -88,6 +98,6 @@ async fn an_error_does_not_repeat_what_may_be_secret_in_an_address() {
 #[tokio::test]
 async fn fetching_can_be_switched_off() {
     let settings = Media { fetch: false, ..fetcher(true).settings };
-    let problem = MediaFetcher::new(settings).fetch(vec!["https://example.com/a.png".to_owned()]).await;
+    let problem = MediaFetcher::new(settings, 0).fetch(vec!["https://example.com/a.png".to_owned()]).await;
     assert!(problem.expect_err("it is off").message.contains("send them as base64"));
 }

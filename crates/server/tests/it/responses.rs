@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use stonegate_server::operator::KeyRequest;
+
 use crate::client::{Answer, Request};
 use crate::gateway::{SONNET, TestGateway, key_of, streamed, with};
 
@@ -106,6 +108,21 @@ async fn a_kept_response_is_gone_on_from_by_its_owner_alone() {
     let removed = gateway.send(Request::new(http::Method::DELETE, &path)).await;
     assert_eq!((removed.status, &removed.json()["deleted"]), (200, &true.into()));
     assert_eq!(gateway.send(Request::get(&path)).await.status, 404);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_kept_response_is_shown_to_keys_that_make_responses_only() {
+    let embedder = KeyRequest { scopes: Some("embeddings:send".to_owned()), ..key_of("embedder", "ann") };
+    let gateway = TestGateway::builder().key(embedder).start().await;
+    let kept = respond(&gateway, &json!({ "model": SONNET, "input": "Hi" })).await.json();
+    let path = format!("/v1/responses/{}", kept["id"].as_str().expect("an id"));
+    let other = gateway.keys[1].key.clone();
+    for request in [Request::get(&path), Request::new(http::Method::DELETE, &path)] {
+        let refused = gateway.send(request.key(&other)).await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+    }
+    assert_eq!(gateway.send(Request::get(&path)).await.status, 200);
     gateway.finish().await;
 }
 
