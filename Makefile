@@ -16,7 +16,7 @@ check:           ## Format, lints, structure, unit tests: the inner loop
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo xtask tidy
 	rm -f $(RECORDS)/bedrock-*.jsonl
-	cargo test --workspace --quiet
+	bash xtask/postgres.sh run cargo test --workspace --quiet
 
 test: check deny clients  ## All tests, with all set-up: `check`, licences and bans, real clients
 

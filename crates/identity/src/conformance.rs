@@ -4,7 +4,8 @@
 //! stonegate_identity::directory_conformance!(fresh_directory);
 //! ```
 //!
-//! where `fresh_directory` is an async function that gives an empty directory, and with it whatever has to outlive it.
+//! where `fresh_directory` is an async function that gives an empty directory, and with it whatever has to outlive it; or
+//! `None` where there is no server to test against.
 
 pub mod archive;
 mod grants;
@@ -51,7 +52,7 @@ macro_rules! directory_conformance {
         $(
             #[tokio::test]
             async fn $case() {
-                let (directory, _outlives) = $fresh().await;
+                let Some((directory, _outlives)) = $fresh().await else { return };
                 $crate::conformance::$case(&*directory).await;
             }
         )*

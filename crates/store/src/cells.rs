@@ -3,7 +3,7 @@
 use sqlx::{ColumnIndex, Row, postgres::PgRow, sqlite::SqliteRow};
 
 /// A row's cells: text, numbers, bytes and flags, or nothing.
-pub(crate) trait Cells {
+pub(crate) trait Cells: Sync {
     /// Where the column of that name is.
     fn place(&self, column: &str) -> sqlx::Result<usize>;
     fn text(&self, at: usize) -> sqlx::Result<Option<&str>>;

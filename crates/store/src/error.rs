@@ -7,7 +7,8 @@ use std::path::PathBuf;
 pub enum OpenError {
     /// The address is of no kind that we know.
     #[error(
-        "`{url}` is no address of a store: write `sqlite:PATH`, such as `sqlite:/var/lib/stonegate/stonegate.db`"
+        "`{url}` is no address of a store: write `sqlite:PATH`, such as `sqlite:/var/lib/stonegate/stonegate.db`, or \
+         `postgres://USER:PASSWORD@HOST/DATABASE`"
     )]
     Address {
         /// The address, without secrets.
@@ -23,29 +24,46 @@ pub enum OpenError {
     },
     /// A newer version of Stonegate has written it.
     #[error(
-        "the store `{}` has form {found}, and this version of Stonegate knows forms up to {known}: \
-         use the version that wrote it, or a newer one",
-        path.display()
+        "the store `{store}` has form {found}, and this version of Stonegate knows forms up to {known}: \
+         use the version that wrote it, or a newer one"
     )]
     Newer {
-        /// Which.
-        path: PathBuf,
+        /// Which, without secrets.
+        store: String,
         /// The form that it has.
         found: i64,
         /// The newest form that we know.
         known: i64,
     },
     /// It is a database, but not one of ours.
-    #[error("`{}` is another program's database: name another file", path.display())]
+    #[error("`{store}` is another program's database: name another one")]
     Foreign {
-        /// Which.
-        path: PathBuf,
+        /// Which, without secrets.
+        store: String,
+    },
+    /// The server is older than what we speak to.
+    #[error("the store `{store}` is PostgreSQL {found}: {oldest} or newer is needed")]
+    OldServer {
+        /// Which, without secrets.
+        store: String,
+        /// Its major version.
+        found: i64,
+        /// The oldest that will do.
+        oldest: i64,
+    },
+    /// Nobody answers there, or not to us.
+    #[error("the store `{store}` cannot be reached: {source}")]
+    Unreachable {
+        /// Which, without secrets.
+        store: String,
+        /// Why.
+        source: sqlx::Error,
     },
     /// The database said no.
-    #[error("cannot open the store `{}`: {source}", path.display())]
+    #[error("cannot open the store `{store}`: {source}")]
     Database {
-        /// Which.
-        path: PathBuf,
+        /// Which, without secrets.
+        store: String,
         /// Why.
         source: sqlx::Error,
     },

@@ -9,13 +9,17 @@ use stonegate_identity::Directory;
 use stonegate_identity::archive::Archive;
 use stonegate_ledger::LedgerStore;
 
+mod address;
 mod cells;
 mod directory;
 mod error;
 mod ledger;
+mod postgres;
 mod sqlite;
 
 pub use error::OpenError;
+
+use address::Address;
 
 /// An open store.
 pub struct Store {
@@ -25,7 +29,7 @@ pub struct Store {
     pub ledger: Arc<dyn LedgerStore>,
     /// What callers leave for a while.
     pub archive: Arc<dyn Archive>,
-    pools: sqlite::Pools,
+    place: Place,
 }
 
 /// What a write has survived once it is answered.
@@ -53,21 +57,33 @@ impl Default for Options {
     }
 }
 
-/// Opens the store at an address such as `sqlite:/var/lib/stonegate/stonegate.db`, making it where there is none yet, and
-/// brings it to this version's form.
+/// Opens the store at an address such as `sqlite:/var/lib/stonegate/stonegate.db` or `postgres://user@host/database`, makes
+/// a file where there is none yet, and brings what is there to this version's form.
 ///
 /// # Errors
-/// When the address is of no known kind, the place cannot be written, or what is there is no store of ours or of a newer
-/// version.
+/// When the address is of no known kind, the place cannot be written or reached, or what is there is no store of ours or of
+/// a newer version.
 pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
-    let path = sqlite_path(url).ok_or_else(|| OpenError::Address { url: shown(url) })?;
-    let pools = sqlite::open(path.as_ref(), options).await?;
-    Ok(Store {
-        directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
-        ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
-        archive: Arc::new(sqlite::SqliteArchive::new(pools.clone())),
-        pools,
-    })
+    match Address::parse(url).ok_or_else(|| OpenError::Address { url: address::shown(url) })? {
+        Address::Sqlite(path) => {
+            let pools = sqlite::open(path.as_ref(), options).await?;
+            Ok(Store {
+                directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
+                ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
+                archive: Arc::new(sqlite::SqliteArchive::new(pools.clone())),
+                place: Place::File(pools),
+            })
+        }
+        Address::Postgres(url) => {
+            let pools = postgres::open(url, options).await?;
+            Ok(Store {
+                directory: Arc::new(postgres::PostgresDirectory::new(pools.clone())),
+                ledger: Arc::new(postgres::PostgresLedger::new(pools.clone())),
+                archive: Arc::new(postgres::PostgresArchive::new(pools.clone())),
+                place: Place::Server(pools),
+            })
+        }
+    }
 }
 
 /// Looks whether [`open`] knows addresses of that kind; what is there is another question.
@@ -75,28 +91,44 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
 /// # Errors
 /// [`OpenError::Address`].
 pub fn check_address(url: &str) -> Result<(), OpenError> {
-    sqlite_path(url).map(|_path| ()).ok_or_else(|| OpenError::Address { url: shown(url) })
-}
-
-fn sqlite_path(url: &str) -> Option<&str> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    let is_path = !path.is_empty() && !path.starts_with(':') && !path.contains('?');
-    is_path.then_some(path)
-}
-
-/// An address without what may be a password in it.
-fn shown(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, _)) if !scheme.starts_with("sqlite") => format!("{scheme}://…"),
-        _ => url.to_owned(),
+    match Address::parse(url) {
+        Some(Address::Sqlite(_)) => Ok(()),
+        Some(Address::Postgres(url)) => postgres::connect_options(url).map(drop),
+        None => Err(OpenError::Address { url: address::shown(url) }),
     }
 }
 
+/// The connections of an open store.
+enum Place {
+    File(sqlite::Pools),
+    Server(postgres::Pools),
+}
+
+/// How many servers may work on a store at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// One, which therefore knows that all others are dead.
+    OneServer,
+    /// Any number of them: who is dead shows by its silence.
+    Fleet,
+}
+
 impl Store {
+    /// How many servers may work on it at a time.
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        match self.place {
+            Place::File(_) => Sharing::OneServer,
+            Place::Server(_) => Sharing::Fleet,
+        }
+    }
+
     /// Closes every connection. What was answered is kept without it; it only leaves the files tidy.
     pub async fn close(&self) {
-        self.pools.close().await;
+        match &self.place {
+            Place::File(pools) => pools.close().await,
+            Place::Server(pools) => pools.close().await,
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Pools {
 /// Opens the file, makes it where there is none, and brings it to this version's form.
 pub(crate) async fn open(path: &Path, options: &Options) -> Result<Pools, OpenError> {
     place::prepare(path)?;
-    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let failed = |source| OpenError::Database { store: path.display().to_string(), source };
     let synchronous = match options.durability {
         Durability::Power => SqliteSynchronous::Full,
         Durability::Process => SqliteSynchronous::Normal,

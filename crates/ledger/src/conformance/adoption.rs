@@ -101,7 +101,7 @@ pub(super) async fn only_the_silent_are_dead(store: impl Fixture) {
         desk.reserve(book, number, 20).await.expect("it fits").settle(settled(5));
         desk.sync(book).await;
     }
-    desk.pass(SignedDuration::from_secs(10));
+    desk.pass_for_all(SignedDuration::from_secs(10)).await;
     desk.sync(&alive).await;
 
     let since = desk.now.checked_sub(SignedDuration::from_secs(5)).expect("it is a time");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    AccountPath, Adopted, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
+    AccountPath, Adopted, Adoption, Answer, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
     Draft, JournalQuery, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
     Reservation, Settlement, Shortfall, Tokens, Unrecorded, UsageFilter, UsageRecord, Window,
 };
@@ -14,6 +14,11 @@ use crate::{
 pub trait Fixture {
     /// The store.
     fn store(&self) -> &dyn LedgerStore;
+
+    /// Lets time pass in a store that goes by a clock of its own.
+    fn pass(&self, _time: SignedDuration) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 impl<T: LedgerStore> Fixture for T {
@@ -39,6 +44,12 @@ impl<S: Fixture> Desk<S> {
 
     pub(super) fn pass(&mut self, time: SignedDuration) {
         self.now += time;
+    }
+
+    /// Lets time pass by the store's clock as well.
+    pub(super) async fn pass_for_all(&mut self, time: SignedDuration) {
+        self.pass(time);
+        self.fixture.pass(time).await.expect("time passes");
     }
 
     /// Defines `b1`, a hard budget in nano-dollars on tenant `acme`, by the month.

@@ -93,6 +93,10 @@ impl<'a> Columns<'a> {
         Timestamp::from_microsecond(found).map_err(|_beyond| damaged("a time", found))
     }
 
+    pub(crate) fn flag_or_none(&mut self) -> Result<Option<bool>, StoreError> {
+        self.read()
+    }
+
     pub(crate) fn flag(&mut self) -> Result<bool, StoreError> {
         self.read()
     }

@@ -150,3 +150,50 @@ fn counters(text: &str) -> Result<Vec<Counter>, StoreError> {
     };
     text.split_ascii_whitespace().map(counter).collect()
 }
+
+/// A record that was kept as a JSON array, read as a row is.
+pub(crate) struct JsonRow(Vec<serde_json::Value>);
+
+impl JsonRow {
+    /// Reads what [`Array`] wrote.
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        let damaged = |error| StoreError::Damaged(format!("an open call is no record: {error}"));
+        serde_json::from_str(text).map(Self).map_err(damaged)
+    }
+
+    fn read<'a, T>(
+        &'a self,
+        at: usize,
+        read: impl Fn(&'a serde_json::Value) -> Option<T>,
+    ) -> sqlx::Result<Option<T>> {
+        match self.0.get(at) {
+            None => Err(sqlx::Error::ColumnIndexOutOfBounds { index: at, len: self.0.len() }),
+            Some(serde_json::Value::Null) => Ok(None),
+            Some(value) => read(value)
+                .map(Some)
+                .ok_or_else(|| sqlx::Error::Decode(format!("column {at} of an open call's record").into())),
+        }
+    }
+}
+
+impl Cells for JsonRow {
+    fn place(&self, column: &str) -> sqlx::Result<usize> {
+        Err(sqlx::Error::ColumnNotFound(column.to_owned()))
+    }
+
+    fn text(&self, at: usize) -> sqlx::Result<Option<&str>> {
+        self.read(at, serde_json::Value::as_str)
+    }
+
+    fn number(&self, at: usize) -> sqlx::Result<Option<i64>> {
+        self.read(at, serde_json::Value::as_i64)
+    }
+
+    fn bytes(&self, at: usize) -> sqlx::Result<Option<&[u8]>> {
+        Err(sqlx::Error::ColumnNotFound(at.to_string()))
+    }
+
+    fn flag(&self, at: usize) -> sqlx::Result<Option<bool>> {
+        Ok(self.number(at)?.map(|number| number != 0))
+    }
+}

@@ -53,11 +53,11 @@ pub(super) async fn bring_up_to_date(path: &Path, connect: &SqliteConnectOptions
 }
 
 fn told(trouble: Trouble, path: &Path) -> OpenError {
-    let path = path.to_owned();
+    let store = path.display().to_string();
     match trouble {
-        Trouble::Newer { found } => OpenError::Newer { path, found, known: form(STEPS) },
-        Trouble::Foreign => OpenError::Foreign { path },
-        Trouble::Database(source) => OpenError::Database { path, source },
+        Trouble::Newer { found } => OpenError::Newer { store, found, known: form(STEPS) },
+        Trouble::Foreign => OpenError::Foreign { store },
+        Trouble::Database(source) => OpenError::Database { store, source },
     }
 }
 

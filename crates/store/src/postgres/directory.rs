@@ -1,0 +1,136 @@
+//! [`Directory`] on PostgreSQL.
+
+use jiff::Timestamp;
+use sqlx::{Postgres, Transaction};
+use stonegate_identity::{
+    Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
+    directory::{
+        Act, Answer, AuditEntry, Changes, Filter, Key, NewKey, NewTenant, NewUser, Page, PageRequest,
+        Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
+    },
+};
+
+use super::Pools;
+use crate::directory::error::unavailable;
+
+mod audit;
+mod bootstrap;
+mod grants;
+mod keys;
+mod tenants;
+mod users;
+
+/// Tenants, users and keys in one PostgreSQL database.
+pub(crate) struct PostgresDirectory {
+    pools: Pools,
+}
+
+impl PostgresDirectory {
+    pub(crate) fn new(pools: Pools) -> Self {
+        Self { pools }
+    }
+}
+
+impl Directory for PostgresDirectory {
+    fn all_grants(&self, now: Timestamp) -> Answer<'_, Snapshot> {
+        Box::pin(grants::all(&self.pools, now))
+    }
+
+    fn changes_since(&self, version: u64) -> Answer<'_, Changes> {
+        Box::pin(grants::since(&self.pools, version))
+    }
+
+    fn grant_by_digest(&self, digest: KeyDigest) -> Answer<'_, Option<KeyGrant>> {
+        Box::pin(grants::find(&self.pools, digest))
+    }
+
+    fn create_tenant<'a>(&'a self, new: NewTenant, act: &'a Act) -> Answer<'a, Tenant> {
+        Box::pin(tenants::create(&self.pools, new, act))
+    }
+
+    fn find_tenant<'a>(&'a self, id: &'a TenantId) -> Answer<'a, Option<Tenant>> {
+        Box::pin(tenants::find(&self.pools, id))
+    }
+
+    fn list_tenants<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Tenant>> {
+        Box::pin(tenants::list(&self.pools, filter, page))
+    }
+
+    fn update_tenant<'a>(&'a self, id: &'a TenantId, edit: TenantEdit, act: &'a Act) -> Answer<'a, Tenant> {
+        Box::pin(tenants::update(&self.pools, id, edit, act))
+    }
+
+    fn create_user<'a>(&'a self, new: NewUser, act: &'a Act) -> Answer<'a, User> {
+        Box::pin(users::create(&self.pools, new, act))
+    }
+
+    fn find_user<'a>(&'a self, id: &'a UserId) -> Answer<'a, Option<User>> {
+        Box::pin(users::find(&self.pools, id))
+    }
+
+    fn find_user_by_name<'a>(&'a self, tenant: &'a TenantId, name: &'a str) -> Answer<'a, Option<User>> {
+        Box::pin(users::find_by_name(&self.pools, tenant, name))
+    }
+
+    fn list_users<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<User>> {
+        Box::pin(users::list(&self.pools, filter, page))
+    }
+
+    fn update_user<'a>(&'a self, id: &'a UserId, edit: UserEdit, act: &'a Act) -> Answer<'a, User> {
+        Box::pin(users::update(&self.pools, id, edit, act))
+    }
+
+    fn create_key<'a>(&'a self, new: NewKey, act: &'a Act) -> Answer<'a, Key> {
+        Box::pin(keys::create(&self.pools, new, act))
+    }
+
+    fn find_key<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<Key>> {
+        Box::pin(keys::find(&self.pools, id))
+    }
+
+    fn list_keys<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Key>> {
+        Box::pin(keys::list(&self.pools, filter, page))
+    }
+
+    fn revoke_key<'a>(&'a self, id: &'a KeyId, act: &'a Act) -> Answer<'a, Key> {
+        Box::pin(keys::revoke(&self.pools, id, act))
+    }
+
+    fn rotate_key<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key> {
+        Box::pin(keys::rotate(&self.pools, id, rotation, act))
+    }
+
+    fn offer_bootstrap<'a>(
+        &'a self,
+        digest: KeyDigest,
+        expires_at: Timestamp,
+        act: &'a Act,
+    ) -> Answer<'a, bool> {
+        Box::pin(bootstrap::offer(&self.pools, digest, expires_at, act))
+    }
+
+    fn redeem_bootstrap<'a>(
+        &'a self,
+        digest: KeyDigest,
+        admin: NewUser,
+        key: NewKey,
+        act: &'a Act,
+    ) -> Answer<'a, Key> {
+        Box::pin(bootstrap::redeem(&self.pools, digest, admin, key, act))
+    }
+
+    fn list_audit<'a>(&'a self, page: &'a PageRequest) -> Answer<'a, Page<AuditEntry>> {
+        Box::pin(audit::list(&self.pools, page))
+    }
+}
+
+/// Begins a transaction that may write. Whoever comes later waits, so that what was looked up still holds when it is acted
+/// on, and versions are committed in their order. People write here, and seldom.
+async fn write(pools: &Pools) -> Result<Transaction<'static, Postgres>, DirectoryError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    sqlx::query("SELECT version FROM directory_version FOR UPDATE")
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    Ok(transaction)
+}

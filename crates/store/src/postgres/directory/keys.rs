@@ -1,0 +1,179 @@
+//! Keys and their texts.
+
+use sqlx::PgConnection;
+use stonegate_identity::{
+    DirectoryError, KeyDigest, KeyId,
+    directory::{Act, Filter, Key, NewKey, Page, PageRequest, Rotation},
+};
+
+use super::{Pools, audit::record, grants::next_version, users, write};
+use crate::directory::{
+    error::{conflict, not_found, unavailable},
+    filter::{Narrowed, nothing, paged},
+    row::{self, stored_rule, stored_time},
+};
+
+pub(super) async fn create(pools: &Pools, new: NewKey, act: &Act) -> Result<Key, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    let key = insert(&mut transaction, new, act).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(key)
+}
+
+/// Makes a key inside the caller's transaction.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    new: NewKey,
+    act: &Act,
+) -> Result<Key, DirectoryError> {
+    if users::read(connection, &new.user).await?.is_none() {
+        return Err(not_found("user", &new.user));
+    }
+    let version = next_version(connection).await?;
+    sqlx::query(
+        "INSERT INTO keys (id, user_id, name, public_form, scopes, models, expires_at, created_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(new.id.as_str())
+    .bind(new.user.as_str())
+    .bind(&new.name)
+    .bind(new.public_form.as_str())
+    .bind(new.scopes.to_string())
+    .bind(stored_rule(&new.models))
+    .bind(new.expires_at.map(stored_time))
+    .bind(stored_time(act.at))
+    .bind(version)
+    .execute(&mut *connection)
+    .await
+    .map_err(unavailable)?;
+    insert_text(connection, &new.id, new.digest, act).await?;
+    record(connection, act, "key.create", format!("key:{}", new.id)).await?;
+    stored(connection, &new.id).await
+}
+
+async fn insert_text(
+    connection: &mut PgConnection,
+    id: &KeyId,
+    digest: KeyDigest,
+    act: &Act,
+) -> Result<(), DirectoryError> {
+    sqlx::query("INSERT INTO key_texts (digest, key_id, created_at) VALUES ($1, $2, $3)")
+        .bind(&digest.as_bytes()[..])
+        .bind(id.as_str())
+        .bind(stored_time(act.at))
+        .execute(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+pub(super) async fn find(pools: &Pools, id: &KeyId) -> Result<Option<Key>, DirectoryError> {
+    let mut transaction = pools.read().await.map_err(unavailable)?;
+    read(&mut transaction, id).await
+}
+
+async fn read(connection: &mut PgConnection, id: &KeyId) -> Result<Option<Key>, DirectoryError> {
+    let found = sqlx::query(
+        "SELECT keys.id, keys.user_id, keys.name, keys.public_form, keys.scopes, keys.models, keys.expires_at,
+                keys.revoked_at, keys.rotated_at, keys.created_at, users.tenant_id, users.name AS user_name,
+                users.role AS user_role
+         FROM keys JOIN users ON users.id = keys.user_id WHERE keys.id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(unavailable)?;
+    found.as_ref().map(row::key).transpose()
+}
+
+async fn stored(connection: &mut PgConnection, id: &KeyId) -> Result<Key, DirectoryError> {
+    read(connection, id).await?.ok_or_else(|| not_found("key", id))
+}
+
+pub(super) async fn list(
+    pools: &Pools,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Page<Key>, DirectoryError> {
+    let Some(narrowed) = Narrowed::of(filter, page) else { return Ok(nothing()) };
+    let rows = sqlx::query(
+        "SELECT keys.id, keys.user_id, keys.name, keys.public_form, keys.scopes, keys.models, keys.expires_at,
+                keys.revoked_at, keys.rotated_at, keys.created_at, users.tenant_id, users.name AS user_name,
+                users.role AS user_role
+         FROM keys JOIN users ON users.id = keys.user_id JOIN tenants ON tenants.id = users.tenant_id
+         WHERE ($1 IS NULL OR users.tenant_id = $1) AND ($2 IS NULL OR users.id = $2)
+           AND ($3 IS NULL OR users.tenant_id = $3) AND ($4 IS NULL OR users.id = $4)
+           AND ($5 IS NULL OR keys.name = $5)
+           AND ($6 IS NULL OR (keys.revoked_at IS NULL AND coalesce(keys.expires_at > $6, TRUE)
+                               AND users.disabled_at IS NULL AND tenants.disabled_at IS NULL))
+           AND ($7 IS NULL OR keys.id > $7)
+         ORDER BY keys.id LIMIT $8",
+    )
+    .bind(narrowed.reach_tenant)
+    .bind(narrowed.reach_user)
+    .bind(narrowed.tenant)
+    .bind(narrowed.user)
+    .bind(narrowed.name)
+    .bind(narrowed.in_force_at)
+    .bind(narrowed.after)
+    .bind(narrowed.limit)
+    .fetch_all(pools.pool())
+    .await
+    .map_err(unavailable)?;
+    let keys = rows.iter().map(row::key).collect::<Result<_, _>>()?;
+    Ok(paged(keys, page, |key: &Key| key.id.to_string()))
+}
+
+pub(super) async fn revoke(pools: &Pools, id: &KeyId, act: &Act) -> Result<Key, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    if stored(&mut transaction, id).await?.revoked_at.is_none() {
+        let version = next_version(&mut transaction).await?;
+        sqlx::query("UPDATE keys SET revoked_at = $2, version = $3 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(stored_time(act.at))
+            .bind(version)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        record(&mut transaction, act, "key.revoke", format!("key:{id}")).await?;
+    }
+    let key = stored(&mut transaction, id).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(key)
+}
+
+pub(super) async fn rotate(
+    pools: &Pools,
+    id: &KeyId,
+    rotation: Rotation,
+    act: &Act,
+) -> Result<Key, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    let before = stored(&mut transaction, id).await?;
+    if before.revoked_at.is_some() {
+        return Err(conflict("id", format!("the key `{id}` is revoked: make a new one")));
+    }
+    if before.expires_at.is_some_and(|expired| expired <= act.at) {
+        return Err(conflict("id", format!("the key `{id}` has expired: make a new one")));
+    }
+    let version = next_version(&mut transaction).await?;
+    sqlx::query("UPDATE key_texts SET retires_at = least(retires_at, $2) WHERE key_id = $1")
+        .bind(id.as_str())
+        .bind(stored_time(rotation.old_until))
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    sqlx::query("UPDATE keys SET public_form = $2, rotated_at = $3, version = $4 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(rotation.public_form.as_str())
+        .bind(stored_time(act.at))
+        .bind(version)
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    insert_text(&mut transaction, id, rotation.digest, act).await?;
+    record(&mut transaction, act, "key.rotate", format!("key:{id}")).await?;
+    let key = stored(&mut transaction, id).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(key)
+}

@@ -1,0 +1,113 @@
+//! Tenants.
+
+use sqlx::PgConnection;
+use stonegate_identity::{
+    DirectoryError, TenantId,
+    directory::{Act, Filter, NewTenant, Page, PageRequest, Tenant, TenantEdit},
+};
+
+use super::{Pools, audit::record, grants::next_version, write};
+use crate::directory::{
+    error::{conflict, not_found, unavailable},
+    filter::{Narrowed, nothing, paged},
+    row::{self, stored_rule, stored_time},
+};
+
+pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<Tenant, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    if read(&mut transaction, &new.id).await?.is_some() {
+        return Err(conflict("id", format!("there is a tenant `{}` already", new.id)));
+    }
+    let tenant =
+        Tenant { id: new.id, name: new.name, models: new.models, disabled_at: None, created_at: act.at };
+    let version = next_version(&mut transaction).await?;
+    sqlx::query("INSERT INTO tenants (id, name, models, created_at, version) VALUES ($1, $2, $3, $4, $5)")
+        .bind(tenant.id.as_str())
+        .bind(&tenant.name)
+        .bind(stored_rule(&tenant.models))
+        .bind(stored_time(act.at))
+        .bind(version)
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    record(&mut transaction, act, "tenant.create", format!("tenant:{}", tenant.id)).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(tenant)
+}
+
+pub(super) async fn find(pools: &Pools, id: &TenantId) -> Result<Option<Tenant>, DirectoryError> {
+    let mut transaction = pools.read().await.map_err(unavailable)?;
+    read(&mut transaction, id).await
+}
+
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    id: &TenantId,
+) -> Result<Option<Tenant>, DirectoryError> {
+    let found = sqlx::query("SELECT id, name, models, disabled_at, created_at FROM tenants WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(unavailable)?;
+    found.as_ref().map(row::tenant).transpose()
+}
+
+pub(super) async fn list(
+    pools: &Pools,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Page<Tenant>, DirectoryError> {
+    let Some(narrowed) = Narrowed::of(filter, page).filter(|narrowed| narrowed.reach_user.is_none()) else {
+        return Ok(nothing());
+    };
+    let rows = sqlx::query(
+        "SELECT id, name, models, disabled_at, created_at FROM tenants
+         WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR name = $3)
+           AND ($4 IS NULL OR disabled_at IS NULL) AND ($5 IS NULL OR id > $5)
+         ORDER BY id LIMIT $6",
+    )
+    .bind(narrowed.reach_tenant)
+    .bind(narrowed.tenant)
+    .bind(narrowed.name)
+    .bind(narrowed.in_force_at)
+    .bind(narrowed.after)
+    .bind(narrowed.limit)
+    .fetch_all(pools.pool())
+    .await
+    .map_err(unavailable)?;
+    let tenants = rows.iter().map(row::tenant).collect::<Result<_, _>>()?;
+    Ok(paged(tenants, page, |tenant: &Tenant| tenant.id.to_string()))
+}
+
+pub(super) async fn update(
+    pools: &Pools,
+    id: &TenantId,
+    edit: TenantEdit,
+    act: &Act,
+) -> Result<Tenant, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    let before = read(&mut transaction, id).await?.ok_or_else(|| not_found("tenant", id))?;
+    let after = Tenant {
+        name: edit.name.unwrap_or_else(|| before.name.clone()),
+        models: edit.models.unwrap_or_else(|| before.models.clone()),
+        disabled_at: match edit.disabled {
+            Some(true) => before.disabled_at.or(Some(act.at)),
+            Some(false) => None,
+            None => before.disabled_at,
+        },
+        ..before
+    };
+    let version = next_version(&mut transaction).await?;
+    sqlx::query("UPDATE tenants SET name = $2, models = $3, disabled_at = $4, version = $5 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(&after.name)
+        .bind(stored_rule(&after.models))
+        .bind(after.disabled_at.map(stored_time))
+        .bind(version)
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    record(&mut transaction, act, "tenant.update", format!("tenant:{id}")).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(after)
+}

@@ -1,0 +1,75 @@
+//! [`LedgerStore`] on PostgreSQL.
+//!
+//! Lists travel as arrays, one a column, so that a batch of any size is one prepared statement. What is to be done with
+//! the numbers is decided by `stonegate_ledger`; here they are loaded and saved, under row locks that are taken in one
+//! order: the replica's row, then its counters by name.
+
+use std::{borrow::Cow, sync::Arc};
+
+use jiff::Timestamp;
+use stonegate_ledger::{
+    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
+    LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum,
+};
+
+use super::Pools;
+
+mod adopt;
+mod budgets;
+mod columns;
+mod journal;
+mod sync;
+
+/// Budgets, leases and the journal in one PostgreSQL database.
+pub(crate) struct PostgresLedger {
+    pools: Pools,
+}
+
+impl PostgresLedger {
+    pub(crate) fn new(pools: Pools) -> Self {
+        Self { pools }
+    }
+}
+
+impl LedgerStore for PostgresLedger {
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
+        Box::pin(sync::sync(&self.pools, request))
+    }
+
+    fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted> {
+        Box::pin(adopt::adopt(&self.pools, adoption))
+    }
+
+    fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
+        Box::pin(budgets::define(&self.pools, budget))
+    }
+
+    fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
+        Box::pin(budgets::remove(&self.pools, id))
+    }
+
+    fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
+        Box::pin(budgets::list(&self.pools, filter, at))
+    }
+
+    fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
+        Box::pin(journal::usage(&self.pools, query))
+    }
+
+    fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        Box::pin(journal::page(&self.pools, query))
+    }
+}
+
+/// The server's clock, in microseconds since 1970: the only one by which replicas are told to be silent.
+macro_rules! store_time {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    };
+}
+use store_time;
+
+/// PostgreSQL's text holds every character but one, which clients may well send.
+fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}

@@ -1,0 +1,329 @@
+//! One sync: one transaction of four exchanges. It begins; it locks and reads all that concerns the request; the ledger's
+//! rules decide; all that comes of it is written by one statement; it commits.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+use stonegate_ledger::{Counter, CounterState, LeaseState, StoreError, SyncReply, SyncRequest};
+
+use super::{
+    super::Pools,
+    adopt, budgets, clean,
+    columns::{RecordColumns, append_records},
+    store_time,
+};
+use crate::ledger::{
+    convert::{Columns, json, kept, unavailable},
+    record::Array,
+};
+
+/// How often a replica that has nothing to say is noted to be alive. In between, its polls only read.
+const HEARTBEAT: SignedDuration = SignedDuration::from_secs(2);
+/// How long the server may take for a sync before its connection is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often rows are made that are missing, before something is wrong.
+const ATTEMPTS: usize = 3;
+
+/// What came of a request.
+enum Taken {
+    /// It is in the store, now or since before.
+    Kept { leases: Vec<LeaseState>, budgets_version: u64 },
+    /// Nothing was done: the replica had been declared dead, and has to be brought back to life first.
+    Dead,
+}
+
+pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<SyncReply, StoreError> {
+    let (leases, budgets_version) = loop {
+        match take(pools, request).await? {
+            Taken::Kept { leases, budgets_version } => break (leases, budgets_version),
+            Taken::Dead => adopt::revive(pools, &request.replica).await?,
+        }
+    };
+    // What was changed after the transaction may be among them, and is told once more next time.
+    let budgets = if budgets_version > request.budgets_version {
+        budgets::changes_since(pools, request.budgets_version).await?
+    } else {
+        Vec::new()
+    };
+    Ok(SyncReply { sequence: request.sequence, leases, budgets_version, budgets })
+}
+
+async fn take(pools: &Pools, request: &SyncRequest) -> Result<Taken, StoreError> {
+    let mut line = pools.sync_line().take().await?;
+    let work = async {
+        if request.is_idle() { poll(&mut line, request).await } else { exchange(&mut line, request).await }
+    };
+    let slow = |_| StoreError::Unavailable(format!("no answer within {PATIENCE:?}"));
+    let taken = tokio::time::timeout(PATIENCE, work).await.map_err(slow)??;
+    line.keep();
+    Ok(taken)
+}
+
+/// A request that says nothing: a read, and now and then a heartbeat.
+async fn poll(connection: &mut PgConnection, request: &SyncRequest) -> Result<Taken, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT coalesce(sequence, 0), coalesce(is_dead, false), coalesce(",
+        store_time!(),
+        " - heard_at, 9000000000), (SELECT coalesce(max(version), 0) FROM budgets)
+           FROM (SELECT 1) AS one LEFT JOIN replicas ON id = $1"
+    ))
+    .bind(request.replica.as_str())
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(unavailable)?;
+    let mut columns = Columns::of(&row);
+    let (sequence, is_dead, silence) = (columns.count()?, columns.flag()?, columns.signed()?);
+    let kept = Taken::Kept { leases: Vec::new(), budgets_version: columns.count()? };
+    request.is_next_after(sequence)?;
+    if is_dead {
+        return Ok(Taken::Dead);
+    }
+    if SignedDuration::from_micros(silence) < HEARTBEAT {
+        return Ok(kept);
+    }
+    let beat = sqlx::query(concat!(
+        "INSERT INTO replicas (id, sequence, heard_at) VALUES ($1, 0, ",
+        store_time!(),
+        ") ON CONFLICT (id) DO UPDATE SET heard_at = excluded.heard_at WHERE NOT replicas.is_dead"
+    ))
+    .bind(request.replica.as_str())
+    .execute(connection)
+    .await
+    .map_err(unavailable)?;
+    Ok(if beat.rows_affected() == 0 { Taken::Dead } else { kept })
+}
+
+/// The transaction. Left in its midst, it is undone.
+async fn exchange(connection: &mut PgConnection, request: &SyncRequest) -> Result<Taken, StoreError> {
+    let mut transaction =
+        connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(unavailable)?;
+    let mut standing = Standing::load(&mut transaction, request).await?;
+    for _ in 0..ATTEMPTS {
+        if standing.is_whole() {
+            break;
+        }
+        make_rows(&mut transaction, request).await?;
+        standing = Standing::load(&mut transaction, request).await?;
+    }
+    let Some(holdings) = standing.holdings else {
+        return Err(StoreError::Damaged("rows that were just written cannot be read".to_owned()));
+    };
+    let is_new = request.is_next_after(standing.sequence)?;
+    if standing.is_dead {
+        // At once: whoever brings it back to life waits for its row.
+        transaction.rollback().await.map_err(unavailable)?;
+        return Ok(Taken::Dead);
+    }
+    let mut holdings = holdings;
+    let mut leases = Vec::with_capacity(holdings.len());
+    for (step, holding) in request.moves.iter().zip(&mut holdings) {
+        let Holding { counter, lease, limit } = holding;
+        leases.push(if is_new {
+            counter.apply(lease, step, *limit, standing.replicas)
+        } else {
+            let remaining = counter.remaining(*limit);
+            LeaseState { counter: step.counter.clone(), leased: *lease, remaining }
+        });
+    }
+    if is_new {
+        save(&mut transaction, request, &holdings).await?;
+    }
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(Taken::Kept { leases, budgets_version: standing.budgets_version })
+}
+
+/// One counter and the replica's lease on it.
+struct Holding {
+    counter: CounterState,
+    lease: u64,
+    /// The limit, if there is one that holds anyone back.
+    limit: Option<u64>,
+}
+
+/// What the store knows of a replica and of what its request is about.
+struct Standing {
+    sequence: u64,
+    is_dead: bool,
+    /// How many replicas are alive.
+    replicas: u64,
+    budgets_version: u64,
+    /// In the order of the moves; `None` when rows are missing, or may be older than the locks on them.
+    holdings: Option<Vec<Holding>>,
+}
+
+impl Standing {
+    fn is_whole(&self) -> bool {
+        self.holdings.is_some()
+    }
+
+    /// Locks and reads. A row that is locked is read as it is then; what is joined to it is read as it was when the
+    /// statement began. The two are one unless somebody wrote for this replica while we waited for its row, which its
+    /// edition tells.
+    async fn load(
+        transaction: &mut Transaction<'_, Postgres>,
+        request: &SyncRequest,
+    ) -> Result<Self, StoreError> {
+        let (budgets, windows) = names(request.moves.iter().map(|step| &step.counter));
+        let rows = sqlx::query(
+            "WITH me AS MATERIALIZED (
+                 SELECT sequence, is_dead, xmin::text AS edition FROM replicas WHERE id = $1 FOR UPDATE
+             ), given AS (
+                 SELECT * FROM unnest($2, $3) WITH ORDINALITY AS given (budget, \"window\", place)
+             ), locked AS MATERIALIZED (
+                 SELECT budget, \"window\", spent, leased, uncovered FROM counters
+                  WHERE (budget, \"window\") IN (SELECT budget, \"window\" FROM given)
+                    AND (SELECT count(*) FROM me) >= 0
+                  ORDER BY budget, \"window\" FOR UPDATE
+             )
+             SELECT me.sequence, me.is_dead, me.edition = (SELECT xmin::text FROM replicas WHERE id = $1),
+                    (SELECT count(*) FROM replicas WHERE NOT is_dead),
+                    (SELECT coalesce(max(version), 0) FROM budgets), given.place IS NOT NULL,
+                    locked.spent, locked.leased, locked.uncovered, coalesce(leases.leased, 0),
+                    CASE WHEN budgets.mode = 'block' AND NOT budgets.removed THEN budgets.limit_amount END
+               FROM (SELECT 1) AS one
+               LEFT JOIN me ON true
+               LEFT JOIN given ON true
+               LEFT JOIN locked ON locked.budget = given.budget AND locked.\"window\" = given.\"window\"
+               LEFT JOIN leases ON leases.budget = given.budget AND leases.\"window\" = given.\"window\"
+                                AND leases.replica = $1
+               LEFT JOIN budgets ON budgets.id = given.budget
+              ORDER BY given.place",
+        )
+        .bind(request.replica.as_str())
+        .bind(budgets)
+        .bind(windows)
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(unavailable)?;
+        let mut standing =
+            Self { sequence: 0, is_dead: false, replicas: 0, budgets_version: 0, holdings: Some(Vec::new()) };
+        for row in &rows {
+            standing.read(&mut Columns::of(row))?;
+        }
+        Ok(standing)
+    }
+
+    fn read(&mut self, columns: &mut Columns<'_>) -> Result<(), StoreError> {
+        let sequence = columns.count_or_none()?;
+        self.sequence = sequence.unwrap_or(0);
+        self.is_dead = columns.flag_or_none()?.unwrap_or(false);
+        let is_current = columns.flag_or_none()?.unwrap_or(false);
+        self.replicas = columns.count()?;
+        self.budgets_version = columns.count()?;
+        let has_move = columns.flag()?;
+        let counter = (columns.count_or_none()?, columns.count_or_none()?, columns.count_or_none()?);
+        let (lease, limit) = (columns.count()?, columns.count_or_none()?);
+        match counter {
+            _ if sequence.is_none() || !is_current => self.holdings = None,
+            _ if !has_move => {}
+            (Some(spent), Some(leased), Some(uncovered)) => {
+                let counter = CounterState { spent, leased, uncovered };
+                self.holdings.iter_mut().for_each(|all| all.push(Holding { counter, lease, limit }));
+            }
+            _ => self.holdings = None,
+        }
+        Ok(())
+    }
+}
+
+/// Makes the rows of a replica and of counters that were not heard of before. Two that make the same one wait for each
+/// other, and both find it.
+async fn make_rows(
+    transaction: &mut Transaction<'_, Postgres>,
+    request: &SyncRequest,
+) -> Result<(), StoreError> {
+    sqlx::query(concat!(
+        "INSERT INTO replicas (id, sequence, heard_at) VALUES ($1, 0, ",
+        store_time!(),
+        ") ON CONFLICT (id) DO NOTHING"
+    ))
+    .bind(request.replica.as_str())
+    .execute(&mut **transaction)
+    .await
+    .map_err(unavailable)?;
+    let (budgets, windows) = names(request.moves.iter().map(|step| &step.counter));
+    make_counters(transaction, budgets, windows).await
+}
+
+/// Makes counters that were not heard of before, in the order of their names.
+pub(super) async fn make_counters(
+    connection: &mut PgConnection,
+    budgets: Vec<&str>,
+    windows: Vec<String>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO counters (budget, \"window\", spent, leased, uncovered)
+         SELECT budget, \"window\", 0, 0, 0 FROM unnest($1, $2) AS given (budget, \"window\")
+         ORDER BY budget COLLATE \"C\", \"window\" COLLATE \"C\"
+         ON CONFLICT (budget, \"window\") DO NOTHING",
+    )
+    .bind(budgets)
+    .bind(windows)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(unavailable)
+}
+
+/// Counters as two columns.
+pub(super) fn names<'a>(counters: impl Iterator<Item = &'a Counter>) -> (Vec<&'a str>, Vec<String>) {
+    counters.map(|counter| (counter.budget.as_str(), counter.window.to_string())).unzip()
+}
+
+/// Writes what was not counted before and what it did to the holdings, and notes that the replica is alive.
+async fn save(
+    transaction: &mut Transaction<'_, Postgres>,
+    request: &SyncRequest,
+    holdings: &[Holding],
+) -> Result<(), StoreError> {
+    let statement = concat!(
+        "WITH heard AS (
+             UPDATE replicas SET sequence = $30, heard_at = ",
+        store_time!(),
+        " WHERE id = $29
+         ), ended AS (
+             DELETE FROM opened_calls WHERE call = ANY($31)
+         ), begun AS (
+             INSERT INTO opened_calls (call, replica, record)
+             SELECT call, $29, record FROM unnest($32, $33) AS given (call, record)
+             ON CONFLICT (call) DO UPDATE SET replica = excluded.replica, record = excluded.record
+         ), given AS (
+             SELECT * FROM unnest($34, $35, $36, $37, $38, $39)
+                 AS given (budget, \"window\", spent, leased, uncovered, lease)
+         ), counted AS (
+             UPDATE counters SET spent = given.spent, leased = given.leased, uncovered = given.uncovered
+               FROM given WHERE counters.budget = given.budget AND counters.\"window\" = given.\"window\"
+         ), held AS (
+             INSERT INTO leases (replica, budget, \"window\", leased)
+             SELECT $29, budget, \"window\", lease FROM given
+             ON CONFLICT (budget, \"window\", replica) DO UPDATE SET leased = excluded.leased, written_off = 0
+         ) ",
+        append_records!()
+    );
+    let closed: Vec<_> = request.closed.iter().map(ToString::to_string).collect();
+    let mut opened = (Vec::new(), Vec::new());
+    for call in &request.opened {
+        opened.0.push(call.call().to_string());
+        opened.1.push(json(&Array(&call.if_lost))?);
+    }
+    let (budgets, windows) = names(request.moves.iter().map(|step| &step.counter));
+    let amounts = |amount: fn(&Holding) -> u64| holdings.iter().map(amount).map(kept).collect::<Vec<_>>();
+    RecordColumns::of(&request.records)
+        .bind(sqlx::query(statement))
+        .bind(clean(request.replica.as_str()))
+        .bind(kept(request.sequence))
+        .bind(closed)
+        .bind(opened.0)
+        .bind(opened.1)
+        .bind(budgets)
+        .bind(windows)
+        .bind(amounts(|holding| holding.counter.spent))
+        .bind(amounts(|holding| holding.counter.leased))
+        .bind(amounts(|holding| holding.counter.uncovered))
+        .bind(amounts(|holding| holding.lease))
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
