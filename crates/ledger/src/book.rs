@@ -7,6 +7,8 @@
 mod calls;
 mod holdings;
 mod line;
+mod queue;
+mod reserving;
 
 use std::{
     fmt,
@@ -14,6 +16,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Poll, Waker},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,11 +25,15 @@ pub(crate) use self::calls::OpenCall;
 use self::{
     calls::Calls,
     holdings::{Holdings, Settling},
+    line::Hold,
+    queue::{Number, Queue},
+    reserving::Request,
 };
 use crate::{
     account::AccountPath,
     call::ReplicaId,
     journal::{Draft, Opened, Settlement, Tokens},
+    place::Place,
     quote::Quote,
     reservation::{Reservation, Shortfall},
     sync::{SyncReply, SyncRequest},
@@ -46,6 +53,9 @@ pub struct BookOptions {
     pub linger: SignedDuration,
     /// How long the store's word that nothing is left is believed.
     pub recheck: SignedDuration,
+    /// The largest part of what is left, in per cent, that one call's output may hold. A call that asks for more gets a
+    /// lower ceiling, down to its floor, so that a few calls with large ceilings do not lock an account up.
+    pub share_percent: u8,
     /// How long a call is under way before the store is told of it.
     pub open_grace: SignedDuration,
     /// Is told, on the thread that brought it, when there is something to sync where there was nothing.
@@ -58,6 +68,7 @@ impl Default for BookOptions {
             poll: SignedDuration::from_millis(250),
             linger: SignedDuration::from_secs(30),
             recheck: SignedDuration::from_secs(1),
+            share_percent: 25,
             open_grace: SignedDuration::from_millis(20),
             on_work: None,
         }
@@ -66,11 +77,12 @@ impl Default for BookOptions {
 
 impl fmt::Debug for BookOptions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { poll, linger, recheck, open_grace, on_work: _ } = self;
+        let Self { poll, linger, recheck, share_percent, open_grace, on_work: _ } = self;
         out.debug_struct("BookOptions")
             .field("poll", poll)
             .field("linger", linger)
             .field("recheck", recheck)
+            .field("share_percent", share_percent)
             .field("open_grace", open_grace)
             .finish_non_exhaustive()
     }
@@ -92,6 +104,7 @@ struct Shared {
 struct State {
     holdings: Holdings,
     calls: Calls,
+    queue: Queue,
     is_ready: bool,
     last_ticket: u64,
     /// The number of the last request that the store has answered.
@@ -138,13 +151,49 @@ impl Book {
         draft: Draft,
         now: Timestamp,
     ) -> Result<Reservation, Shortfall> {
+        self.reserve_in_turn(Number::MAX, path, quote, draft, now)
+    }
+
+    /// Takes a place among those that wait for the end of calls under way. Whoever has none leaves them what they wait
+    /// for.
+    pub fn line_up(&self, shortfall: &Shortfall) -> Place {
+        let number = self.state().queue.join(shortfall.short.clone());
+        Place::new(self.clone(), number)
+    }
+
+    pub(crate) fn stay(&self, number: Number, shortfall: &Shortfall) {
+        if !shortfall.short.is_empty() {
+            self.state().queue.stay(number, shortfall.short.clone());
+        }
+    }
+
+    pub(crate) fn leave(&self, number: Number) {
+        let called = self.state().queue.leave(number);
+        called.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn poll_place(&self, number: Number, waker: &Waker) -> Poll<()> {
+        self.state().queue.poll(number, waker)
+    }
+
+    /// Reserves after those who wait with a smaller number.
+    pub(crate) fn reserve_in_turn(
+        &self,
+        number: Number,
+        path: &AccountPath,
+        quote: Quote,
+        draft: Draft,
+        now: Timestamp,
+    ) -> Result<Reservation, Shortfall> {
         let mut state = self.state();
         if !state.is_ready {
             return Err(Shortfall::not_ready());
         }
-        let options = &self.0.options;
-        let granted = state.holdings.reserve(path, &draft.model_served, &quote, now, options);
-        let grant = match granted {
+        let State { holdings, queue, .. } = &mut *state;
+        let (quote_of, options) = (&quote, &self.0.options);
+        let model = &draft.model_served;
+        let request = Request { path, model, quote: quote_of, now, options, queue, number };
+        let grant = match holdings.reserve(&request) {
             Ok(grant) => grant,
             Err(shortfall) => {
                 drop(state);
@@ -171,7 +220,7 @@ impl Book {
     /// Ends a call: frees what it held, charges what it took.
     pub(crate) fn settle(&self, call: Arc<OpenCall>, settlement: Settlement) -> Ticket {
         let mut state = self.state();
-        let State { holdings, calls, last_ticket, .. } = &mut *state;
+        let State { holdings, calls, queue, last_ticket, .. } = &mut *state;
         let counters = holdings.settle(&Settling {
             path: &call.path,
             model: &call.draft.model_served,
@@ -182,11 +231,13 @@ impl Book {
             tokens: &settlement.tokens,
         });
         calls.close(call.draft.call);
+        let called = if queue.is_empty() { Vec::new() } else { queue.call(&slots(&call.holds)) };
         let OpenCall { draft, path, .. } = Arc::unwrap_or_clone(call);
         calls.records.push(draft.finish(path, settlement, counters));
         *last_ticket = last_ticket.saturating_add(1);
         let ticket = Ticket(*last_ticket);
         drop(state);
+        called.into_iter().for_each(Waker::wake);
         self.announce_work();
         ticket
     }
@@ -199,6 +250,13 @@ impl Book {
     /// How many calls are under way.
     pub fn in_flight(&self) -> usize {
         self.state().calls.in_flight()
+    }
+
+    /// How many records the store has not taken yet.
+    pub fn unsaid(&self) -> usize {
+        let state = self.state();
+        let in_flight = state.in_flight.as_ref().map_or(0, |in_flight| in_flight.request.records.len());
+        state.calls.records.len().saturating_add(in_flight)
     }
 
     /// Whether something waits to be synced: cheap enough to ask at any time. It says nothing of a poll that is due
@@ -267,7 +325,9 @@ impl Book {
         state.answered_at = Some(now);
         state.is_ready = !state.is_retired;
         let is_dirty = state.holdings.is_dirty();
+        let called = state.queue.call_all();
         drop(state);
+        called.into_iter().for_each(Waker::wake);
         self.0.durable.fetch_max(up_to.0, Ordering::AcqRel);
         if is_dirty {
             self.announce_work();
@@ -291,6 +351,10 @@ impl Book {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn slots(holds: &[Hold]) -> Vec<usize> {
+    holds.iter().map(|hold| hold.slot).collect()
 }
 
 impl State {

@@ -10,8 +10,10 @@ mod budgets;
 mod desk;
 mod queries;
 mod syncing;
+mod unsteady;
 
 pub use desk::Fixture;
+pub use unsteady::Unsteady;
 
 /// Runs every test, each on a store of its own from `open`.
 pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {

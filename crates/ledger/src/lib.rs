@@ -20,6 +20,7 @@ mod journal;
 mod lease;
 mod memory;
 mod money;
+mod place;
 mod quote;
 mod report;
 mod reservation;
@@ -37,6 +38,7 @@ pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord
 pub use lease::{Counter, CounterState, LeaseMove, LeaseState};
 pub use memory::MemoryStore;
 pub use money::{Nanodollars, Picodollars};
+pub use place::Place;
 pub use quote::Quote;
 pub use report::{
     BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageBy, UsageFilter, UsageQuery, UsageSum,

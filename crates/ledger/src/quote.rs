@@ -54,6 +54,20 @@ impl Quote {
         (ceiling >= self.floor()).then_some(ceiling)
     }
 
+    /// The highest output ceiling of a call that leaves others room: no more than `share_percent` of what is `left` beside
+    /// its input, and never less than the floor.
+    pub(crate) fn fair_ceiling(&self, unit: Limit, left: Amount, share_percent: u8) -> u64 {
+        let input = self.amount(unit, 0);
+        let output = self.amount(unit, self.output_tokens).saturating_sub(input);
+        let rest = left.saturating_sub(input);
+        let part = u128::from(rest).saturating_mul(u128::from(share_percent)).checked_div(100).unwrap_or(0);
+        if u128::from(output) <= part {
+            return self.output_tokens;
+        }
+        let part = u64::try_from(part).unwrap_or(u64::MAX);
+        self.ceiling(unit, input.saturating_add(part)).unwrap_or_else(|| self.floor())
+    }
+
     /// The lowest ceiling permitted: a floor above what was asked for is no floor.
     pub fn floor(&self) -> u64 {
         self.least_output_tokens.min(self.output_tokens)
@@ -99,6 +113,29 @@ mod tests {
         check(TOKENS, 60, Some(10));
         check(TOKENS, 59, None);
         check(TOKENS, 49, None);
+    }
+
+    #[test]
+    fn a_fair_ceiling_is_a_share_of_what_the_input_leaves() {
+        let check = |unit, left, share_percent, expected| {
+            assert_eq!(
+                quote().fair_ceiling(unit, left, share_percent),
+                expected,
+                "{share_percent} % of {left}"
+            );
+        };
+        // The input takes 100, so 6,000 are left, of which a quarter is the whole output.
+        check(USD, 6_100, 25, 1_000);
+        check(USD, 6_099, 25, 999);
+        check(USD, 1_300, 25, 200);
+        check(USD, 1_300, 100, 800);
+        check(USD, 1_600, 100, 1_000);
+        check(USD, 100, 25, 10);
+        check(USD, 0, 25, 10);
+        check(TOKENS, 4_050, 25, 1_000);
+        check(TOKENS, 450, 25, 100);
+        check(TOKENS, 60, 25, 10);
+        check(USD, u64::MAX, 100, 1_000);
     }
 
     #[test]

@@ -28,11 +28,23 @@ pub struct Shortfall {
     pub renews_at: Option<Timestamp>,
     /// Whether the next sync may bring more.
     pub may_improve: bool,
+    /// Whether the end of calls that are under way may: see [`Book::line_up`].
+    pub may_free: bool,
+    /// The budgets that are short, by their slots in the book.
+    pub(crate) short: Vec<usize>,
 }
 
 impl Shortfall {
     pub(crate) fn not_ready() -> Self {
-        Self { budget: None, window: None, asked: 0, renews_at: None, may_improve: true }
+        Self {
+            budget: None,
+            window: None,
+            asked: 0,
+            renews_at: None,
+            may_improve: true,
+            may_free: false,
+            short: Vec::new(),
+        }
     }
 
     /// Whose budget it is.

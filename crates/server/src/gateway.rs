@@ -22,7 +22,7 @@ use crate::announced::Announced;
 use crate::app::{App, Names};
 use crate::config::{self, Config, Origin, Problem, Secret, Shown};
 use crate::directory::DirectoryCache;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Patience};
 use crate::lessons::Lessons;
 use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::media::MediaFetcher;
@@ -163,21 +163,34 @@ impl Gateway {
     /// # Errors
     /// [`StartError`] with the setting to mend.
     pub async fn open(config: Config) -> Result<Self, StartError> {
-        let tls = match (&config.server.tls_cert, &config.server.tls_key) {
-            (Some(cert), Some(key)) => Some(Tls::from_files(cert, key)?),
-            _ => None,
-        };
         let lock = lock(&config.server.data_dir)?;
-        let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
         let options = stonegate_store::Options {
             durability: durability(config.store.durability),
             ..stonegate_store::Options::default()
         };
         let store = stonegate_store::open(&config.store.url, &options).await?;
+        Self::assemble(config, store, lock).await
+    }
+
+    /// The same on a store that is open already.
+    ///
+    /// # Errors
+    /// [`StartError`] with the setting to mend.
+    pub async fn with_store(config: Config, store: Store) -> Result<Self, StartError> {
+        let lock = lock(&config.server.data_dir)?;
+        Self::assemble(config, store, lock).await
+    }
+
+    async fn assemble(config: Config, store: Store, lock: File) -> Result<Self, StartError> {
+        let tls = match (&config.server.tls_cert, &config.server.tls_key) {
+            (Some(cert), Some(key)) => Some(Tls::from_files(cert, key)?),
+            _ => None,
+        };
+        let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
         let now = clock::now();
         let bootstrap = bootstrap::offer(&*store.directory, clock::random(), now).await?;
         let directory = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now).await?);
-        let keeper = Arc::new(keep(&store).await?);
+        let keeper = Arc::new(keep(&store, &config).await?);
         let endpoint = Endpoint::from_settings(&endpoint_settings(&config)).await?;
         let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
         let pairs = pair_secret(&config)?;
@@ -320,12 +333,15 @@ fn durability(setting: config::Durability) -> stonegate_store::Durability {
 }
 
 /// Closes the books of predecessors, and reads the budgets for the first time.
-async fn keep(store: &Store) -> Result<Keeper, StartError> {
+async fn keep(store: &Store, config: &Config) -> Result<Keeper, StartError> {
     let now = clock::now();
     let wake = Arc::new(tokio::sync::Notify::new());
     let on_work = Arc::clone(&wake);
-    let options =
-        BookOptions { on_work: Some(Arc::new(move || on_work.notify_one())), ..BookOptions::default() };
+    let options = BookOptions {
+        share_percent: config.budget.share_percent,
+        on_work: Some(Arc::new(move || on_work.notify_one())),
+        ..BookOptions::default()
+    };
     let replica = ReplicaId::new(clock::call_id(now).to_string());
     let adoption =
         Adoption { at: now, by: replica.clone(), silent_since: None, unrecorded: Unrecorded::Unknown };
@@ -337,7 +353,8 @@ async fn keep(store: &Store) -> Result<Keeper, StartError> {
             "the last server did not stop in good order; what it held counts as spent and is marked unresolved"
         );
     }
-    let keeper = Keeper::new(Book::new(replica, options), Arc::clone(&store.ledger), wake, STORE_PATIENCE);
+    let patience = Patience { wait: STORE_PATIENCE, on_outage: config.store.on_outage };
+    let keeper = Keeper::new(Book::new(replica, options), Arc::clone(&store.ledger), wake, patience);
     keeper.sync().await?;
     Ok(keeper)
 }

@@ -6,14 +6,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use stonegate_ledger::{Book, LedgerStore, StoreError, Ticket};
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::config::OnOutage;
 
 /// How often the store is asked for news when there is nothing to tell it: a budget that another process changed is
 /// in force within this time.
@@ -24,6 +26,10 @@ const TURNS: u32 = 16;
 /// The pause after a sync that failed; it doubles up to [`RETRY_MOST`].
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MOST: Duration = Duration::from_secs(2);
+/// A store that fails for less than this is slow, not away.
+const SLOW: Duration = Duration::from_secs(2);
+/// How many records may wait in memory while the store is away: some 50 MB.
+const MOST_UNSAID: usize = 50_000;
 /// How long the last sync may be tried at shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -31,6 +37,15 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the ledger's store does not answer")]
 pub(crate) struct StoreAway;
+
+/// How a keeper bears with its store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long a caller waits for it.
+    pub(crate) wait: Duration,
+    /// What becomes of calls while it is away.
+    pub(crate) on_outage: OnOutage,
+}
 
 /// Drives the [`Book`] against its store.
 pub(crate) struct Keeper {
@@ -40,8 +55,9 @@ pub(crate) struct Keeper {
     waiting: Mutex<BinaryHeap<Reverse<Waiter>>>,
     begun: AtomicU64,
     is_away: AtomicBool,
+    away_since: Mutex<Option<Instant>>,
     done: watch::Sender<u64>,
-    patience: Duration,
+    patience: Patience,
 }
 
 struct Waiter {
@@ -70,12 +86,12 @@ impl Ord for Waiter {
 }
 
 impl Keeper {
-    /// A keeper that works when `wake` is notified, and makes callers wait for the store for `patience` at most.
+    /// A keeper that works when `wake` is notified.
     pub(crate) fn new(
         book: Book,
         store: Arc<dyn LedgerStore>,
         wake: Arc<Notify>,
-        patience: Duration,
+        patience: Patience,
     ) -> Self {
         Keeper {
             book,
@@ -84,6 +100,7 @@ impl Keeper {
             waiting: Mutex::new(BinaryHeap::new()),
             begun: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
+            away_since: Mutex::new(None),
             done: watch::Sender::new(0),
             patience,
         }
@@ -99,7 +116,31 @@ impl Keeper {
         self.is_away.load(Ordering::Relaxed)
     }
 
-    /// Resolves when the record behind the ticket is in the store.
+    /// Whether new calls may begin.
+    ///
+    /// # Errors
+    /// [`StoreAway`] when the store has been away for a while and calls are to be refused then, or when so many records
+    /// wait for it that no more can.
+    pub(crate) fn admit(&self) -> Result<(), StoreAway> {
+        if !self.is_away() {
+            return Ok(());
+        }
+        let may_go_on = match self.patience.on_outage {
+            OnOutage::Refuse => lock(&self.away_since).is_none_or(|since| since.elapsed() < SLOW),
+            OnOutage::ServeLeased => self.book.unsaid() < MOST_UNSAID,
+        };
+        if may_go_on { Ok(()) } else { Err(StoreAway) }
+    }
+
+    /// Notes how the store did.
+    fn note(&self, is_away: bool) {
+        if self.is_away.swap(is_away, Ordering::Relaxed) != is_away {
+            *lock(&self.away_since) = is_away.then(Instant::now);
+        }
+    }
+
+    /// Resolves when the record behind the ticket is in the store; or, where answers are given while it is away, when it
+    /// is.
     ///
     /// # Errors
     /// [`StoreAway`] when that takes too long; the record is not lost and will be kept later.
@@ -108,13 +149,19 @@ impl Keeper {
         ticket: Ticket,
     ) -> impl Future<Output = Result<(), StoreAway>> + Send + use<> {
         let (durable, kept) = oneshot::channel();
-        self.lock().push(Reverse(Waiter { ticket, durable }));
+        let Patience { wait, on_outage } = self.patience;
+        let is_waived = on_outage == OnOutage::ServeLeased && self.is_away();
+        if !is_waived {
+            lock(&self.waiting).push(Reverse(Waiter { ticket, durable }));
+        }
         self.wake.notify_one();
-        let patience = self.patience;
         async move {
-            match tokio::time::timeout(patience, kept).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(StoreAway),
+            if is_waived {
+                return Ok(());
+            }
+            match (tokio::time::timeout(wait, kept).await, on_outage) {
+                (Ok(Ok(())), _) | (Err(_), OnOutage::ServeLeased) => Ok(()),
+                (Ok(Err(_)), _) | (Err(_), OnOutage::Refuse) => Err(StoreAway),
             }
         }
     }
@@ -128,7 +175,7 @@ impl Keeper {
         let mut done = self.done.subscribe();
         self.book.ask_for_news();
         self.wake.notify_one();
-        match tokio::time::timeout(self.patience, done.wait_for(|done| *done >= awaited)).await {
+        match tokio::time::timeout(self.patience.wait, done.wait_for(|done| *done >= awaited)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(StoreAway),
         }
@@ -198,16 +245,16 @@ impl Keeper {
             match self.store.sync(&request).await {
                 Ok(reply) => self.book.apply_sync(reply, clock::now()),
                 Err(error) => {
-                    self.is_away.store(true, Ordering::Relaxed);
+                    self.note(true);
                     self.book.sync_failed(clock::now());
                     return Err(error);
                 }
             }
         }
-        self.is_away.store(false, Ordering::Relaxed);
+        self.note(false);
         self.done.send_replace(number);
         let durable = self.book.durable();
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         while waiting.peek().is_some_and(|Reverse(first)| first.ticket <= durable) {
             if let Some(Reverse(first)) = waiting.pop() {
                 // Whoever waited may be gone by now.
@@ -216,10 +263,10 @@ impl Keeper {
         }
         Ok(())
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BinaryHeap<Reverse<Waiter>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

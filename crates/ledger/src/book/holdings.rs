@@ -10,12 +10,10 @@ use super::{
 };
 use crate::{
     account::{AccountId, AccountPath},
-    budget::{Amount, Budget, BudgetId},
+    budget::{Budget, BudgetId},
     journal::{Tokens, charge},
     lease::{Counter, LeaseMove, LeaseState},
     money::Nanodollars,
-    quote::Quote,
-    reservation::Shortfall,
     sync::BudgetChange,
     window::{Period, WindowKey},
 };
@@ -40,68 +38,7 @@ struct Slot {
     lines: Vec<Line>,
 }
 
-/// What a call was granted.
-#[derive(Debug)]
-pub(super) struct Grant {
-    pub(super) output_tokens: u64,
-    pub(super) holds: Vec<Hold>,
-}
-
-/// The worst of the lines on a path.
-struct Tightest {
-    slot: usize,
-    window: WindowKey,
-    ceiling: Option<u64>,
-}
-
 impl Holdings {
-    /// Reserves on every budget of the path, or on none.
-    pub(super) fn reserve(
-        &mut self,
-        path: &AccountPath,
-        model: &str,
-        quote: &Quote,
-        now: Timestamp,
-        options: &BookOptions,
-    ) -> Result<Grant, Shortfall> {
-        let mut holds = self.applicable(path, model, now);
-        let mut tightest: Option<Tightest> = None;
-        let mut may_improve = false;
-        for hold in &holds {
-            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            if budget.hard_limit().is_none() {
-                continue;
-            }
-            let ceiling = quote.ceiling(budget.limit, line.free());
-            if ceiling == Some(quote.output_tokens) {
-                continue;
-            }
-            may_improve |= line.may_improve(now, options.recheck);
-            if tightest.as_ref().is_none_or(|other| ceiling < other.ceiling) {
-                tightest = Some(Tightest { slot: hold.slot, window: hold.window, ceiling });
-            }
-        }
-        let output_tokens = match tightest {
-            None => quote.output_tokens,
-            Some(tight) if may_improve => {
-                self.want(&holds, quote, now, options);
-                return Err(self.shortfall(&tight, quote, true));
-            }
-            Some(tight) => match tight.ceiling {
-                Some(ceiling) => ceiling,
-                None => return Err(self.shortfall(&tight, quote, false)),
-            },
-        };
-        for hold in &mut holds {
-            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            if budget.hard_limit().is_some() {
-                hold.amount = quote.amount(budget.limit, output_tokens);
-            }
-            line.hold(hold.amount);
-        }
-        Ok(Grant { output_tokens, holds })
-    }
-
     /// Ends a call: frees what it held and charges what it took, to its own budgets and to those that came into force
     /// while it was under way (`known` is the version of budgets when it began, at `began`).
     pub(super) fn settle(&mut self, call: &Settling<'_>) -> Vec<Counter> {
@@ -252,7 +189,7 @@ impl Holdings {
     }
 
     /// The budgets that count a call, with nothing held yet.
-    fn applicable(&mut self, path: &AccountPath, model: &str, at: Timestamp) -> Vec<Hold> {
+    pub(super) fn applicable(&mut self, path: &AccountPath, model: &str, at: Timestamp) -> Vec<Hold> {
         let mut holds = Vec::new();
         if self.by_account.is_empty() {
             return holds;
@@ -266,39 +203,21 @@ impl Holdings {
         holds
     }
 
-    /// Asks the store for what a call lacks.
-    fn want(&mut self, holds: &[Hold], quote: &Quote, now: Timestamp, options: &BookOptions) {
-        for hold in holds {
-            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            let amount = quote.amount(budget.limit, quote.output_tokens);
-            if budget.hard_limit().is_none()
-                || line.free() >= amount
-                || !line.may_improve(now, options.recheck)
-            {
-                continue;
-            }
-            line.want(amount);
-            if !std::mem::replace(&mut line.dirty, true) {
-                self.dirty.push((hold.slot, hold.window));
-            }
+    /// Notes that a line has something to say.
+    pub(super) fn mark(&mut self, slot: usize, window: WindowKey) {
+        let Some((_, line)) = self.line(slot, window) else { return };
+        if !std::mem::replace(&mut line.dirty, true) {
+            self.dirty.push((slot, window));
         }
     }
 
-    fn shortfall(&self, tight: &Tightest, quote: &Quote, may_improve: bool) -> Shortfall {
-        let slot = self.slots.get(tight.slot);
-        let budget = slot.map(|slot| slot.budget.clone());
-        let asked: Option<Amount> =
-            budget.as_ref().map(|budget| quote.amount(budget.limit, quote.output_tokens));
-        Shortfall {
-            asked: asked.unwrap_or(0),
-            renews_at: slot.and_then(|slot| slot.period).and_then(|period| period.ends_at),
-            window: Some(tight.window),
-            budget,
-            may_improve,
-        }
+    /// A budget, and when its current window ends.
+    pub(super) fn budget(&self, slot: usize) -> Option<(Arc<Budget>, Option<Timestamp>)> {
+        let slot = self.slots.get(slot)?;
+        Some((slot.budget.clone(), slot.period.and_then(|period| period.ends_at)))
     }
 
-    fn line(&mut self, slot: usize, window: WindowKey) -> Option<(&Budget, &mut Line)> {
+    pub(super) fn line(&mut self, slot: usize, window: WindowKey) -> Option<(&Budget, &mut Line)> {
         let Slot { budget, lines, .. } = self.slots.get_mut(slot)?;
         let line = lines.iter_mut().find(|line| line.window == window)?;
         Some((&**budget, line))

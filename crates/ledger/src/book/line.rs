@@ -26,6 +26,8 @@ pub(super) struct Line {
     asking: bool,
     /// What calls lacked that are waiting for the next answer.
     unmet: Amount,
+    /// A call wants to know how much is left.
+    curious: bool,
     /// What calls took since the last request.
     taken: Amount,
     appetite: Appetite,
@@ -64,6 +66,7 @@ impl Line {
             returning: 0,
             asking: false,
             unmet: 0,
+            curious: false,
             taken: 0,
             appetite: Appetite { current: 0, before: 0, turned_at: now },
             answer: None,
@@ -81,9 +84,32 @@ impl Line {
 
     /// Whether asking the store may bring more than there is.
     pub(super) fn may_improve(&self, now: Timestamp, recheck: SignedDuration) -> bool {
-        self.answer.is_none_or(|answer| {
-            answer.remaining > 0 || now < answer.at || now.duration_since(answer.at) >= recheck
-        })
+        self.is_stale(now, recheck) || self.answer.is_some_and(|answer| answer.remaining > 0)
+    }
+
+    /// What is left as far as it is known here: what is free, and what the store had left when it last answered.
+    pub(super) fn left(&self) -> Amount {
+        self.free().saturating_add(self.answer.map_or(0, |answer| answer.remaining))
+    }
+
+    /// Whether what is [`Line::left`] is old news.
+    pub(super) fn is_stale(&self, now: Timestamp, recheck: SignedDuration) -> bool {
+        self.answer.is_none_or(|answer| now < answer.at || now.duration_since(answer.at) >= recheck)
+    }
+
+    /// Whether the store was ever asked, so that what is left is known at all.
+    pub(super) fn is_known(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// What would be free if calls under way took nothing.
+    pub(super) fn free_when_all_end(&self) -> Amount {
+        self.free().saturating_add(self.held)
+    }
+
+    /// Asks how much is left.
+    pub(super) fn ask(&mut self) {
+        self.curious = true;
     }
 
     /// Notes that a call waits for so much.
@@ -138,7 +164,8 @@ impl Line {
         let kept = free.saturating_sub(returned);
         let least = unmet.saturating_sub(kept);
         let most = if kept < stock / 2 { stock.saturating_sub(kept) } else { 0 };
-        if self.charged == 0 && returned == 0 && least == 0 && most == 0 {
+        let is_curious = std::mem::take(&mut self.curious);
+        if self.charged == 0 && returned == 0 && least == 0 && most == 0 && !is_curious {
             return None;
         }
         self.charging = std::mem::take(&mut self.charged);
@@ -160,6 +187,7 @@ impl Line {
     pub(super) fn give_up_asking(&mut self, now: Timestamp) {
         self.answer = Some(LastAnswer { remaining: 0, at: now });
         self.unmet = 0;
+        self.curious = false;
     }
 
     /// Whether nothing is left that the store or a call would ask about.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    AccountPath, Adopted, Adoption, Answer, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
-    Draft, JournalQuery, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
+    AccountPath, Adopted, Adoption, Answer, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState,
+    CallId, Draft, JournalQuery, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
     Reservation, Settlement, Shortfall, Tokens, Unrecorded, UsageFilter, UsageRecord, Window,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonegate_catalog::{Asked, Price, Resolved, Tier};
-use stonegate_ledger::{Draft, Quote, Reservation};
+use stonegate_ledger::{Book, Draft, Place, Quote, Reservation, Shortfall};
 use stonegate_protocol::conversation::Sizes;
 use stonegate_protocol::{Effort, Inbound, Problem, ProblemKind};
 use tokio::time::Instant;
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Holds the quote against every budget on the account path.
 ///
 /// Where this replica's lease does not cover it, the store is asked for more. A refusal is final for the client, so it is
-/// spoken only on the store's word that nothing is left; a crowd that keeps taking what is granted is another matter, and
+/// spoken only on the store's word that nothing is left, and not while calls under way may still free enough: then the call
+/// waits for its turn, for `budget.wait_seconds` at most. A crowd that keeps taking what is granted is another matter, and
 /// passes.
 pub(crate) async fn reserve(
     app: &App,
@@ -29,25 +30,69 @@ pub(crate) async fn reserve(
     quote: Quote,
     draft: Draft,
 ) -> Result<Reservation, Problem> {
-    let book = app.keeper.book();
+    let (book, path) = (app.keeper.book(), admission.path());
+    app.keeper.admit().map_err(error::store_away)?;
+    let mut turn = Turn::Newcomer;
     let mut asked_since = None;
     loop {
         // Anew each time: an answer of the store is only believed by those who ask after it came.
         let now = clock::now();
-        match book.reserve(admission.path(), quote, draft.clone(), now) {
+        let draft = draft.clone();
+        let attempt = match &turn {
+            Turn::Newcomer => book.reserve(path, quote, draft, now),
+            Turn::Waiting { place, .. } => place.reserve(path, quote, draft, now),
+            Turn::Last(place) => place.reserve_at_last(path, quote, draft, now),
+        };
+        match attempt {
             Ok(reservation) => return Ok(reservation),
-            // What a store that is away would have granted, nobody knows.
-            Err(short) if !short.may_improve && app.keeper.is_away() => {
-                return Err(error::store_away(StoreAway));
+            Err(short) if short.may_improve => {
+                if asked_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                    return Err(error::crowded());
+                }
+                app.keeper.news().await.map_err(error::store_away)?;
             }
-            Err(short) if !short.may_improve => {
+            // What a store that is away would have granted, nobody knows.
+            Err(_) if app.keeper.is_away() => return Err(error::store_away(StoreAway)),
+            Err(short) if short.may_free && turn.may_wait(app.config.budget.wait) => {
+                turn = turn.wait(book, &short, app.config.budget.wait).await;
+                asked_since = None;
+            }
+            Err(short) => {
                 let account = short.account().map(|account| admission.name_of(account));
                 return Err(error::shortfall(&short, &account.unwrap_or_default(), now));
             }
-            Err(_) if asked_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
-                return Err(error::crowded());
-            }
-            Err(_) => app.keeper.news().await.map_err(error::store_away)?,
+        }
+    }
+}
+
+/// Where a call stands among those that wait for the end of others. Dropped with its call, it lets the next one forward.
+enum Turn {
+    /// It has not waited.
+    Newcomer,
+    /// It waits until then.
+    Waiting { place: Place, until: Instant },
+    /// Its time is up: it tries once more, whoever came before.
+    Last(Place),
+}
+
+impl Turn {
+    fn may_wait(&self, wait: Duration) -> bool {
+        match self {
+            Turn::Newcomer => !wait.is_zero(),
+            Turn::Waiting { .. } => true,
+            Turn::Last(_) => false,
+        }
+    }
+
+    async fn wait(self, book: &Book, short: &Shortfall, wait: Duration) -> Turn {
+        let (place, until) = match self {
+            Turn::Newcomer => (book.line_up(short), Instant::now() + wait),
+            Turn::Waiting { place, until } => (place, until),
+            Turn::Last(place) => return Turn::Last(place),
+        };
+        match tokio::time::timeout_at(until, place.called()).await {
+            Ok(()) => Turn::Waiting { place, until },
+            Err(_) => Turn::Last(place),
         }
     }
 }

@@ -105,6 +105,10 @@ kinds! {
     Threads: usize = "a whole number from 1 to 1024", |written, _| {
         usize::try_from(whole(written)?).ok().filter(|count| (1..=1024).contains(count))
     };
+    /// A part of a whole.
+    Percent: u8 = "a whole number from 1 to 100", |written, _| {
+        u8::try_from(whole(written)?).ok().filter(|percent| (1..=100).contains(percent))
+    };
     /// A number of tokens.
     Tokens: u64 = "a whole number of tokens", |written, _| whole(written);
     /// A time.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::kind::{
     Address, Bytes, Choice, Count, File, Geographies, Kind, Line, LogFilter, MaybeCount, MaybeFile,
-    MaybeRegion, MaybeText, MaybeUrl, Pairs, Password, Rules, Seconds, SomeMillis, SomeSeconds, Switch,
-    Tokens, Url,
+    MaybeRegion, MaybeText, MaybeUrl, Pairs, Password, Percent, Rules, Seconds, SomeMillis, SomeSeconds,
+    Switch, Tokens, Url,
 };
 use super::meta::{Setting, derived, given, unset};
 use super::values::Values;
@@ -102,6 +102,8 @@ settings! {
         url = "store.url", Url => String, derived("sqlite:DATA_DIR/stonegate.db", super::places::store_url);
         /// What a committed usage record survives: `power` waits for the disk, `process` for the operating system.
         durability = "store.durability", Choice<Durability> => Durability, given("power");
+        /// When the store does not answer: `refuse` new calls, or `serve_leased`: go on within the credit that is leased, and give answers whose records wait in memory.
+        on_outage = "store.on_outage", Choice<OnOutage> => OnOutage, given("refuse");
     }
 
     /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.
@@ -172,6 +174,10 @@ settings! {
     budget: Budget {
         /// Least `max_tokens` to which a call may be lowered so that it fits a budget; what does not fit even so is refused.
         fit_floor_tokens = "budget.fit_floor_tokens", Tokens => u64, given("256");
+        /// Largest part of what is left of a budget that one call's output may hold, in per cent; a larger `max_tokens` is lowered, down to `budget.fit_floor_tokens`. 100 lets one call take all.
+        share_percent = "budget.share_percent", Percent => u8, given("25");
+        /// How long a call waits for credit that other calls hold before it is refused.
+        wait = "budget.wait_seconds", Seconds => Duration, given("10");
         /// A model without a price, for an account with a USD budget: `refuse`, or charge it at the `dearest` known price.
         unpriced = "budget.unpriced", Choice<Unpriced> => Unpriced, given("refuse");
     }
@@ -254,6 +260,16 @@ words! {
         Power = "power",
         /// The end of the process, by `kill -9` too: commits wait for the operating system only.
         Process = "process",
+    }
+}
+
+words! {
+    /// What becomes of calls while the store does not answer.
+    OnOutage {
+        /// New calls are refused, and the end of an answer waits for its record.
+        Refuse = "refuse",
+        /// Calls go on within what is on lease, and their records wait in memory.
+        ServeLeased = "serve_leased",
     }
 }
 

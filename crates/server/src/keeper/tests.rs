@@ -1,60 +1,19 @@
 //! The keeper before a store that comes and goes.
 
-use jiff::Timestamp;
+use stonegate_ledger::conformance::Unsteady;
 use stonegate_ledger::{
-    AccountPath, Adopted, Adoption, Answer, Basis, BookOptions, Budget, BudgetFilter, BudgetId, BudgetState,
-    Draft, JournalPage, JournalQuery, MemoryStore, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
-    Settlement, SyncReply, SyncRequest, Tokens, UsageQuery, UsageSum,
+    AccountPath, Basis, BookOptions, Draft, MemoryStore, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
+    Settlement, Tokens,
 };
 
 use super::*;
 
-/// The reference store, on a line that can be cut.
-struct Flaky {
-    store: MemoryStore,
-    is_cut: Arc<AtomicBool>,
-}
-
-impl LedgerStore for Flaky {
-    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
-        Box::pin(async move {
-            if self.is_cut.load(Ordering::Relaxed) {
-                return Err(StoreError::Unavailable("the line is cut".to_owned()));
-            }
-            self.store.sync(request).await
-        })
-    }
-
-    fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted> {
-        self.store.adopt(adoption)
-    }
-
-    fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
-        self.store.define_budget(budget)
-    }
-
-    fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
-        self.store.remove_budget(id)
-    }
-
-    fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
-        self.store.list_budgets(filter, at)
-    }
-
-    fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
-        self.store.usage(query)
-    }
-
-    fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
-        self.store.journal(query)
-    }
-}
-
-fn keeper() -> (Arc<Keeper>, Arc<AtomicBool>) {
+fn keeper(on_outage: OnOutage) -> (Arc<Keeper>, Arc<AtomicBool>) {
+    let patience = Patience { wait: Duration::from_secs(10), on_outage };
     let is_cut = Arc::new(AtomicBool::new(false));
-    let store = Flaky { store: MemoryStore::new(), is_cut: Arc::clone(&is_cut) };
+    let store = Unsteady::new(Arc::new(MemoryStore::new()), Arc::clone(&is_cut));
     let book = Book::new(ReplicaId::new("r1"), BookOptions::default());
-    let keeper = Keeper::new(book, Arc::new(store), Arc::default(), Duration::from_secs(10));
+    let keeper = Keeper::new(book, Arc::new(store), Arc::default(), patience);
     (Arc::new(keeper), is_cut)
 }
 
@@ -90,7 +49,7 @@ fn settle(keeper: &Keeper) -> Ticket {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_waits_for_a_store_that_is_away_and_is_kept_when_it_returns() {
-    let (keeper, is_cut) = keeper();
+    let (keeper, is_cut) = keeper(OnOutage::Refuse);
     keeper.sync().await.expect("the store answers");
     let stop = CancellationToken::new();
     let running = tokio_util::task::TaskTracker::new().spawn({
@@ -113,11 +72,47 @@ async fn a_record_waits_for_a_store_that_is_away_and_is_kept_when_it_returns() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_ever() {
-    let (keeper, _) = keeper();
+    let (keeper, _) = keeper(OnOutage::Refuse);
     keeper.sync().await.expect("the store answers");
     let ticket = settle(&keeper);
 
     // Nobody runs the keeper.
     assert_eq!(keeper.durable(ticket).await, Err(StoreAway));
     assert_eq!(keeper.news().await, Err(StoreAway));
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_calls_are_refused_while_the_store_is_away_but_not_for_a_hiccup() {
+    let (keeper, is_cut) = keeper(OnOutage::Refuse);
+    keeper.sync().await.expect("the store answers");
+    settle(&keeper);
+    is_cut.store(true, Ordering::Relaxed);
+    keeper.sync().await.expect_err("the line is cut");
+    assert_eq!(keeper.admit(), Ok(()), "it may be nothing");
+    tokio::time::advance(SLOW).await;
+    assert_eq!(keeper.admit(), Err(StoreAway));
+    is_cut.store(false, Ordering::Relaxed);
+    keeper.sync().await.expect("it is back");
+    assert_eq!(keeper.admit(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_go_on_while_the_store_is_away_where_that_is_set() {
+    let (keeper, is_cut) = keeper(OnOutage::ServeLeased);
+    keeper.sync().await.expect("the store answers");
+    let first = keeper.durable(settle(&keeper));
+    is_cut.store(true, Ordering::Relaxed);
+    keeper.sync().await.expect_err("the line is cut");
+    tokio::time::advance(SLOW).await;
+    assert_eq!(keeper.admit(), Ok(()));
+    let started = Instant::now();
+    assert_eq!(keeper.durable(settle(&keeper)).await, Ok(()));
+    assert_eq!(started.elapsed(), Duration::ZERO, "nobody waits for a store that is known to be away");
+    assert_eq!(first.await, Ok(()), "nor for ever for one that was there a moment ago");
+    let last = settle(&keeper);
+    assert!(keeper.book().durable() < last);
+    is_cut.store(false, Ordering::Relaxed);
+    while keeper.book().durable() < last {
+        keeper.sync().await.expect("it is back");
+    }
 }

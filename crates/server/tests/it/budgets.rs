@@ -10,7 +10,7 @@ use crate::client::{Answer, Request, together};
 use crate::gateway::{TestGateway, ask, budget, key_of, streamed, with};
 
 /// Looks that an answer is a budget's refusal, and gives its message.
-fn refusal(answer: &Answer) -> String {
+pub(crate) fn refusal(answer: &Answer) -> String {
     let (status, kind, message) = answer.error();
     assert_eq!((status, &*kind), (429, "billing_error"), "{message}");
     assert_eq!(answer.header("x-should-retry"), Some("false"), "one refusal is one request");
@@ -115,7 +115,7 @@ async fn a_budget_can_be_set_to_refuse_rather_than_to_lower() {
 }
 
 /// What a call may cost at most, in the words of a refusal: `… of up to $0.0123; …`.
-async fn quote_of(body: &serde_json::Value) -> u64 {
+pub(crate) async fn quote_of(body: &serde_json::Value) -> u64 {
     let gateway = TestGateway::builder()
         .budget("user:ann", "0.000000001")
         .settings("budget.fit_floor_tokens = 0")
@@ -135,7 +135,7 @@ fn nanodollars(text: &str) -> u64 {
     number
 }
 
-fn usd(nanodollars: u64) -> String {
+pub(crate) fn usd(nanodollars: u64) -> String {
     format!("{}.{:09}", nanodollars / 1_000_000_000, nanodollars % 1_000_000_000)
 }
 
@@ -145,7 +145,7 @@ async fn of_many_calls_at_once_as_many_are_served_as_the_budget_pays_for() {
     let quote = quote_of(&body).await;
     let gateway = TestGateway::builder()
         .budget("user:ann", &usd(5 * quote + quote / 2))
-        .settings("budget.fit_floor_tokens = 0")
+        .settings("budget.fit_floor_tokens = 0\nbudget.wait_seconds = 0")
         .start()
         .await;
     gateway.simulator.script(Behaviour::text("Hello").delay(Duration::from_millis(700)).forever());

@@ -5,12 +5,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stonegate_api::{BudgetCreate, BudgetMode, BudgetWindow, KeyCreated};
+use stonegate_ledger::conformance::Unsteady;
 use stonegate_ledger::{
     Adoption, BudgetFilter, JournalQuery, Outcome, ReplicaId, Unrecorded, UsageFilter, UsageRecord,
 };
@@ -19,7 +20,7 @@ use stonegate_server::clock;
 use stonegate_server::config::Config;
 use stonegate_server::operator::{KeyRequest, Operator};
 use stonegate_simulator::{Entry, Options, Running, SAMPLE_BEARER_TOKEN, Simulator, Verdict};
-use stonegate_store::Store;
+use stonegate_store::{Durability, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -59,7 +60,11 @@ pub(crate) struct Builder {
     simulator: Options,
     budgets: Vec<BudgetCreate>,
     keys: Vec<KeyRequest>,
+    line: Line,
 }
+
+/// The gateway's line to its store: cut while it is true.
+pub(crate) type Line = Arc<AtomicBool>;
 
 impl Builder {
     /// Settings as lines of TOML with full names, such as `stream.ping_seconds = 1`.
@@ -81,6 +86,12 @@ impl Builder {
 
     pub(crate) fn any_budget(mut self, budget: BudgetCreate) -> Self {
         self.budgets.push(budget);
+        self
+    }
+
+    /// A line that the test may cut.
+    pub(crate) fn line(mut self, line: &Line) -> Self {
+        self.line = Arc::clone(line);
         self
     }
 
@@ -111,7 +122,7 @@ impl Builder {
             .with_ansi(false)
             .with_writer(logs.clone());
         let guard = tracing::subscriber::set_default(subscriber.finish());
-        let served = Served::start(&folder, &simulator, &self.settings).await;
+        let served = Served::start(&folder, &simulator, &self.settings, &self.line).await;
         TestGateway {
             address: served.address,
             key: keys[0].key.clone(),
@@ -120,6 +131,7 @@ impl Builder {
             url,
             folder,
             settings: self.settings,
+            line: self.line,
             served: Some(served),
             logs,
             _guard: guard,
@@ -155,10 +167,17 @@ struct Served {
 }
 
 impl Served {
-    async fn start(folder: &TempDir, simulator: &Running, settings: &str) -> Served {
+    async fn start(folder: &TempDir, simulator: &Running, settings: &str, line: &Line) -> Served {
         let text = settings_text(folder, simulator, settings);
         let config = Config::from_toml(&text).expect("settings");
-        let gateway = Gateway::open(config).await.expect("a gateway");
+        let options = stonegate_store::Options {
+            durability: Durability::Process,
+            ..stonegate_store::Options::default()
+        };
+        let mut store =
+            Box::pin(stonegate_store::open(&config.store.url, &options)).await.expect("the store");
+        store.ledger = Arc::new(Unsteady::new(store.ledger, Arc::clone(line)));
+        let gateway = Box::pin(Gateway::with_store(config, store)).await.expect("a gateway");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
@@ -198,6 +217,7 @@ pub(crate) struct TestGateway {
     url: String,
     folder: TempDir,
     settings: String,
+    line: Line,
     served: Option<Served>,
     logs: Logs,
     _guard: tracing::subscriber::DefaultGuard,
@@ -335,7 +355,7 @@ impl TestGateway {
     /// Stops the server in good order and starts another on the same store.
     pub(crate) async fn restart(&mut self) {
         self.stopped().await;
-        let served = Served::start(&self.folder, &self.simulator, &self.settings).await;
+        let served = Served::start(&self.folder, &self.simulator, &self.settings, &self.line).await;
         self.address = served.address;
         self.served = Some(served);
     }

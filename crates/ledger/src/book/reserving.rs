@@ -1,0 +1,202 @@
+//! Holding a quote against every budget on a path, or against none.
+
+use jiff::Timestamp;
+
+use super::{
+    BookOptions,
+    holdings::Holdings,
+    line::Hold,
+    queue::{Number, Queue},
+};
+use crate::{account::AccountPath, budget::Amount, quote::Quote, reservation::Shortfall, window::WindowKey};
+
+/// A call that asks for credit.
+pub(super) struct Request<'a> {
+    pub(super) path: &'a AccountPath,
+    pub(super) model: &'a str,
+    pub(super) quote: &'a Quote,
+    pub(super) now: Timestamp,
+    pub(super) options: &'a BookOptions,
+    /// Those that wait, of whom those with a smaller number come first.
+    pub(super) queue: &'a Queue,
+    pub(super) number: Number,
+}
+
+/// What a call was granted.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) output_tokens: u64,
+    pub(super) holds: Vec<Hold>,
+}
+
+/// The worst of the lines on a path.
+struct Tightest {
+    slot: usize,
+    window: WindowKey,
+    ceiling: Option<u64>,
+}
+
+/// What the lines on a path allow.
+struct Survey {
+    /// The output ceiling that leaves others room on every line.
+    fair: u64,
+    /// A line on which that is less than what was asked for was not asked about for a while.
+    is_stale: bool,
+    /// Every line covers all that was asked for.
+    is_covered: bool,
+}
+
+impl Holdings {
+    /// Reserves on every budget of the path, or on none.
+    pub(super) fn reserve(&mut self, request: &Request<'_>) -> Result<Grant, Shortfall> {
+        let quote = request.quote;
+        let mut holds = self.applicable(request.path, request.model, request.now);
+        if !request.queue.is_empty() {
+            self.stand_back(&holds, request)?;
+        }
+        let survey = self.survey(&holds, request);
+        if survey.is_stale {
+            return Err(self.ask(&holds, request));
+        }
+        let output_tokens =
+            if survey.is_covered { survey.fair } else { self.fit(&holds, request, survey.fair)? };
+        for hold in &mut holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if budget.hard_limit().is_some() {
+                hold.amount = quote.amount(budget.limit, output_tokens);
+            }
+            line.hold(hold.amount);
+        }
+        Ok(Grant { output_tokens, holds })
+    }
+
+    /// Leaves what is there to those who wait for it and came before. Waiting is of no use to a call that would not fit
+    /// even if all others ended: that one learns at once how it stands.
+    fn stand_back(&mut self, holds: &[Hold], request: &Request<'_>) -> Result<(), Shortfall> {
+        let quote = request.quote;
+        let may_fit = holds.iter().all(|hold| {
+            self.line(hold.slot, hold.window).is_none_or(|(budget, line)| {
+                let least = quote.amount(budget.limit, quote.floor());
+                budget.hard_limit().is_none() || line.free_when_all_end() >= least
+            })
+        });
+        if !may_fit {
+            return Ok(());
+        }
+        let taken = |hold: &&Hold| request.queue.is_taken(hold.slot, request.number);
+        let short: Vec<usize> = holds.iter().filter(taken).map(|hold| hold.slot).collect();
+        let Some(first) = holds.iter().find(taken) else { return Ok(()) };
+        let tight = Tightest { slot: first.slot, window: first.window, ceiling: None };
+        Err(Shortfall { may_free: true, short, ..self.shortfall(&tight, quote) })
+    }
+
+    fn survey(&mut self, holds: &[Hold], request: &Request<'_>) -> Survey {
+        let quote = request.quote;
+        let mut survey = Survey { fair: quote.output_tokens, is_stale: false, is_covered: true };
+        for hold in holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if budget.hard_limit().is_none() {
+                continue;
+            }
+            let fair = quote.fair_ceiling(budget.limit, line.left(), request.options.share_percent);
+            if fair < quote.output_tokens {
+                survey.is_stale |= line.is_stale(request.now, request.options.recheck);
+            }
+            survey.fair = survey.fair.min(fair);
+            survey.is_covered &= line.free() >= quote.amount(budget.limit, quote.output_tokens);
+        }
+        survey
+    }
+
+    /// The highest output ceiling up to `fair` that all lines cover.
+    fn fit(&mut self, holds: &[Hold], request: &Request<'_>, fair: u64) -> Result<u64, Shortfall> {
+        let Request { quote, now, options, .. } = *request;
+        let mut tightest: Option<Tightest> = None;
+        let (mut may_improve, mut may_free) = (false, true);
+        let mut short = Vec::new();
+        for hold in holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if budget.hard_limit().is_none() {
+                continue;
+            }
+            let ceiling = quote.ceiling(budget.limit, line.free());
+            if ceiling >= Some(fair) {
+                continue;
+            }
+            may_improve |= line.may_improve(now, options.recheck);
+            if ceiling.is_none() {
+                may_free &= line.free_when_all_end() >= quote.amount(budget.limit, quote.floor());
+                short.push(hold.slot);
+            }
+            if tightest.as_ref().is_none_or(|other| ceiling < other.ceiling) {
+                tightest = Some(Tightest { slot: hold.slot, window: hold.window, ceiling });
+            }
+        }
+        let Some(tight) = tightest else { return Ok(fair) };
+        if may_improve {
+            self.want(holds, request, fair);
+            return Err(Shortfall { may_improve, short, ..self.shortfall(&tight, quote) });
+        }
+        tight.ceiling.ok_or_else(|| Shortfall { may_free, short, ..self.shortfall(&tight, quote) })
+    }
+
+    /// Asks how much is left where it matters and is not known, or was known a while ago.
+    fn ask(&mut self, holds: &[Hold], request: &Request<'_>) -> Shortfall {
+        let Request { quote, now, options, .. } = *request;
+        let mut tightest = None;
+        for hold in holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            let is_asked = budget.hard_limit().is_some()
+                && line.is_stale(now, options.recheck)
+                && quote.fair_ceiling(budget.limit, line.left(), options.share_percent) < quote.output_tokens;
+            if !is_asked {
+                continue;
+            }
+            let amount = quote.amount(budget.limit, quote.output_tokens);
+            if line.is_known() {
+                line.ask();
+            } else {
+                // Mostly there is enough, and the call need not wait for a second answer.
+                line.want(amount);
+            }
+            self.mark(hold.slot, hold.window);
+            tightest.get_or_insert(Tightest { slot: hold.slot, window: hold.window, ceiling: None });
+        }
+        match tightest {
+            Some(tight) => Shortfall { may_improve: true, ..self.shortfall(&tight, quote) },
+            None => Shortfall::not_ready(),
+        }
+    }
+
+    /// Asks the store for what a call lacks.
+    fn want(&mut self, holds: &[Hold], request: &Request<'_>, output_tokens: u64) {
+        let Request { quote, now, options, .. } = *request;
+        for hold in holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            let amount = quote.amount(budget.limit, output_tokens);
+            if budget.hard_limit().is_none()
+                || line.free() >= amount
+                || !line.may_improve(now, options.recheck)
+            {
+                continue;
+            }
+            line.want(amount);
+            self.mark(hold.slot, hold.window);
+        }
+    }
+
+    fn shortfall(&self, tight: &Tightest, quote: &Quote) -> Shortfall {
+        let (budget, renews_at) = self.budget(tight.slot).unzip();
+        let asked: Option<Amount> =
+            budget.as_ref().map(|budget| quote.amount(budget.limit, quote.output_tokens));
+        Shortfall {
+            asked: asked.unwrap_or(0),
+            renews_at: renews_at.flatten(),
+            window: Some(tight.window),
+            budget,
+            may_improve: false,
+            may_free: false,
+            short: Vec::new(),
+        }
+    }
+}

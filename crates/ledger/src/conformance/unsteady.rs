@@ -1,0 +1,60 @@
+//! A store on a line that can be cut.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
+    LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
+};
+
+/// Passes everything on to another store, but no syncs while its line is cut.
+pub struct Unsteady {
+    store: Arc<dyn LedgerStore>,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Unsteady {
+    /// The store behind a line that `is_cut` cuts.
+    pub fn new(store: Arc<dyn LedgerStore>, is_cut: Arc<AtomicBool>) -> Self {
+        Self { store, is_cut }
+    }
+}
+
+impl LedgerStore for Unsteady {
+    fn sync<'a>(&'a self, request: &'a Arc<SyncRequest>) -> Answer<'a, SyncReply> {
+        if self.is_cut.load(Ordering::Relaxed) {
+            let cut = StoreError::Unavailable("the line is cut".to_owned());
+            return Box::pin(std::future::ready(Err(cut)));
+        }
+        self.store.sync(request)
+    }
+
+    fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted> {
+        self.store.adopt(adoption)
+    }
+
+    fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
+        self.store.define_budget(budget)
+    }
+
+    fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
+        self.store.remove_budget(id)
+    }
+
+    fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
+        self.store.list_budgets(filter, at)
+    }
+
+    fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
+        self.store.usage(query)
+    }
+
+    fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        self.store.journal(query)
+    }
+}

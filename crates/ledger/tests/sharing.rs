@@ -1,0 +1,214 @@
+//! Calls that share a budget which is nearly used up: nobody takes it all, and whoever came first is served first.
+
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use stonegate_ledger::{
+    AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, LedgerStore, Limit, MemoryStore,
+    Nanodollars, Outcome, Picodollars, Place, Quote, ReplicaId, Reservation, Settlement, Shortfall, Tokens,
+    Window,
+};
+
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("the reference store answers at once"),
+    }
+}
+
+/// One replica before a budget of so many nano-dollars on the tenant; a token costs one.
+struct Desk {
+    store: MemoryStore,
+    book: Book,
+    now: Timestamp,
+    calls: std::cell::Cell<u128>,
+}
+
+impl Desk {
+    fn new(limit: u64) -> Self {
+        let desk = Self {
+            store: MemoryStore::new(),
+            book: Book::new(ReplicaId::new("r1"), BookOptions::default()),
+            now: "2026-11-21T12:00:00Z".parse().expect("a time"),
+            calls: std::cell::Cell::new(0),
+        };
+        desk.define("all", "tenant:acme", limit);
+        desk.sync();
+        desk
+    }
+
+    fn define(&self, id: &str, account: &str, limit: u64) {
+        let account = account.parse().expect("an account");
+        let limit = Limit::Usd(Nanodollars::new(limit));
+        at_once(self.store.define_budget(Budget::block(id, account, Window::Total, limit)))
+            .expect("it can be");
+    }
+
+    fn sync(&self) {
+        self.book.ask_for_news();
+        while let Some(request) = self.book.plan_sync(self.now) {
+            let reply = at_once(self.store.sync(&request)).expect("in order");
+            self.book.apply_sync(reply, self.now);
+        }
+    }
+
+    fn call(&self, user: &str, asked: u64, least: u64) -> (AccountPath, Quote, Draft) {
+        self.calls.set(self.calls.get() + 1);
+        let quote = Quote {
+            input: Nanodollars::ZERO,
+            input_tokens: 0,
+            per_output_token: Picodollars::new(1_000),
+            output_tokens: asked,
+            least_output_tokens: least,
+        };
+        let model: Arc<str> = "model".into();
+        let draft = Draft {
+            call: CallId::from(self.calls.get()),
+            started_at: self.now,
+            dialect: "anthropic".into(),
+            client: None,
+            model_requested: model.clone(),
+            model_served: model,
+            price_version: "1".into(),
+            stream: false,
+        };
+        (AccountPath::new("acme", None, user, None), quote, draft)
+    }
+
+    /// Tries as a server does: asks the store for as long as that may help.
+    fn reserve(&self, user: &str, asked: u64, least: u64) -> Result<Reservation, Shortfall> {
+        self.until_known(self.call(user, asked, least), |(path, quote, draft)| {
+            self.book.reserve(&path, quote, draft, self.now)
+        })
+    }
+
+    fn retry(&self, place: &Place, user: &str, asked: u64) -> Result<Reservation, Shortfall> {
+        self.until_known(self.call(user, asked, asked), |(path, quote, draft)| {
+            place.reserve(&path, quote, draft, self.now)
+        })
+    }
+
+    fn until_known<T: Clone>(
+        &self,
+        call: T,
+        reserve: impl Fn(T) -> Result<Reservation, Shortfall>,
+    ) -> Result<Reservation, Shortfall> {
+        loop {
+            match reserve(call.clone()) {
+                Err(short) if short.may_improve => self.sync(),
+                result => return result,
+            }
+        }
+    }
+
+    /// A call that waits for so much.
+    fn line_up(&self, user: &str, asked: u64) -> Place {
+        let short = self.reserve(user, asked, asked).expect_err("it is short");
+        assert!(short.may_free, "calls under way hold enough");
+        self.book.line_up(&short)
+    }
+}
+
+fn end(reservation: Reservation, cost: u64) {
+    let tokens = Tokens { output: cost, ..Tokens::default() };
+    reservation.settle(Settlement::new(Outcome::Complete, Basis::Reported, Nanodollars::new(cost), tokens));
+}
+
+/// Whether it was that one's turn since it was last asked.
+fn is_called(turn: &mut Pin<Box<dyn Future<Output = ()> + '_>>) -> bool {
+    turn.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+fn turn(place: &Place) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+    Box::pin(place.called())
+}
+
+#[test]
+fn no_call_takes_more_than_its_share_of_what_is_left() {
+    let desk = Desk::new(1_000);
+    let calls: Vec<_> = (0..12).map(|_| desk.reserve("ada", 900, 10).expect("there is some")).collect();
+    let granted: Vec<u64> = calls.iter().map(Reservation::output_tokens).collect();
+    assert_eq!(granted, [250, 187, 140, 105, 79, 59, 45, 33, 25, 19, 14, 11]);
+}
+
+#[test]
+fn a_call_that_is_small_beside_what_is_left_is_not_lowered() {
+    let desk = Desk::new(1_000);
+    assert_eq!(desk.reserve("ada", 250, 10).expect("a quarter").output_tokens(), 250);
+}
+
+#[test]
+fn what_is_left_is_asked_for_anew_after_a_while() {
+    let mut desk = Desk::new(1_000);
+    drop(desk.reserve("ada", 900, 10).expect("there is some"));
+    desk.sync();
+    desk.define("all", "tenant:acme", 4_000);
+    desk.now += SignedDuration::from_secs(2);
+    assert_eq!(desk.reserve("ada", 900, 10).expect("there is more now").output_tokens(), 900);
+}
+
+#[test]
+fn those_who_wait_are_served_in_the_order_in_which_they_came() {
+    let desk = Desk::new(100);
+    let first = desk.reserve("ada", 100, 100).expect("it fits");
+    let places = [60, 50, 10].map(|asked| desk.line_up("ada", asked));
+    let newcomer = desk.reserve("ada", 1, 1).expect_err("nobody passes those who wait");
+    assert!(newcomer.may_free && !newcomer.may_improve, "{newcomer:?}");
+    let mut turns = places.each_ref().map(turn);
+
+    end(first, 0);
+    desk.sync();
+    assert_eq!(turns.each_mut().map(is_called), [true, false, false]);
+    assert!(desk.retry(&places[1], "ada", 50).is_err(), "not before the one who came first");
+    let second = desk.retry(&places[0], "ada", 60).expect("it is served");
+    drop(turns);
+    let [one, two, three] = places;
+    drop(one);
+
+    let (mut turn_of_two, mut turn_of_three) = (turn(&two), turn(&three));
+    assert!(is_called(&mut turn_of_two), "the next comes forward");
+    assert!(desk.retry(&two, "ada", 50).is_err(), "40 are left");
+    assert!(!is_called(&mut turn_of_three), "and the last one waits behind");
+    // Its client leaves.
+    drop(turn_of_two);
+    drop(two);
+    assert!(is_called(&mut turn_of_three));
+    end(desk.retry(&three, "ada", 10).expect("10 of 40"), 10);
+    end(second, 60);
+}
+
+#[test]
+fn a_wait_on_ones_own_budget_holds_no_one_else_back() {
+    let desk = Desk::new(1_000);
+    desk.define("own", "user:ada", 100);
+    desk.sync();
+    let held = desk.reserve("ada", 100, 100).expect("it fits");
+    let place = desk.line_up("ada", 100);
+    drop(desk.reserve("bob", 200, 200).expect("the tenant has enough"));
+    drop((held, place));
+}
+
+#[test]
+fn waiting_is_for_what_calls_under_way_may_free() {
+    let desk = Desk::new(100);
+    let held = desk.reserve("ada", 90, 90).expect("it fits");
+    assert!(!desk.reserve("ada", 101, 101).expect_err("it never fits").may_free);
+    end(held, 90);
+    desk.sync();
+    assert!(!desk.reserve("ada", 11, 11).expect_err("it is spent").may_free);
+}
+
+#[test]
+fn the_last_try_is_made_whoever_else_waits() {
+    let desk = Desk::new(100);
+    let held = desk.reserve("ada", 90, 90).expect("it fits");
+    let (large, small) = (desk.line_up("ada", 80), desk.line_up("ada", 5));
+    assert!(desk.retry(&small, "ada", 5).is_err());
+    let (path, quote, draft) = desk.call("ada", 5, 5);
+    drop(small.reserve_at_last(&path, quote, draft, desk.now).expect("it fits, and time is up"));
+    drop((held, large));
+}
