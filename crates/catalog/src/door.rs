@@ -11,7 +11,7 @@ impl Resolved {
     /// Claude is called by InvokeModel, whose body is Anthropic's own. OpenAI's models are called by the OpenAI-shaped
     /// APIs: by the client's own one where the model has it, and by Responses for every other dialect, since only there
     /// their reasoning survives from turn to turn. All others are called by Converse. What is not first is for requests
-    /// that the first cannot serve whole.
+    /// that the first cannot serve whole; a body of Claude's that comes by InvokeModel reaches the other families so.
     pub fn doors(&self, client: Dialect) -> impl Iterator<Item = Door<'_>> {
         let has = |dialect| self.model.dialects.contains(&dialect);
         let (service, prefix) = match self.via {
@@ -27,7 +27,7 @@ impl Resolved {
         let chat = openai(Dialect::OpenaiChat, Surface::OpenaiChat);
         let responses = openai(Dialect::OpenaiResponses, Surface::OpenaiResponses);
         let ordered = match client {
-            Dialect::BedrockNative => [is_runtime.then_some(Door::INVOKE), None, None, None],
+            Dialect::BedrockNative => [is_runtime.then_some(Door::INVOKE), responses, converse, chat],
             Dialect::Converse => [converse, invoke, responses, chat],
             Dialect::OpenaiChat => [invoke, chat, responses, converse],
             Dialect::Anthropic | Dialect::OpenaiResponses => [invoke, responses, converse, chat],
@@ -80,7 +80,7 @@ mod tests {
             ("qwen3-32b", OpenaiChat, converse),
             ("gemma-4-31b", Anthropic, Some((Service::Mantle, Surface::OpenaiResponses, "/openai/v1"))),
             ("gemma-4-31b", OpenaiChat, Some((Service::Mantle, Surface::OpenaiChat, "/openai/v1"))),
-            ("gemma-4-31b", BedrockNative, None),
+            ("gemma-4-31b", BedrockNative, Some((Service::Mantle, Surface::OpenaiResponses, "/openai/v1"))),
         ] {
             check(model, dialect, expected);
         }

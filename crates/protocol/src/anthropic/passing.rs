@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::learned::Learned;
 use crate::relay::{Relay, Writer};
 
+use super::events::Travel;
 use super::inbound::Inbound;
 use super::meter::Meter;
 use super::outbound::{Prepared, prepare};
@@ -68,15 +69,24 @@ impl crate::inbound::Inbound for Inbound {
     }
 
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
-        let request = translating::request(self, answering)?;
-        let model = self.model().to_owned();
-        let writer: Box<dyn Writer> = if self.is_stream() {
-            Box::new(StreamWriter::new(&answering.call, model))
-        } else {
-            Box::new(WholeWriter::new(&answering.call, model))
-        };
-        Ok((request, writer))
+        translate(self, answering, Travel::Events)
     }
+}
+
+/// What the request means, and what writes an answer whose events travel so.
+pub(crate) fn translate(
+    inbound: &Inbound,
+    answering: &Answering,
+    travel: Travel,
+) -> Result<(Request, Box<dyn Writer>), Unsupported> {
+    let request = translating::request(inbound, answering)?;
+    let model = inbound.model().to_owned();
+    let writer: Box<dyn Writer> = if inbound.is_stream() {
+        Box::new(StreamWriter::new(travel, &answering.call, model))
+    } else {
+        Box::new(WholeWriter::new(&answering.call, model))
+    };
+    Ok((request, writer))
 }
 
 fn pass(

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 
 use bytes::{BufMut, BytesMut};
-use serde::Serialize;
 
 use crate::conversation::usage::Usage;
 use crate::conversation::{
@@ -20,11 +19,12 @@ use super::answer::{
     BlockEventWire, BlockStartWire, BlockWire, CitationWire, DeltaWire, MessageDeltaWire, MessageWire,
     StartWire, StopDeltaWire, StopDetailsWire, TypeWire, UsageWire,
 };
-use super::error;
+use super::events::Travel;
 
 /// Writes a stream of events.
 #[derive(Debug)]
 pub(super) struct StreamWriter {
+    travel: Travel,
     id: String,
     model: String,
     /// What was reported so far.
@@ -62,8 +62,9 @@ struct Stop {
 }
 
 impl StreamWriter {
-    pub(super) fn new(call: &str, model: String) -> StreamWriter {
+    pub(super) fn new(travel: Travel, call: &str, model: String) -> StreamWriter {
         StreamWriter {
+            travel,
             id: message_id(call),
             model,
             usage: Usage::default(),
@@ -89,11 +90,12 @@ impl StreamWriter {
             usage: UsageWire::from(&self.usage),
             ..MessageWire::default()
         };
-        write("message_start", &StartWire { r#type: "message_start", message }, out);
+        self.travel.write("message_start", &StartWire { r#type: "message_start", message }, out);
     }
 
     /// Writes what is ready of the first open block, and of those behind it once it is complete.
     fn advance(&mut self, out: &mut BytesMut) {
+        let travel = self.travel;
         while let Some(block) = self.open.front_mut() {
             let is_text = block.start == BlockStart::Text;
             if block.place.is_none() && !(is_text && block.waiting.is_empty()) {
@@ -105,12 +107,12 @@ impl StreamWriter {
                     content_block: Some(content_block),
                     delta: None,
                 };
-                write("content_block_start", &event, out);
+                travel.write("content_block_start", &event, out);
                 self.written += 1;
             }
             if let Some(index) = block.place {
                 for delta in block.waiting.drain(..) {
-                    write_delta(index, &delta, out);
+                    write_delta(travel, index, &delta, out);
                 }
             }
             if !block.is_complete {
@@ -119,7 +121,7 @@ impl StreamWriter {
             if let Some(index) = block.place {
                 let event =
                     BlockEventWire { r#type: "content_block_stop", index, content_block: None, delta: None };
-                write("content_block_stop", &event, out);
+                travel.write("content_block_stop", &event, out);
             }
             self.open.pop_front();
         }
@@ -131,7 +133,7 @@ impl StreamWriter {
             return;
         };
         match block.place.filter(|_| is_first) {
-            Some(place) => write_delta(place, &delta, out),
+            Some(place) => write_delta(self.travel, place, &delta, out),
             None => {
                 block.waiting.push(delta);
                 self.advance(out);
@@ -172,7 +174,7 @@ impl Writer for StreamWriter {
 
     fn finish(mut self: Box<Self>, usage: &Usage, failure: Option<&Failure>, out: &mut BytesMut) {
         if let Some(failure) = failure {
-            error::event(&Problem::from(failure), out);
+            self.travel.fail(&Problem::from(failure), out);
             return;
         }
         self.usage = *usage;
@@ -190,8 +192,8 @@ impl Writer for StreamWriter {
             stop_details: stop_details(reason, explanation),
         };
         let event = MessageDeltaWire { r#type: "message_delta", delta, usage: UsageWire::from(usage) };
-        write("message_delta", &event, out);
-        write("message_stop", &TypeWire { r#type: "message_stop" }, out);
+        self.travel.write("message_delta", &event, out);
+        self.travel.write("message_stop", &TypeWire { r#type: "message_stop" }, out);
     }
 }
 
@@ -242,16 +244,7 @@ fn message_id(call: &str) -> String {
     format!("msg_{}", call.strip_prefix("req_").unwrap_or(call))
 }
 
-fn write(name: &str, event: &impl Serialize, out: &mut BytesMut) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    let written = serde_json::to_writer(out.writer(), event);
-    debug_assert!(written.is_ok(), "an event is JSON, and a buffer takes all of it");
-    out.extend_from_slice(b"\n\n");
-}
-
-fn write_delta(index: usize, delta: &Delta, out: &mut BytesMut) {
+fn write_delta(travel: Travel, index: usize, delta: &Delta, out: &mut BytesMut) {
     let delta = match delta {
         Delta::Text(text) => DeltaWire::TextDelta { text },
         Delta::Thinking(thinking) => DeltaWire::ThinkingDelta { thinking },
@@ -264,7 +257,7 @@ fn write_delta(index: usize, delta: &Delta, out: &mut BytesMut) {
     };
     let event =
         BlockEventWire { r#type: "content_block_delta", index, content_block: None, delta: Some(delta) };
-    write("content_block_delta", &event, out);
+    travel.write("content_block_delta", &event, out);
 }
 
 /// A model that calls tools waits for their results, whatever it calls its stop.
@@ -376,7 +369,7 @@ mod tests {
     use super::*;
 
     fn written(events: Vec<Event>) -> Vec<String> {
-        let mut writer = Box::new(StreamWriter::new("req_1", "m".to_owned()));
+        let mut writer = Box::new(StreamWriter::new(Travel::Events, "req_1", "m".to_owned()));
         let mut out = BytesMut::new();
         events.into_iter().for_each(|event| writer.write(event, &mut out));
         writer.finish(&Usage::default(), None, &mut out);

@@ -3,15 +3,19 @@
 use bytes::Bytes;
 
 use crate::anthropic;
-use crate::carry::{Answering, Bounds, Carried, Outbound, Service, Surface, Target, Unsupported, model_path};
+use crate::anthropic::events::Travel;
+use crate::carry::{
+    Answering, Bounds, Carried, Door, Outbound, Service, Surface, Target, Unsupported, model_path,
+};
 use crate::conversation::meter::Meter;
-use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::conversation::{CacheLifetime, Guardrail, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::{Inbound as AnyInbound, Malformed};
 use crate::json::{Scanner, quoted};
 use crate::learned::{Learned, SentBetas};
 use crate::passthrough::{Splice, find_members};
 use crate::relay::{Relay, Writer};
+use crate::traits::Traits;
 
 use super::bounds;
 use super::relayed::{NativeStream, NativeWhole};
@@ -33,6 +37,10 @@ enum Body {
     Other { body: Bytes, sizes: Sizes, asked: Option<u64> },
 }
 
+/// Whose models take Claude's bodies by InvokeModel.
+const CLAUDE: &str = "anthropic";
+/// Labels for Bedrock's own log of invocations.
+const LABELS: &str = "x-amzn-bedrock-request-metadata";
 /// The member that every Claude body has, and no other.
 const VERSION: &str = "anthropic_version";
 
@@ -125,8 +133,7 @@ impl AnyInbound for Inbound {
     }
 
     fn service_tier(&self) -> Option<&str> {
-        let named = self.headers.iter().find(|(name, _)| *name == "x-amzn-bedrock-service-tier");
-        named.map(|(_, tier)| tier.as_str())
+        self.header("x-amzn-bedrock-service-tier")
     }
 
     fn remote_media(&self) -> Vec<String> {
@@ -152,13 +159,48 @@ impl AnyInbound for Inbound {
         })
     }
 
-    fn translate(&self, _answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
-        let why = format!("{} cannot be called by InvokeModel; use Converse", self.model);
-        Err(Unsupported::member("model", &why))
+    /// A body of Claude's reaches every model; a body of another family's only those of that family.
+    fn fits(&self, door: Door<'_>, traits: &Traits) -> bool {
+        match &self.content {
+            Body::Claude(_) => door.surface != Surface::InvokeModel || traits.family == CLAUDE,
+            Body::Other { .. } => door.surface == Surface::InvokeModel,
+        }
+    }
+
+    fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
+        let Body::Claude(messages) = &self.content else {
+            let why = format!("{} cannot be called by InvokeModel; use Converse", self.model);
+            return Err(Unsupported::member("model", &why));
+        };
+        let (mut request, writer) = anthropic::translate(messages, answering, Travel::Chunks)?;
+        self.read_headers(&mut request)?;
+        Ok((request, writer))
     }
 }
 
 impl Inbound {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What other APIs say in the body is said in headers here.
+    fn read_headers(&self, request: &mut Request) -> Result<(), Unsupported> {
+        let owned = |name: &str| self.header(name).map(str::to_owned);
+        request.latency = owned("x-amzn-bedrock-performanceconfig-latency");
+        request.service_tier = owned("x-amzn-bedrock-service-tier").or(request.service_tier.take());
+        request.guardrail = owned("x-amzn-bedrock-guardrailidentifier").map(|id| Guardrail {
+            id,
+            version: owned("x-amzn-bedrock-guardrailversion").unwrap_or_default(),
+            trace: owned("x-amzn-bedrock-trace").map(|trace| trace.to_ascii_lowercase()),
+            stream_mode: None,
+        });
+        if let Some(labels) = self.header(LABELS) {
+            request.metadata = serde_json::from_str(labels)
+                .map_err(|_untold| Unsupported::member(LABELS, "a JSON object of texts was expected"))?;
+        }
+        Ok(())
+    }
+
     fn pass_claude(
         &self,
         messages: &anthropic::Inbound,
@@ -186,7 +228,7 @@ impl Inbound {
 
     fn pass_other(&self, body: &Bytes, target: &Target<'_>, bounds: Bounds) -> Result<Carried, Unsupported> {
         // Read as what it is not, it would be priced as that as well.
-        if target.traits.family == "anthropic" {
+        if target.traits.family == CLAUDE {
             return Err(Unsupported::member(VERSION, "is required for Claude"));
         }
         let ceiling = bounds.output_tokens.max(1);

@@ -195,11 +195,7 @@ impl<M: Reads> Carrier for NativeStream<M> {
             error::event(&Problem::from(failure), &mut event);
             out.extend_from_slice(&event);
         } else if let Some(last) = &self.last {
-            let mut bytes = BytesMut::new();
-            // A frame that was read can be written.
-            if last.encode(&mut bytes).is_ok() {
-                out.extend_from_slice(&bytes);
-            }
+            last.append(out);
         }
         self.meter.end(self.failure)
     }

@@ -112,13 +112,7 @@ impl Carrier for PassedStream {
         }
         if self.has_stopped {
             self.failure = None;
-            for frame in &self.last {
-                let mut bytes = BytesMut::new();
-                // A frame that was read can be written.
-                if frame.encode(&mut bytes).is_ok() {
-                    out.extend_from_slice(&bytes);
-                }
-            }
+            self.last.iter().for_each(|frame| frame.append(out));
         } else if let Some(failure) = &self.failure {
             let mut event = Vec::new();
             error::event(&Problem::from(failure), &mut event);

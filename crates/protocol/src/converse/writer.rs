@@ -18,12 +18,7 @@ use super::wire::{Block, Cited, Reasoning, TextPart, Thoughts, ToolUse};
 use super::{citation, error};
 
 fn frame(kind: &str, payload: &Value, out: &mut BytesMut) {
-    let headers = [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")];
-    let mut bytes = BytesMut::new();
-    // Only a frame of gigabytes could not be written.
-    if Frame::new(&headers, payload.to_string()).encode(&mut bytes).is_ok() {
-        out.extend_from_slice(&bytes);
-    }
+    Frame::event(kind, payload.to_string()).append(out);
 }
 
 /// What stands in an answer's end; how long it took, nobody measured here.

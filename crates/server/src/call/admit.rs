@@ -58,7 +58,10 @@ impl Admission {
     ) -> Result<Admission, Problem> {
         let resolved = app.catalog.resolve_billed(model, &app.place, billing);
         let resolved = resolved.map_err(|unknown| error::unknown_model(&unknown))?;
-        grant(caller, action, resolved, (Dialect::BedrockNative, 0))
+        let client = Dialect::BedrockNative;
+        let invoke = resolved.doors(client).position(|door| door == Door::INVOKE);
+        let chosen = invoke.ok_or_else(|| error::wrong_dialect(&resolved.model.id, client))?;
+        grant(caller, action, resolved, (client, chosen))
     }
 }
 

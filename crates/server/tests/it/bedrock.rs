@@ -101,6 +101,34 @@ async fn invoke_model_gives_claudes_own_answers() {
 }
 
 #[tokio::test]
+async fn a_body_of_claudes_reaches_models_of_every_maker() {
+    let gateway = TestGateway::start().await;
+    for model in ["amazon.nova-lite-v1:0", "gpt-6-sol", "qwen3-32b"] {
+        let whole = call(&gateway, model, "invoke", &invoke("What is 2 + 3?")).await;
+        let said = whole.json();
+        assert_eq!((whole.status, &said["type"]), (200, &"message".into()), "{model}: {said}");
+        let stream = call(&gateway, model, "invoke-with-response-stream", &invoke("What is 2 + 3?")).await;
+        assert_eq!(stream.header("content-type"), Some("application/vnd.amazon.eventstream"));
+        let events: Vec<Value> = frames(&stream).iter().map(|(_, payload)| event(payload)).collect();
+        let text: String = events.iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
+        let blocks = said["content"].as_array().expect("blocks");
+        assert_eq!(Some(text.as_str()), blocks.iter().find_map(|block| block["text"].as_str()), "{model}");
+        assert_eq!(events.last().expect("events")["type"], "message_stop");
+    }
+    let records = gateway.records().await;
+    assert!(records.iter().all(|record| &*record.dialect == "bedrock_native" && record.tokens.output > 0));
+    gateway.finish().await;
+}
+
+/// The event in a chunk.
+fn event(payload: &Value) -> Value {
+    let encoded = payload["bytes"].as_str().expect("base64");
+    let engine = &base64::engine::general_purpose::STANDARD;
+    let event = base64::Engine::decode(engine, encoded).expect("base64");
+    serde_json::from_slice(&event).expect("an event")
+}
+
+#[tokio::test]
 async fn tokens_are_counted_by_bedrock() {
     let gateway = TestGateway::start().await;
     let encoded =
