@@ -14,6 +14,7 @@ pub(crate) use bedrock::from_openai_error;
 pub use bedrock::{from_bedrock, from_exception};
 pub use clean::clean;
 pub use rejected::RejectedPart;
+pub(crate) use rejected::says_too_long;
 
 /// Someone else failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,42 +3,25 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test cannot go on without may stop it")]
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
-use serde_json::{Map, Value};
-use stonegate_protocol::framing::eventstream::Frame;
-use stonegate_protocol::{
-    Answering, Bounds, Carried, Ending, Learned, Surface, Unsupported, UpstreamEnd, carry,
-};
+use bytes::Bytes;
+use serde_json::{Value, json};
 
+#[path = "matrix/calls.rs"]
+mod calls;
 #[path = "matrix/clients.rs"]
 mod clients;
 #[path = "matrix/targets.rs"]
 mod targets;
 
-use clients::{CLIENTS, ends_with_an_error, request, shown, streamed, whole};
-use targets::{MODELS, Model, surface_name};
+use calls::{ANSWERS, PROBES, answered, by_surface, called, framed, read};
+use clients::{CLIENTS, ends_with_an_error, shown, streamed, whole, writes};
+use targets::{MODELS, Model};
 
 const CONVERSATIONS: &str = include_str!("matrix/conversations.json");
-const ANSWERS: &str = include_str!("matrix/answers.json");
-const PROBES: &str = include_str!("matrix/probes.json");
-const BOUNDS: Bounds = Bounds { input_tokens: 100, output_tokens: 4_000 };
-
-fn read(text: &str) -> Map<String, Value> {
-    serde_json::from_str(text).unwrap()
-}
-
-fn called(client: &str, members: Value, model: &Model, stream: bool) -> Result<Carried, Unsupported> {
-    let answering = Answering { call: "req_1".to_owned(), created_at: 1_800_000_000, ..Answering::default() };
-    let inbound = request(client, members, stream);
-    carry(&*inbound, &model.target(), &Learned::default(), BOUNDS, &answering)
-}
 
 fn snapshot(name: &str, text: &str) {
     insta::with_settings!({ snapshot_path => "golden/snapshots/matrix", prepend_module_to_snapshot => false }, {
@@ -54,8 +37,9 @@ fn every_conversation_reaches_every_family() {
             let mut text = String::new();
             for (conversation, by_client) in &conversations {
                 writeln!(text, "== {conversation}").unwrap();
-                let bodies: Vec<_> =
-                    [false, true].map(|stream| outcome(client, &by_client[client], model, stream)).into();
+                let bodies: Vec<_> = [false, true]
+                    .map(|stream| outcome(client, &by_client[writes(client)], model, stream))
+                    .into();
                 text.push_str(&bodies[0]);
                 if bodies[0] != bodies[1] {
                     write!(text, "-- streamed\n{}", bodies[1]).unwrap();
@@ -81,54 +65,6 @@ fn outcome(client: &str, members: &Value, model: &Model, stream: bool) -> String
         }
         Err(refused) => format!("refused at {}: {}\n", refused.member, refused.message),
     }
-}
-
-/// What a client gets of an upstream's bytes that come in these chunks.
-fn answered(client: &str, model: &Model, chunks: &[Bytes], stream: bool) -> (Bytes, Ending) {
-    let base = read(PROBES)[client]["base"].clone();
-    let mut relay = called(client, base, model, stream).unwrap().relay;
-    let mut out = BytesMut::new();
-    for chunk in chunks {
-        if !relay.is_over() {
-            relay.push(chunk.clone(), &mut out);
-        }
-    }
-    let ending = relay.finish(UpstreamEnd::Eof, &mut out);
-    (out.freeze(), ending)
-}
-
-/// The bytes of a stream of events, one chunk for each, as the surface frames them.
-fn framed(surface: Surface, events: &[Value], is_complete: bool) -> Vec<Bytes> {
-    let mut chunks: Vec<Bytes> = events.iter().map(|event| frame(surface, event)).collect();
-    if surface == Surface::OpenaiChat && is_complete {
-        chunks.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    }
-    chunks
-}
-
-fn frame(surface: Surface, event: &Value) -> Bytes {
-    let (kind, payload) = match surface {
-        Surface::InvokeModel => {
-            ("chunk".to_owned(), format!(r#"{{"bytes":"{}"}}"#, STANDARD.encode(event.to_string())))
-        }
-        Surface::Converse => {
-            let (kind, payload) = event.as_object().unwrap().iter().next().unwrap();
-            (kind.clone(), payload.to_string())
-        }
-        Surface::OpenaiChat | Surface::OpenaiResponses => {
-            return Bytes::from(format!("data: {event}\n\n"));
-        }
-    };
-    let headers =
-        [(":event-type", kind.as_str()), (":content-type", "application/json"), (":message-type", "event")];
-    let mut bytes = BytesMut::new();
-    Frame::new(&headers, payload).encode(&mut bytes).unwrap();
-    bytes.freeze()
-}
-
-/// One model for each surface.
-fn by_surface() -> BTreeMap<&'static str, &'static Model> {
-    MODELS.values().rev().map(|model| (surface_name(model.surface), model)).collect()
 }
 
 #[test]
@@ -171,6 +107,122 @@ fn every_answer_means_the_same_whichever_family_gave_it() {
     }
 }
 
+/// Where an answer says why it stopped, and the words that an upstream has for it.
+fn stop_words(surface: &str) -> (&'static [&'static str], &'static [&'static str], &'static [&'static str]) {
+    match surface {
+        "invoke_model" => (
+            &["stop_reason"],
+            &["delta", "stop_reason"],
+            &[
+                "end_turn",
+                "max_tokens",
+                "stop_sequence",
+                "tool_use",
+                "pause_turn",
+                "refusal",
+                "model_context_window_exceeded",
+                "brand_new",
+            ],
+        ),
+        "converse" => (
+            &["stopReason"],
+            &["messageStop", "stopReason"],
+            &[
+                "end_turn",
+                "tool_use",
+                "max_tokens",
+                "stop_sequence",
+                "guardrail_intervened",
+                "content_filtered",
+                "malformed_model_output",
+                "malformed_tool_use",
+                "model_context_window_exceeded",
+                "brand_new",
+            ],
+        ),
+        "openai_chat" => (
+            &["choices", "0", "finish_reason"],
+            &["choices", "0", "finish_reason"],
+            &["stop", "length", "tool_calls", "function_call", "content_filter", "brand_new"],
+        ),
+        _ => (
+            &["incomplete_details", "reason"],
+            &["response", "incomplete_details", "reason"],
+            &["max_output_tokens", "content_filter", "brand_new"],
+        ),
+    }
+}
+
+/// The answer with another word there, if it has one.
+fn stopped(mut answer: Value, path: &[&str], word: &str) -> Value {
+    let pointer: String = path.iter().map(|name| format!("/{name}")).collect();
+    if let Some(place) = answer.pointer_mut(&pointer).filter(|place| !place.is_null()) {
+        *place = json!(word);
+    }
+    answer
+}
+
+#[test]
+fn every_stop_reason_has_a_word_in_every_dialect() {
+    let mut text = String::new();
+    for (surface, model) in by_surface() {
+        let answers = read(ANSWERS);
+        // Of Responses only an incomplete one has a reason.
+        let name = if surface == "openai_responses" { "length" } else { "text" };
+        let upstream = &answers[name][surface];
+        let (in_whole, in_stream, words) = stop_words(surface);
+        for word in words {
+            write!(text, "{surface} {word} =>").unwrap();
+            for client in CLIENTS {
+                let body = Bytes::from(stopped(upstream["whole"].clone(), in_whole, word).to_string());
+                let whole = whole(client, &answered(client, model, &[body], false).0);
+                let events: Vec<Value> = upstream["stream"].as_array().unwrap().clone();
+                let events: Vec<Value> =
+                    events.into_iter().map(|event| stopped(event, in_stream, word)).collect();
+                let streamed =
+                    streamed(client, &answered(client, model, &framed(model.surface, &events, true), true).0);
+                assert_eq!(streamed, whole, "{client} {surface} {word}");
+                write!(text, " {client} {};", whole.stop).unwrap();
+            }
+            text.push('\n');
+        }
+    }
+    snapshot("stop_reasons", &text);
+}
+
+#[test]
+fn a_long_conversation_reaches_every_family_whole() {
+    let turns = 200;
+    let said = |turn: usize| format!("[turn {turn}] {}", "All work and no play. ".repeat(120));
+    let roles = (0..turns).map(|turn| if turn % 2 == 0 { "user" } else { "assistant" });
+    let plain: Vec<Value> =
+        roles.clone().enumerate().map(|(turn, role)| json!({"role": role, "content": said(turn)})).collect();
+    let parts: Vec<Value> = roles
+        .enumerate()
+        .map(|(turn, role)| json!({"role": role, "content": [{"text": said(turn)}]}))
+        .chain([json!({"role": "user", "content": [{"text": "Go on."}]})])
+        .collect();
+    let plain: Vec<Value> = plain.into_iter().chain([json!({"role": "user", "content": "Go on."})]).collect();
+    for client in CLIENTS {
+        let members = match client {
+            "converse" => json!({ "messages": parts }),
+            "openai_responses" => json!({ "input": plain }),
+            "openai_chat" => json!({ "messages": plain }),
+            _ => json!({ "messages": plain, "max_tokens": 1000 }),
+        };
+        for (name, model) in &*MODELS {
+            let carried = called(client, members.clone(), model, false).unwrap();
+            let body = carried.outbound.body.to_bytes();
+            let body = str::from_utf8(&body).unwrap();
+            serde_json::from_str::<Value>(body).unwrap();
+            assert!(body.len() > 500_000, "{client} {name}");
+            let places: Vec<_> = (0..turns).map(|turn| body.find(&format!("[turn {turn}]"))).collect();
+            assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{client} {name}");
+            assert_eq!(body.matches("[turn ").count(), turns, "{client} {name}");
+        }
+    }
+}
+
 #[test]
 fn a_stream_that_is_cut_ends_with_an_error_for_every_client() {
     for client in CLIENTS {
@@ -204,8 +256,12 @@ fn a_stream_is_the_same_wherever_it_is_cut() {
 }
 
 /// Members that say how the gateway itself shall answer.
-const OF_THE_GATEWAY: [&str; 3] =
-    ["include: reasoning.encrypted_content", "store", "stream_options.include_usage"];
+const OF_THE_GATEWAY: [&str; 4] = [
+    "include: reasoning.encrypted_content",
+    "store",
+    "stream_options.include_obfuscation",
+    "stream_options.include_usage",
+];
 /// Members with a value that asks for what some models do anyway.
 const ANYWAY: [&str; 3] = ["reasoning.summary", "thinking: adaptive", "thinking: disabled"];
 
@@ -259,8 +315,14 @@ fn table() -> String {
         text.push_str(&"---|".repeat(names.len()));
         text.push('\n');
         for (member, probe) in probes["members"].as_object().unwrap() {
-            let fates = MODELS.values().map(|model| fate(&client, member, &probes["base"], probe, model));
-            writeln!(text, "| `{member}` | {} |", fates.collect::<Vec<_>>().join(" | ")).unwrap();
+            let fates = |client: &str| -> Vec<&str> {
+                MODELS.values().map(|model| fate(client, member, &probes["base"], probe, model)).collect()
+            };
+            let told = fates(&client);
+            if client == writes("bedrock_native") {
+                assert_eq!(fates("bedrock_native"), told, "{member}");
+            }
+            writeln!(text, "| `{member}` | {} |", told.join(" | ")).unwrap();
         }
     }
     text
@@ -268,7 +330,7 @@ fn table() -> String {
 
 fn title(client: &str) -> &'static str {
     match client {
-        "anthropic" => "Anthropic Messages",
+        "anthropic" => "Anthropic Messages, and InvokeModel with a body of Claude's",
         "openai_chat" => "OpenAI Chat Completions",
         "openai_responses" => "OpenAI Responses",
         "converse" => "Bedrock Converse",

@@ -48,6 +48,9 @@ static RULES: LazyLock<Capabilities> = LazyLock::new(Capabilities::default);
 /// Where it asks for what only Anthropic's models, or only its platform, can do.
 pub(super) fn request(inbound: &Inbound, answering: &Answering) -> Result<Request, Unsupported> {
     let mut left_out = other_members(inbound)?;
+    if !inbound.betas().is_empty() {
+        left_out.push("anthropic_beta".to_owned());
+    }
     let wire = read(inbound)?;
     let mut blocks =
         Blocks { fetched: &answering.fetched, left_out: &mut left_out, removed_tools: BTreeSet::new() };

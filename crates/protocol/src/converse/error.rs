@@ -19,7 +19,7 @@ struct Body<'a> {
 /// `ServiceQuotaExceededException`, which they do not retry.
 #[must_use]
 pub fn render(problem: &Problem, request_id: &str) -> ErrorReply {
-    let (status, kind) = words(problem.kind);
+    let (status, kind) = words(problem);
     let mut headers = vec![
         ("content-type", "application/json".to_owned()),
         ("x-amzn-errortype", kind.to_owned()),
@@ -34,7 +34,7 @@ pub fn render(problem: &Problem, request_id: &str) -> ErrorReply {
 
 /// Renders a problem as the exception that ends an event stream.
 pub fn event(problem: &Problem, out: &mut Vec<u8>) {
-    let (_, kind) = words(problem.kind);
+    let (_, kind) = words(problem);
     let mut name = kind.to_owned();
     if let Some(first) = name.get_mut(..1) {
         first.make_ascii_lowercase();
@@ -58,8 +58,11 @@ fn body(problem: &Problem) -> Vec<u8> {
     serde_json::to_vec(&Body { message: &problem.message }).unwrap_or_else(|_| br#"{"message":""}"#.to_vec())
 }
 
-fn words(kind: ProblemKind) -> (u16, &'static str) {
-    match kind {
+fn words(problem: &Problem) -> (u16, &'static str) {
+    match problem.kind {
+        ProblemKind::RateLimited if problem.should_retry == Some(false) => {
+            (400, "ServiceQuotaExceededException")
+        }
         ProblemKind::InvalidRequest | ProblemKind::Policy | ProblemKind::TooLarge => {
             (400, "ValidationException")
         }

@@ -40,7 +40,7 @@ pub fn from_exception(name: &str, payload: &[u8]) -> Failure {
 pub(crate) fn from_openai_error(payload: &[u8]) -> Failure {
     let told = Told::read(payload);
     let name = told.name.as_deref().map(bare_name);
-    // OpenAI gives this type to errors of several kinds, and tells them apart by status; here is none.
+    // The type that says nothing without a status; here is none.
     let status = if name == Some("invalid_request_error") { 400 } else { 0 };
     failure(status, name, None, &told)
 }
@@ -98,6 +98,18 @@ fn bare_name(name: &str) -> &str {
     name.split(':').next().unwrap_or(name).trim()
 }
 
+/// What OpenAI's codes begin with that tell of a wrong request.
+const REJECTIONS: [&str; 8] = [
+    "invalid_",
+    "unsupported_",
+    "unknown_parameter",
+    "missing_required_",
+    "image_",
+    "empty_image",
+    "failed_to_download_image",
+    "string_above_max_length",
+];
+
 /// The names of bedrock-runtime's service model, and those of AWS's front door.
 fn class_of_name(name: &str, original_status: Option<u16>) -> Option<FailureClass> {
     let class = match name {
@@ -142,6 +154,9 @@ fn class_of_name(name: &str, original_status: Option<u16>) -> Option<FailureClas
         "authentication_error" | "invalid_api_key" => FailureClass::Credentials,
         "permission_error" | "permission_denied" | "access_denied" => FailureClass::Denied,
         "not_found_error" | "model_not_found" => FailureClass::NotFound,
+        // OpenAI gives this type to errors of several kinds, and tells them apart by status.
+        "invalid_request_error" => return None,
+        _ if REJECTIONS.iter().any(|start| name.starts_with(start)) => FailureClass::Rejected,
         _ => return None,
     };
     Some(class)

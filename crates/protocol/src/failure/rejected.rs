@@ -194,7 +194,7 @@ pub(super) fn capability(text: &str) -> Option<Capability> {
     let refuses = says("not support") || says("not permitted") || says("unsupported") || says("unexpected");
     let wrong =
         refuses || says("invalid") || says("should be") || says("not allowed") || says("not available");
-    if says("prompt is too long") || says("exceed context limit") || lower == "input is too long." {
+    if heals_by_words(&lower) {
         return None;
     }
     if wrong && says("role") && (says("system") || says("'user' or 'assistant'")) {
@@ -247,6 +247,19 @@ fn too_long(lower: &str) -> Option<Capability> {
         .iter()
         .any(|words| lower.contains(words))
         .then_some(Capability::PromptTooLong)
+}
+
+/// Words for a prompt that is too long by which Claude Code knows what to do without a token of ours.
+fn heals_by_words(lower: &str) -> bool {
+    lower.contains("prompt is too long")
+        || lower.contains("exceed context limit")
+        || lower == "input is too long."
+}
+
+/// Whether an upstream's words say that the prompt, or prompt and answer together, are longer than the context window.
+pub(crate) fn says_too_long(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    heals_by_words(&lower) || too_long(&lower).is_some()
 }
 
 #[cfg(test)]

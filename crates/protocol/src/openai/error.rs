@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, says_too_long};
 use crate::json::quoted;
 use crate::problem::{Capability, ErrorReply, LONGEST_WAIT, Problem, ProblemKind};
 
@@ -81,12 +81,10 @@ pub fn responses_event(problem: &Problem, out: &mut Vec<u8>) {
 /// The `error` of a response that failed, with the codes that Codex acts on.
 pub(crate) fn response_error(failure: &Failure) -> String {
     let problem = Problem::from(failure);
-    let is_too_long =
-        matches!(problem.capability, Some(Capability::PromptTooLong | Capability::ContextOverflow));
     let mut message = problem.message.clone();
     let code = match problem.kind {
-        _ if is_too_long => "context_length_exceeded",
-        _ if failure.class == FailureClass::Exhausted => "insufficient_quota",
+        _ if is_too_long(&problem) => TOO_LONG,
+        _ if is_used_up(&problem) => "insufficient_quota",
         ProblemKind::RateLimited => {
             // Codex takes from these words how long to wait.
             let wait = problem.retry_after.map_or(2, |wait| wait.as_secs().max(1));
@@ -110,13 +108,38 @@ pub(crate) fn response_error(failure: &Failure) -> String {
 /// The machine-readable code of a problem: its own, or what OpenAI says in such a case.
 #[must_use]
 pub fn code(problem: &Problem) -> Option<&str> {
-    let (_, _, usual) = words(problem.kind);
-    // Codex and the SDKs know this one; ours would say nothing to them.
-    if problem.kind == ProblemKind::Billing { usual } else { problem.error_code.as_deref().or(usual) }
+    let (_, _, usual) = words(kind(problem));
+    // Codex and the SDKs know these; ours would say nothing to them.
+    if is_too_long(problem) {
+        Some(TOO_LONG)
+    } else if is_used_up(problem) {
+        usual
+    } else {
+        problem.error_code.as_deref().or(usual)
+    }
+}
+
+/// By which clients know that they have to make the conversation shorter.
+const TOO_LONG: &str = "context_length_exceeded";
+
+fn is_too_long(problem: &Problem) -> bool {
+    matches!(problem.capability, Some(Capability::PromptTooLong | Capability::ContextOverflow))
+        || problem.kind == ProblemKind::InvalidRequest && says_too_long(&problem.message)
+}
+
+/// Whether waiting is no use: a budget here, or a quota there, is used up.
+fn is_used_up(problem: &Problem) -> bool {
+    problem.kind == ProblemKind::Billing
+        || problem.kind == ProblemKind::RateLimited && problem.should_retry == Some(false)
+}
+
+/// The kind as OpenAI sees it, to whom a quota is a budget.
+fn kind(problem: &Problem) -> ProblemKind {
+    if is_used_up(problem) { ProblemKind::Billing } else { problem.kind }
 }
 
 fn inner(problem: &Problem) -> Inner<'_> {
-    let (_, kind, _) = words(problem.kind);
+    let (_, kind, _) = words(kind(problem));
     Inner { message: &problem.message, r#type: kind, param: problem.member.as_deref(), code: code(problem) }
 }
 

@@ -1,19 +1,34 @@
 //! What the clients of each dialect send, and how they understand what they get.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use stonegate_protocol::framing::eventstream::{Decoder, FrameKind};
 use stonegate_protocol::framing::sse;
-use stonegate_protocol::{Inbound, anthropic, converse, openai_chat, openai_responses};
+use stonegate_protocol::{Inbound, anthropic, bedrock_native, converse, openai_chat, openai_responses};
 
 /// The dialects that are served, by the names in the fixtures.
-pub(crate) const CLIENTS: [&str; 4] = ["anthropic", "converse", "openai_chat", "openai_responses"];
+pub(crate) const CLIENTS: [&str; 5] =
+    ["anthropic", "bedrock_native", "converse", "openai_chat", "openai_responses"];
+
+/// The name of a client's request in the fixtures: clients of InvokeModel write Claude's.
+pub(crate) fn writes(client: &str) -> &str {
+    if client == "bedrock_native" { "anthropic" } else { client }
+}
 
 /// A request of a client's.
 pub(crate) fn request(client: &str, mut members: Value, stream: bool) -> Box<dyn Inbound> {
     const MODEL: &str = "the-clients-name";
     if client == "converse" {
         return Box::new(converse::parse(Bytes::from(members.to_string()), stream, MODEL).unwrap());
+    }
+    if client == "bedrock_native" {
+        let stream = stream || members["stream"] == true;
+        members.as_object_mut().unwrap().remove("stream");
+        members["anthropic_version"] = json!("bedrock-2023-05-31");
+        let body = Bytes::from(members.to_string());
+        return Box::new(bedrock_native::parse(body, stream, MODEL, |_| None).unwrap());
     }
     members["model"] = json!(MODEL);
     members["stream"] = json!(members["stream"].as_bool().unwrap_or(false) || stream);
@@ -44,7 +59,7 @@ pub(crate) struct Meaning {
 pub(crate) fn whole(client: &str, body: &[u8]) -> Meaning {
     let answer: Value = serde_json::from_slice(body).unwrap();
     match client {
-        "anthropic" => messages_meaning(&answer),
+        "anthropic" | "bedrock_native" => messages_meaning(&answer),
         "converse" => converse_meaning(&answer),
         "openai_responses" => responses_meaning(&answer),
         _ => chat_meaning(
@@ -59,7 +74,7 @@ pub(crate) fn whole(client: &str, body: &[u8]) -> Meaning {
 pub(crate) fn streamed(client: &str, body: &[u8]) -> Meaning {
     let events = events(client, body);
     match client {
-        "anthropic" => messages_meaning(&messages_sum(&events)),
+        "anthropic" | "bedrock_native" => messages_meaning(&messages_sum(&events)),
         "converse" => converse_meaning(&converse_sum(&events)),
         "openai_responses" => responses_sum(&events),
         _ => chat_sum(&events),
@@ -69,7 +84,9 @@ pub(crate) fn streamed(client: &str, body: &[u8]) -> Meaning {
 /// A stream, to be read by people.
 pub(crate) fn shown(client: &str, body: &[u8]) -> String {
     match client {
-        "converse" => events(client, body).iter().map(|event| format!("{event}\n")).collect(),
+        "converse" | "bedrock_native" => {
+            events(client, body).iter().map(|event| format!("{event}\n")).collect()
+        }
         _ => str::from_utf8(body).unwrap().to_owned(),
     }
 }
@@ -84,12 +101,16 @@ pub(crate) fn ends_with_an_error(client: &str, body: &[u8]) -> bool {
 /// The events of a stream; those of Converse as `{"kind": payload}`.
 fn events(client: &str, body: &[u8]) -> Vec<Value> {
     let mut events = Vec::new();
-    if client == "converse" {
+    if matches!(client, "converse" | "bedrock_native") {
         let mut decoder = Decoder::default();
         decoder.push(Bytes::copy_from_slice(body));
         while let Some(frame) = decoder.next_frame().unwrap() {
             let payload: Value = serde_json::from_slice(frame.payload()).unwrap();
             match frame.kind() {
+                FrameKind::Event("chunk") => {
+                    let event = STANDARD.decode(payload["bytes"].as_str().unwrap()).unwrap();
+                    events.push(serde_json::from_slice(&event).unwrap());
+                }
                 FrameKind::Event(kind) => events.push(json!({ kind: payload })),
                 FrameKind::Exception(name) => events.push(json!({ "exception": name })),
                 other => panic!("{other:?}"),
