@@ -66,12 +66,38 @@ fn a_body_keeps_its_bytes_but_for_what_has_to_change() {
     let (sent, dropped, carried) = passed(body, Service::Runtime).unwrap();
     assert_eq!(
         sent,
-        r#"{"model":"us.openai.gpt-6-sol","input":[{"role":"user","content":"a \u00e4"}],  "max_output_tokens":1000,"store":false,"tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"high","summary":"auto"}}"#
+        r#"{"include":["reasoning.encrypted_content"],"model":"us.openai.gpt-6-sol","input":[{"role":"user","content":"a \u00e4"}],  "max_output_tokens":1000,"store":false,"tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"high","summary":"auto"}}"#
     );
     assert_eq!(carried.outbound.path, "/openai/v1/responses");
     assert_eq!(dropped, ["client_metadata", "tools.web_search", "reasoning.effort=high"]);
-    let (sent, ..) = passed(r#"{"model":"m"}"#, Service::Mantle).unwrap();
-    assert_eq!(sent, r#"{"max_output_tokens":1000,"store":false,"model":"us.openai.gpt-6-sol"}"#);
+    let (sent, ..) = passed(r#"{"model":"m","store":false}"#, Service::Mantle).unwrap();
+    assert_eq!(sent, r#"{"max_output_tokens":1000,"model":"us.openai.gpt-6-sol","store":false}"#);
+}
+
+#[test]
+fn thoughts_of_a_response_that_is_kept_are_asked_for_whole() {
+    let include = |body: &str| {
+        let sent = passed(body, Service::Runtime).unwrap().0;
+        serde_json::from_str::<Value>(&sent).unwrap()["include"].clone()
+    };
+    let encrypted = "reasoning.encrypted_content";
+    assert_eq!(include(r#"{"model":"m","input":"a"}"#), json!([encrypted]));
+    assert_eq!(include(r#"{"model":"m","include":null}"#), json!([encrypted]));
+    assert_eq!(
+        include(r#"{"model":"m","include":["message.output_text.logprobs"]}"#),
+        json!(["message.output_text.logprobs", encrypted])
+    );
+    assert_eq!(include(r#"{"model":"m","include":["reasoning.encrypted_content"]}"#), json!([encrypted]));
+    assert_eq!(include(r#"{"model":"m","store":false}"#), Value::Null);
+}
+
+#[test]
+fn a_thought_that_is_only_a_name_stays_here() {
+    let body = r#"{"model":"m","store":false,"input":[{"type":"reasoning","id":"rs_1","summary":[]},{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"gAAA"},{"role":"user","content":"a"}]}"#;
+    let (sent, dropped, _) = passed(body, Service::Runtime).unwrap();
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    assert_eq!(sent["input"][0]["id"], "rs_2");
+    assert_eq!(dropped, ["input.*.encrypted_content"]);
 }
 
 #[test]

@@ -141,6 +141,8 @@ class Serve(Gateway):
 
     def __init__(self, binary: Path, home: Path, simulator: Simulator, settings: dict[str, str]) -> None:
         environment = clean_environment(home, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=simulator.base_url, **AWS_ENVIRONMENT)
+        if simulator.mantle_url:
+            environment["AWS_ENDPOINT_URL_BEDROCK_MANTLE"] = simulator.mantle_url
         command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(home / "data"), "--json"]
         for name, value in settings.items():
             command += ["--set", f"{name}={value}"]

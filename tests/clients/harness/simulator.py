@@ -84,8 +84,10 @@ class Arrival:
 class Simulator:
     """A simulator that runs, reached through the doors that it keeps for tests."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, mantle_url: str | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        # Where `bedrock-mantle` is played.
+        self.mantle_url = mantle_url
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -159,7 +161,7 @@ class StartedSimulator(Simulator):
             *flags,
         ]
         self.background = Background(command, clean_environment(home), home / "simulator.log")
-        super().__init__(self.background.started["url"])
+        super().__init__(self.background.started["url"], self.background.started["mantle_url"])
 
     def stop(self) -> None:
         self.background.stop()

@@ -33,6 +33,8 @@ const RUNTIME_TOOLS: [&str; 7] =
 const MANTLE_TOOLS: [&str; 2] = ["function", "mcp"];
 /// Forms of tools that a translation knows how to say as functions.
 const TRANSLATED_TOOLS: [&str; 3] = ["custom", "namespace", "tool_search"];
+/// What asks for thoughts in a form that can be sent back.
+const ENCRYPTED_THOUGHTS: &str = "reasoning.encrypted_content";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -88,6 +90,7 @@ fn pass(
     way.always("max_output_tokens", &bounds.output_tokens.max(1).to_string());
     // What is kept is kept here, under the client's own account.
     way.always("store", "false");
+    way.ask_for_thoughts();
     way.nested(learned);
     way.fetched(answering);
     way.dropped.sort();
@@ -233,8 +236,9 @@ impl Way<'_> {
                 }
                 "reasoning" => {
                     let item: Option<Item> = serde_json::from_slice(self.inbound.raw(range)).ok();
-                    let sealed = item.and_then(|item| item.encrypted_content);
-                    if sealed.as_deref().and_then(Sealed::open).is_some() {
+                    let encrypted = item.and_then(|item| item.encrypted_content);
+                    // Without it, the item is a name for what upstream has not stored.
+                    if encrypted.as_deref().is_none_or(|text| Sealed::open(text).is_some()) {
                         self.splice.remove(range.clone());
                         self.report("input.*.encrypted_content");
                     }
@@ -243,6 +247,17 @@ impl Way<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What upstream does not store, it has to give whole: else a response that is kept here could not be gone on from.
+    fn ask_for_thoughts(&mut self) {
+        let mut asked: Vec<String> = self.inbound.loose("include").unwrap_or_default();
+        let is_needed = self.inbound.wants_kept() && self.target.traits.can(Feature::Reasoning);
+        if is_needed && !asked.iter().any(|asked| asked == ENCRYPTED_THOUGHTS) {
+            asked.push(ENCRYPTED_THOUGHTS.to_owned());
+            let asked: Vec<String> = asked.iter().map(|asked| quoted(asked)).collect();
+            self.always("include", &format!("[{}]", asked.join(",")));
+        }
     }
 
     /// A member with a value that is the gateway's to say.

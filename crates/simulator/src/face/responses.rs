@@ -44,8 +44,8 @@ pub(crate) struct Responses {
 /// Members that are repeated as they came, and what stands for those that did not.
 fn repeated(body: &Value) -> Map<String, Value> {
     let defaults = json!({
-        "background": false, "instructions": null, "max_output_tokens": null, "max_tool_calls": null, "metadata": {},
-        "parallel_tool_calls": true, "previous_response_id": null, "prompt_cache_key": null,
+        "background": false, "frequency_penalty": 0.0, "instructions": null, "max_output_tokens": null, "max_tool_calls": null, "metadata": {},
+        "parallel_tool_calls": true, "presence_penalty": 0.0, "previous_response_id": null, "prompt_cache_key": null,
         "prompt_cache_retention": null, "safety_identifier": null, "service_tier": "default", "store": true,
         "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_logprobs": 0, "top_p": 1.0,
         "truncation": "disabled", "user": null,
