@@ -11,6 +11,7 @@ import anthropic
 import pytest
 
 from harness.claude_code import ClaudeCode
+from harness.codex import Codex
 from harness.gateway import Demo, Gateway, Key, Serve
 from harness.simulator import Simulator, StartedSimulator
 
@@ -139,3 +140,9 @@ def client(gateway: Gateway) -> Iterator[anthropic.Anthropic]:
 def claude_code(tmp_path: Path) -> ClaudeCode:
     """Claude Code with an empty home and working directory."""
     return ClaudeCode(WORK / "node/node_modules/.bin/claude", tmp_path)
+
+
+@pytest.fixture
+def codex(tmp_path: Path) -> Codex:
+    """Codex with an empty home and working directory."""
+    return Codex(WORK / "node/node_modules/.bin/codex", tmp_path)
