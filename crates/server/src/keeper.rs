@@ -55,7 +55,8 @@ pub(crate) struct Keeper {
     waiting: Mutex<BinaryHeap<Reverse<Waiter>>>,
     begun: AtomicU64,
     is_away: AtomicBool,
-    away_since: Mutex<Option<Instant>>,
+    /// Since when it is away, or is not.
+    since: Mutex<Instant>,
     done: watch::Sender<u64>,
     patience: Patience,
 }
@@ -100,7 +101,7 @@ impl Keeper {
             waiting: Mutex::new(BinaryHeap::new()),
             begun: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
-            away_since: Mutex::new(None),
+            since: Mutex::new(Instant::now()),
             done: watch::Sender::new(0),
             patience,
         }
@@ -126,16 +127,21 @@ impl Keeper {
             return Ok(());
         }
         let may_go_on = match self.patience.on_outage {
-            OnOutage::Refuse => lock(&self.away_since).is_none_or(|since| since.elapsed() < SLOW),
+            OnOutage::Refuse => lock(&self.since).elapsed() < SLOW,
             OnOutage::ServeLeased => self.book.unsaid() < MOST_UNSAID,
         };
         if may_go_on { Ok(()) } else { Err(StoreAway) }
     }
 
+    /// For how long the store has answered without fail; `None` when it did not when it was last asked.
+    pub(crate) fn in_touch_for(&self) -> Option<Duration> {
+        (!self.is_away()).then(|| lock(&self.since).elapsed())
+    }
+
     /// Notes how the store did.
     fn note(&self, is_away: bool) {
         if self.is_away.swap(is_away, Ordering::Relaxed) != is_away {
-            *lock(&self.away_since) = is_away.then(Instant::now);
+            *lock(&self.since) = Instant::now();
         }
     }
 

@@ -13,6 +13,7 @@ mod control;
 mod count;
 pub mod directory;
 mod error;
+mod fleet;
 mod gateway;
 mod health;
 mod invocations;

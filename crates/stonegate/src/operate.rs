@@ -2,11 +2,12 @@
 
 use clap::Args;
 use serde::Serialize;
+use stonegate_server::config::Loaded;
 use stonegate_server::{admin::Problem, operator::Operator};
 
 use crate::{
     output::json,
-    settings::SettingsArguments,
+    settings::{SettingsArguments, told},
     terminal::{Style, print},
 };
 
@@ -32,10 +33,11 @@ impl StoreArguments {
         &self,
         act: impl AsyncFnOnce(&Operator) -> Result<T, Problem>,
     ) -> anyhow::Result<T> {
-        let config = self.settings.load(Vec::new())?.config;
+        let Loaded { config, shown } = self.settings.load(Vec::new())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let operator = Operator::open(&config.store.url).await?;
+            let operator =
+                Operator::open(&config.store.url).await.map_err(|error| told(error.into(), &shown))?;
             let done = act(&operator).await;
             operator.close().await;
             Ok(done?)

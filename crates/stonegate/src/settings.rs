@@ -4,8 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use stonegate_server::StartError;
 use stonegate_server::config::{
-    Environment, FileText, Flag, Loaded, Origin, Problem, Problems, Sources, load,
+    Environment, FileText, Flag, Loaded, Origin, Problem, Problems, Shown, Sources, load,
 };
 
 /// Where the settings come from: file, variables, flags.
@@ -17,6 +18,9 @@ pub(crate) struct SettingsArguments {
     /// Directory for everything that has to last; `server.data_dir`.
     #[arg(long, value_name = "DIR", help_heading = "Settings")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Address of the store, `sqlite:PATH` or `postgres://…`; `store.url` [variable: STONEGATE_STORE].
+    #[arg(long, value_name = "URL", help_heading = "Settings")]
+    pub(crate) store: Option<String>,
     /// Any other setting, such as `stream.ping_seconds=10`; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = Flag::set, help_heading = "Settings")]
     pub(crate) set: Vec<Flag>,
@@ -35,8 +39,17 @@ impl SettingsArguments {
             .data_dir
             .as_ref()
             .map(|path| Flag::own("--data-dir", "server.data_dir", path.display().to_string()));
-        let flags = self.set.iter().cloned().chain(data_dir).chain(flags).collect();
+        let store = self.store.as_ref().map(|url| Flag::own("--store", "store.url", url));
+        let flags = self.set.iter().cloned().chain(data_dir).chain(store).chain(flags).collect();
         Ok(load(&Sources { file, environment, flags })?)
+    }
+}
+
+/// What keeps something from opening, as something that is wrong with the settings where it is that.
+pub(crate) fn told(error: StartError, shown: &[Shown]) -> anyhow::Error {
+    match error.as_problem(shown) {
+        Some(problem) => Problems(vec![problem]).into(),
+        None => error.into(),
     }
 }
 

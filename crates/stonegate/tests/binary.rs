@@ -151,7 +151,7 @@ fn a_key_for_calls_leaves_the_token_for_the_first_administrator_good() {
     let (status, users) = served.request_with(key, "GET /admin/v1/users", "");
     assert_eq!(status, 200, "{users}");
     #[cfg(unix)]
-    for (path, mode) in [(data_dir.clone(), 0o700), (data_dir.join("serve.lock"), 0o600)] {
+    for (path, mode) in [(data_dir.clone(), 0o700), (data_dir.join("stonegate.db.lock"), 0o600)] {
         use std::os::unix::fs::PermissionsExt as _;
         let found = path.metadata().expect("it is there").permissions().mode() & 0o777;
         assert_eq!(found, mode, "{} is {found:o}", path.display());
@@ -211,7 +211,7 @@ fn two_servers_do_not_share_a_data_directory() {
     let flags = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().expect("text")];
     let second = output(home.path(), &flags);
     assert_eq!(second.status.code(), Some(1));
-    assert!(text(&second.stderr).contains("server.data_dir"), "{}", text(&second.stderr));
+    assert!(text(&second.stderr).contains("another Stonegate serves from"), "{}", text(&second.stderr));
     served.stop();
 }
 
@@ -300,7 +300,7 @@ fn what_serve_refuses_of_the_settings_config_check_finds() {
     for (setting, named) in [
         ("models.catalog_file=/nonexistent/models.toml", "`models.catalog_file`"),
         ("models.aliases=fast=claude-nope", "`models.aliases`"),
-        ("store.url=postgres://ann:hush@host/x", "`store.url`"),
+        ("store.url=mysql://ann:hush@host/x", "`store.url`"),
         ("server.tls_cert=/nonexistent/cert.pem", "`server.tls_cert`"),
         ("bedrock.region=europe", "`bedrock.region`"),
         ("bedrock.geography=mars", "`bedrock.geography`"),

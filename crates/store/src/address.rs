@@ -23,7 +23,8 @@ impl<'a> Address<'a> {
 }
 
 /// An address without the password in it. Where it is not plain what the password is, all but the kind is left out.
-pub(crate) fn shown(url: &str) -> String {
+#[must_use]
+pub fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| !scheme.starts_with("sqlite"))
     else {
         return url.to_owned();

@@ -14,6 +14,14 @@ pub enum OpenError {
         /// The address, without secrets.
         url: String,
     },
+    /// Another server works on it, and it is for one at a time.
+    #[error(
+        "another Stonegate serves from `{}`: stop it, or give this one a store of its own", path.display()
+    )]
+    Taken {
+        /// Which.
+        path: PathBuf,
+    },
     /// The folder or the file cannot be made or used.
     #[error("cannot use `{}` as the store: {source}", path.display())]
     Place {
@@ -52,7 +60,10 @@ pub enum OpenError {
         oldest: i64,
     },
     /// Nobody answers there, or not to us.
-    #[error("the store `{store}` cannot be reached: {source}")]
+    #[error(
+        "the store `{store}` cannot be reached: {source}; correct the address, start its server, or let this machine and \
+         user in"
+    )]
     Unreachable {
         /// Which, without secrets.
         store: String,

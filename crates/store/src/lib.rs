@@ -3,7 +3,7 @@
 //! [`open`] chooses the backend by the address's scheme. Several processes may have one store open at a time: the
 //! command line works on it while the server runs.
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
 use stonegate_identity::Directory;
 use stonegate_identity::archive::Archive;
@@ -18,6 +18,8 @@ mod postgres;
 mod sqlite;
 
 pub use error::OpenError;
+
+pub use address::shown;
 
 use address::Address;
 
@@ -64,7 +66,7 @@ impl Default for Options {
 /// When the address is of no known kind, the place cannot be written or reached, or what is there is no store of ours or of
 /// a newer version.
 pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
-    match Address::parse(url).ok_or_else(|| OpenError::Address { url: address::shown(url) })? {
+    match Address::parse(url).ok_or_else(|| OpenError::Address { url: shown(url) })? {
         Address::Sqlite(path) => {
             let pools = sqlite::open(path.as_ref(), options).await?;
             Ok(Store {
@@ -94,7 +96,7 @@ pub fn check_address(url: &str) -> Result<(), OpenError> {
     match Address::parse(url) {
         Some(Address::Sqlite(_)) => Ok(()),
         Some(Address::Postgres(url)) => postgres::connect_options(url).map(drop),
-        None => Err(OpenError::Address { url: address::shown(url) }),
+        None => Err(OpenError::Address { url: shown(url) }),
     }
 }
 
@@ -102,6 +104,12 @@ pub fn check_address(url: &str) -> Result<(), OpenError> {
 enum Place {
     File(sqlite::Pools),
     Server(postgres::Pools),
+}
+
+/// What a server holds for as long as it serves, so that no other one works on a store that is for one at a time.
+#[derive(Debug)]
+pub struct Claim {
+    _lock: Option<File>,
 }
 
 /// How many servers may work on a store at a time.
@@ -120,6 +128,17 @@ impl Store {
         match self.place {
             Place::File(_) => Sharing::OneServer,
             Place::Server(_) => Sharing::Fleet,
+        }
+    }
+
+    /// Makes the store this server's, where it is for one at a time.
+    ///
+    /// # Errors
+    /// [`OpenError::Taken`] when another one holds it.
+    pub fn claim(&self) -> Result<Claim, OpenError> {
+        match &self.place {
+            Place::File(pools) => Ok(Claim { _lock: Some(pools.claim()?) }),
+            Place::Server(_) => Ok(Claim { _lock: None }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The embedded store: one SQLite file in WAL mode; per process one writer, a few readers, and a thread for syncs.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
@@ -31,6 +31,7 @@ pub(crate) struct Pools {
     writer: SqlitePool,
     readers: SqlitePool,
     sync_thread: Arc<SyncThread>,
+    path: Arc<Path>,
 }
 
 impl Pools {
@@ -53,6 +54,11 @@ impl Pools {
     /// Where syncs are done.
     pub(crate) fn sync_thread(&self) -> &SyncThread {
         &self.sync_thread
+    }
+
+    /// Takes the lock that one server at a time has.
+    pub(crate) fn claim(&self) -> Result<File, OpenError> {
+        place::claim(&self.path)
     }
 
     pub(crate) async fn close(&self) {
@@ -83,7 +89,7 @@ pub(crate) async fn open(path: &Path, options: &Options) -> Result<Pools, OpenEr
     let read_only = connect.pragma("query_only", "ON");
     let readers = pool(options.readers.max(1)).connect_with(read_only).await.map_err(failed)?;
     let sync_thread = Arc::new(SyncThread::new(path.to_owned(), options.durability));
-    Ok(Pools { writer, readers, sync_thread })
+    Ok(Pools { writer, readers, sync_thread, path: path.into() })
 }
 
 /// Connections that stay: opening one costs more than keeping it.

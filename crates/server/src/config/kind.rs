@@ -140,7 +140,7 @@ kinds! {
         modules_have_levels.then(|| text.to_owned())
     };
     /// The address of a store.
-    Url: String = "the address of a store, such as `sqlite:/var/lib/stonegate/stonegate.db`", |written, _| {
+    Url: String = "the address of a store, such as `sqlite:/var/lib/stonegate/stonegate.db` or `postgres://stonegate@db.internal/stonegate`", |written, _| {
         let text = text(written)?;
         let (scheme, rest) = text.split_once(':')?;
         (!scheme.is_empty() && !rest.is_empty()).then(|| text.to_owned())

@@ -24,6 +24,11 @@ impl Setting {
         format!("{PREFIX}{}", self.name.replace('.', "_").to_uppercase())
     }
 
+    /// Whether a variable sets it: its own, or the shorter one that it may have.
+    pub(super) fn is_set_by(&self, variable: &str) -> bool {
+        self.meta.variable == Some(variable) || self.variable() == variable
+    }
+
     /// The section it stands in: `server`.
     #[must_use]
     pub fn section(&self) -> &'static str {
@@ -54,13 +59,15 @@ pub enum Default {
     Derived(&'static str, fn(&Ground<'_>) -> Option<String>),
 }
 
-/// A setting's default, flag, AWS variables and secrecy.
+/// A setting's default, flag, other variables and secrecy.
 #[derive(Debug, Clone, Copy)]
 pub struct Meta {
     /// The default.
     pub default: Default,
     /// AWS's own variables that are honoured below all of ours, first one set wins.
     pub aws: &'static [&'static str],
+    /// A shorter variable beside its own.
+    pub variable: Option<&'static str>,
     /// A flag of its own, beside `--set NAME=VALUE`.
     pub flag: Option<&'static str>,
     /// Whether the value is never shown.
@@ -68,7 +75,7 @@ pub struct Meta {
 }
 
 const fn plain(default: Default) -> Meta {
-    Meta { default, aws: &[], flag: None, secret: false }
+    Meta { default, aws: &[], variable: None, flag: None, secret: false }
 }
 
 /// A setting with a default, written as it would be in a variable.
@@ -89,6 +96,10 @@ pub(super) const fn derived(text: &'static str, compute: fn(&Ground<'_>) -> Opti
 impl Meta {
     pub(super) const fn aws(self, aws: &'static [&'static str]) -> Meta {
         Meta { aws, ..self }
+    }
+
+    pub(super) const fn variable(self, variable: &'static str) -> Meta {
+        Meta { variable: Some(variable), ..self }
     }
 
     pub(super) const fn flag(self, flag: &'static str) -> Meta {

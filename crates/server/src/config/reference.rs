@@ -48,6 +48,9 @@ fn beside(setting: &Setting) -> String {
     if let Some(flag) = setting.meta.flag {
         write!(beside, " Flag `{flag}`.").ok();
     }
+    if let Some(variable) = setting.meta.variable {
+        write!(beside, " Variable `{variable}`.").ok();
+    }
     if !setting.meta.aws.is_empty() {
         let names: Vec<String> = setting.meta.aws.iter().map(|name| format!("`{name}`")).collect();
         write!(beside, " Else {}.", names.join(", then ")).ok();

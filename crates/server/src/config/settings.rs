@@ -98,8 +98,8 @@ settings! {
 
     /// Where budgets, keys and usage are kept.
     store: Store {
-        /// Address of the store, `sqlite:PATH`.
-        url = "store.url", Url => String, derived("sqlite:DATA_DIR/stonegate.db", super::places::store_url);
+        /// Address of the store: `sqlite:PATH` for one server, `postgres://USER:PASSWORD@HOST/DATABASE` for any number; see [stores](stores.md).
+        url = "store.url", Url => String, derived("sqlite:DATA_DIR/stonegate.db", super::places::store_url).variable("STONEGATE_STORE").flag("--store");
         /// What a committed usage record survives: `power` waits for the disk, `process` for the operating system.
         durability = "store.durability", Choice<Durability> => Durability, given("power");
         /// When the store does not answer: `refuse` new calls, or `serve_leased`: go on within the credit that is leased, and give answers whose records wait in memory.

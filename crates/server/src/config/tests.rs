@@ -140,6 +140,10 @@ fn secrets_are_never_shown() {
     let loaded = loaded(file, &token, &[]);
     assert_eq!(shown(&loaded, "bedrock.bearer_token").0, "(hidden)");
     assert_eq!(shown(&loaded, "store.url").0, "postgres://ada:***@db/stonegate");
+    let beside = [("STONEGATE_STORE", "postgres://db/stonegate?user=ada&password=hush")];
+    let short = self::loaded("", &beside, &[]);
+    assert_eq!(shown(&short, "store.url").0, "postgres://db/stonegate?user=ada&password=***");
+    assert_eq!(short.config.store.url, "postgres://db/stonegate?user=ada&password=hush");
     for text in [format!("{:?}", loaded.shown), format!("{:?}", loaded.config.bedrock)] {
         assert!(!text.contains("hush"), "{text}");
     }

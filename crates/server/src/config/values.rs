@@ -57,7 +57,7 @@ impl<'a> Values<'a> {
         let environment = self.ground.environment;
         for (variable, value) in environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
             let origin = Origin::Variable(variable.to_owned());
-            if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == variable) {
+            if let Some(setting) = SETTINGS.iter().find(|setting| setting.is_set_by(variable)) {
                 self.entries.insert(setting.name, Entry { written: Written::Text(value.to_owned()), origin });
             } else if !is_other(variable, value) {
                 let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
@@ -180,6 +180,9 @@ fn show(setting: &Setting, entry: &Entry) -> Shown {
 
 /// `postgres://user:secret@host` → `postgres://user:***@host`.
 fn without_password(text: &str) -> String {
+    if !text.contains("${") {
+        return stonegate_store::shown(text);
+    }
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let authority_end = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);

@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::json;
 use stonegate_server::{Gateway, StartError, config::Config};
 use stonegate_simulator::{Auth, Behaviour};
+use stonegate_store::OpenError;
 use tokio::net::TcpStream;
 
 use crate::client::Request;
@@ -90,12 +91,12 @@ async fn an_abandoned_answer_is_read_on_within_the_drain_time() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_data_dir_is_refused() {
+async fn a_second_server_on_the_same_file_is_refused() {
     let mut gateway = TestGateway::start().await;
     let config = || Config::from_toml(&gateway.settings_text()).expect("settings");
     let refused = Gateway::open(config()).await.err().expect("refused");
-    assert!(matches!(refused, StartError::Taken(_)), "{refused}");
-    assert!(refused.to_string().contains("server.data_dir"), "{refused}");
+    assert!(matches!(refused, StartError::Store(OpenError::Taken { .. })), "{refused}");
+    assert!(refused.to_string().contains("store.url: another Stonegate serves"), "{refused}");
     assert_eq!(gateway.messages(&ask("Hello")).await.status, 200, "and the first goes on");
     gateway.stopped().await;
     drop(Gateway::open(Config::from_toml(&gateway.settings_text()).expect("settings")).await.expect("free"));

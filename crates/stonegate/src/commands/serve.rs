@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 use stonegate_server::Gateway;
-use stonegate_server::config::{Config, Flag, Loaded, Problems, Shown};
+use stonegate_server::config::{Config, Flag, Loaded, Shown};
 use stonegate_server::telemetry;
 use tokio::net::TcpListener;
 
-use crate::settings::SettingsArguments;
+use crate::settings::{SettingsArguments, told};
 use crate::signals::stop_order;
 use crate::terminal::print;
 
@@ -53,10 +53,7 @@ async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result
     let address = listener.local_addr()?;
     let scheme = if config.server.tls_cert.is_some() { "https" } else { "http" };
     let data_dir = config.server.data_dir.clone();
-    let mut gateway = Gateway::open(config).await.map_err(|error| match error.as_problem(shown) {
-        Some(problem) => anyhow::Error::from(Problems(vec![problem])),
-        None => error.into(),
-    })?;
+    let mut gateway = Gateway::open(config).await.map_err(|error| told(error, shown))?;
     let token = gateway.take_bootstrap_token();
     let token = token.as_ref().map(|token| token.as_str());
     let url = format!("{scheme}://{}", reachable(address));

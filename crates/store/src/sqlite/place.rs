@@ -1,9 +1,9 @@
 //! The folder and the file, readable by nobody else.
 
 use std::{
-    fs::{DirBuilder, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::ErrorKind,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::OpenError;
@@ -22,6 +22,19 @@ pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(failed(path)(error)),
+    }
+}
+
+/// Locks a file beside the store's, since SQLite has locks of its own on that. The system frees it with the process.
+pub(super) fn claim(path: &Path) -> Result<File, OpenError> {
+    let beside = PathBuf::from(format!("{}.lock", path.display()));
+    let failed = |source| OpenError::Place { path: beside.clone(), source };
+    prepare(&beside)?;
+    let file = OpenOptions::new().write(true).open(&beside).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Taken { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The promises of ledger, directory and archive, kept by PostgreSQL; and what only a server that many share can get wrong.
 //!
-//! Each test has a schema of its own on the server that `STONEGATE_TEST_POSTGRES` names: `xtask/postgres.sh run` starts one.
+//! Each test has a schema of its own on the server that `TEST_POSTGRES_URL` names: `xtask/postgres.sh run` starts one.
 //! Without it these tests say so and pass, but for continuous integration, where they fail.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may unwrap as the test itself does")]
 

@@ -19,14 +19,12 @@ impl Schema {
     )]
     pub(crate) async fn fresh() -> Option<Schema> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let Ok(server) = std::env::var("STONEGATE_TEST_POSTGRES") else {
+        let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
             assert!(
                 std::env::var_os("CI").is_none(),
                 "continuous integration runs these tests under `xtask/postgres.sh run`"
             );
-            println!(
-                "not tested: there is no STONEGATE_TEST_POSTGRES; use `xtask/postgres.sh run cargo test …`"
-            );
+            println!("not tested: there is no TEST_POSTGRES_URL; use `xtask/postgres.sh run cargo test …`");
             return None;
         };
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
