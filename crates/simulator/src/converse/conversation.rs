@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::turns::kind_of;
+use super::{fields, turns::kind_of};
 use crate::{
     models::{Kind, Model},
     prompt::{self, list, text},
@@ -36,8 +36,8 @@ pub(super) fn of(body: &Value, model: &Model) -> Result<Value, Refusal> {
     match &model.kind {
         Kind::Claude(_) => merge(&mut conversation, fields),
         Kind::Chat(chat) => {
-            let effort = fields.and_then(|fields| fields.get("reasoning_effort")).and_then(Value::as_str);
-            let effort = effort.or(body.pointer("/outputConfig/effort").and_then(Value::as_str));
+            let effort = fields::asked_effort(fields, chat)
+                .or(body.pointer("/outputConfig/effort").and_then(Value::as_str));
             let config = fields.and_then(|fields| fields.get("reasoningConfig")).unwrap_or(&Value::Null);
             let wants_config = text(config, "type") == "enabled";
             let thinking = prompt::thinking_of(chat, effort, wants_config);

@@ -85,12 +85,15 @@ fn of_family(body: &Value, fields: &Map<String, Value>, chat: &Chat) -> Checked 
         Family::Mistral => only("#", fields, &["top_k", "safe_prompt", "random_seed"]),
         Family::CommandR => only("#", fields, &["k", "documents", "search_queries_only", "preamble"]),
         Family::Gpt => {
-            only("#", fields, &["reasoning_effort", "parallel_tool_calls", "verbosity", "user"])?;
-            effort(fields, chat)
+            known_to_gpt("", fields, &["reasoning", "parallel_tool_calls", "verbosity", "user"])?;
+            let Some(reasoning) = fields.get("reasoning") else { return Ok(()) };
+            let reasoning = reasoning.as_object().ok_or_else(|| unknown_parameter("reasoning"))?;
+            known_to_gpt("reasoning.", reasoning, &["effort"])?;
+            effort("reasoning/effort", reasoning.get("effort"), chat)
         }
         Family::GptOss | Family::Grok | Family::Open => {
             only("#", fields, OF_ENGINE)?;
-            effort(fields, chat)
+            effort("reasoning_effort", fields.get("reasoning_effort"), chat)
         }
     }
 }
@@ -140,17 +143,48 @@ fn reasoning_config(body: &Value, fields: &Map<String, Value>) -> Checked {
     }
 }
 
-fn effort(fields: &Map<String, Value>, chat: &Chat) -> Checked {
-    let Some(effort) = fields.get("reasoning_effort") else { return Ok(()) };
+/// GPT's own endpoint judges its members, in its own words.
+fn known_to_gpt(path: &str, fields: &Map<String, Value>, known: &[&str]) -> Checked {
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(unknown_parameter(&format!("{path}{name}"))),
+        None => Ok(()),
+    }
+}
+
+fn unknown_parameter(path: &str) -> Refusal {
+    Refusal::validation(format!("Unknown parameter: '{path}'."))
+}
+
+/// The effort that fields ask for: GPT has it in an object, as in Responses, all others flat.
+pub(super) fn asked_effort<'b>(fields: Option<&'b Map<String, Value>>, chat: &Chat) -> Option<&'b str> {
+    let fields = fields?;
+    let effort = match chat.family {
+        Family::Gpt => fields.get("reasoning")?.get("effort")?,
+        Family::Nova
+        | Family::Nova2
+        | Family::Llama
+        | Family::Jamba
+        | Family::Command
+        | Family::Mistral
+        | Family::CommandR
+        | Family::GptOss
+        | Family::Grok
+        | Family::Open => fields.get("reasoning_effort")?,
+    };
+    effort.as_str()
+}
+
+fn effort(path: &str, effort: Option<&Value>, chat: &Chat) -> Checked {
+    let Some(effort) = effort else { return Ok(()) };
     let known = chat.reasoning.efforts();
     if known.is_empty() {
-        return Err(extraneous("#", "reasoning_effort"));
+        return Err(extraneous("#", path));
     }
     if effort.as_str().is_some_and(|effort| known.contains(&effort)) {
         return Ok(());
     }
     Err(Refusal::validation(format!(
-        "Malformed input request: #/reasoning_effort: expected one of [{}], please reformat your input and try again.",
+        "Malformed input request: #/{path}: expected one of [{}], please reformat your input and try again.",
         known.join(", ")
     )))
 }

@@ -15,6 +15,7 @@ fn fields(fields: Value) -> Value {
 async fn additional_fields_are_those_of_the_family() {
     let running = simulator().await;
     let effort = |effort: &str| fields(json!({"reasoning_effort": effort}));
+    let nested = |effort: &str| fields(json!({"reasoning": {"effort": effort}}));
     let config = |kind: &str, effort: &str| {
         fields(json!({"reasoningConfig": {"type": kind, "maxReasoningEffort": effort}}))
     };
@@ -60,8 +61,12 @@ async fn additional_fields_are_those_of_the_family() {
         ),
         (OSS, effort("high"), ""),
         (OSS, effort("xhigh"), "#/reasoning_effort: expected one of [low, medium, high]"),
-        (GPT, effort("max"), ""),
-        (GPT, effort("none"), ""),
+        (GPT, nested("max"), ""),
+        (GPT, nested("none"), ""),
+        (GPT, nested("utmost"), "#/reasoning/effort: expected one of ["),
+        (GPT, effort("max"), "Unknown parameter: 'reasoning_effort'."),
+        (GPT, fields(json!({"reasoning": {"summary": "auto"}})), "Unknown parameter: 'reasoning.summary'."),
+        (GPT, fields(json!({"thinking": {"type": "adaptive"}})), "Unknown parameter: 'thinking'."),
         (KIMI, effort("low"), ""),
         (MISTRAL, effort("low"), extraneous),
         (R1, effort("low"), extraneous),
@@ -185,15 +190,16 @@ async fn reasoning_shows_as_the_family_shows_it() {
     };
     let none = json!({});
     let low = json!({"reasoning_effort": "low"});
-    let off = json!({"reasoning_effort": "none"});
+    let gpt_low = json!({"reasoning": {"effort": "low"}});
+    let gpt_off = json!({"reasoning": {"effort": "none"}});
     let nova = json!({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}});
     for (model, fields, expected, costs) in [
         (OSS, &none, 20, true),
         (R1, &none, 20, true),
         (KIMI, &none, 0, false),
         (KIMI, &low, 20, true),
-        (GPT, &low, 0, true),
-        (GPT, &off, 0, false),
+        (GPT, &gpt_low, 0, true),
+        (GPT, &gpt_off, 0, false),
         (NOVA_2, &nova, 1, true),
         (NOVA_2, &none, 0, false),
         (MICRO, &none, 0, false),
