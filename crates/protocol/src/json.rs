@@ -7,10 +7,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 mod closing;
+mod lenient;
 mod names;
 mod path;
 
 use closing::closing_quote;
+pub(crate) use lenient::lenient;
 use names::Names;
 use path::path_to;
 

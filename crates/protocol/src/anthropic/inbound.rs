@@ -1,5 +1,6 @@
 //! A Messages request as it came: its bytes, where its members stand, and the few facts that the way of a call needs.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -95,9 +96,10 @@ fn count(members: &Members, name: &str) -> Result<Option<u64>, Malformed> {
 /// The betas of the headers, and of the body for clients that write them there (as one does to Bedrock), each once.
 fn all_betas(members: &Members, headers: &[&str]) -> Result<Vec<String>, Malformed> {
     let mut betas: Vec<String> = Vec::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
     let mut add = |beta: &str| {
         let beta = beta.trim();
-        if !beta.is_empty() && !betas.iter().any(|known| known == beta) {
+        if !beta.is_empty() && known.insert(beta.to_owned()) {
             betas.push(beta.to_owned());
         }
     };

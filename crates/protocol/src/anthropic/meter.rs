@@ -101,7 +101,7 @@ impl Meter {
 
     /// A whole answer in one piece.
     pub(crate) fn message(&mut self, body: &[u8]) -> Result<(), Error> {
-        let message: MessageWire = serde_json::from_slice(body)?;
+        let message: MessageWire = crate::json::lenient(body)?;
         self.model = message.model;
         self.stop_reason = message.stop_reason;
         if let Some(usage) = message.usage {

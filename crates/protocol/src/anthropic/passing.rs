@@ -1,5 +1,7 @@
 //! A Messages request on its way to a Claude model, whose InvokeModel speaks the same dialect.
 
+use std::collections::BTreeSet;
+
 use crate::carry::{Answering, Bounds, Carried, Outbound, Service, Surface, Target, Unsupported, model_path};
 use crate::conversation::{CacheLifetime, Request, Sizes};
 use crate::dialect::Dialect;
@@ -59,13 +61,8 @@ impl crate::inbound::Inbound for Inbound {
     }
 
     fn remote_media(&self) -> Vec<String> {
-        let mut addresses = Vec::new();
-        for source in &self.facts.remote_sources {
-            if !addresses.contains(&source.url) {
-                addresses.push(source.url.clone());
-            }
-        }
-        addresses
+        let addresses = self.facts.remote_sources.iter().map(|source| &source.url);
+        addresses.collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {

@@ -12,6 +12,7 @@ use crate::conversation::{BlockStart, Delta, Event, JsonText, StopReason, ToolNa
 use crate::failure::{Failure, from_exception};
 use crate::framing::eventstream::{Decoder, Frame, FrameKind};
 use crate::json;
+use crate::json::lenient;
 use crate::relay::{Reader, UpstreamEnd};
 
 use super::meter::Meter;
@@ -67,7 +68,7 @@ impl Teller {
     fn event(&mut self, text: &[u8], events: &mut Vec<Event>) {
         // What is not known is not read either: its members may be of any type.
         let read = match event_type(text).as_deref() {
-            Some(kind) if KNOWN.contains(&kind) => serde_json::from_slice::<EventWire>(text).ok(),
+            Some(kind) if KNOWN.contains(&kind) => lenient::<EventWire>(text).ok(),
             Some("error") => {
                 self.failure = Some(told_failure(text));
                 return;
@@ -225,7 +226,7 @@ impl Teller {
 
     /// A whole message, as the events that it is the sum of.
     fn message(&mut self, body: &[u8], events: &mut Vec<Event>) {
-        let message = match serde_json::from_slice::<MessageWire>(body) {
+        let message = match lenient::<MessageWire>(body) {
             Ok(message) => message,
             Err(error) => {
                 self.failure = Some(Failure::broken_off(format!("the answer is no message: {error}")));

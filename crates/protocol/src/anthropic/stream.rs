@@ -56,7 +56,7 @@ impl MessagesStream {
         let decoded =
             encoded_event(payload).is_some_and(|text| STANDARD.decode_vec(text, &mut event).is_ok());
         match decoded.then(|| event_type(&event)).flatten() {
-            Some(kind) if is_name(&kind) => self.event(&kind, &event, out),
+            Some(kind) if sse::is_name(&kind) => self.event(&kind, &event, out),
             Some(_) | None => self.failure = Some(Failure::broken_off("a chunk holds no event")),
         }
         self.event = event;
@@ -120,11 +120,6 @@ impl Carrier for MessagesStream {
         }
         self.meter.end(self.failure)
     }
-}
-
-/// Whether an event's type can be written on a line of its own.
-fn is_name(kind: &str) -> bool {
-    !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The base64 in `{"bytes": "…", "p": "…"}`.

@@ -4,6 +4,7 @@
 //! What a piece of a turn looks like is the dialect's; the order is the same for all.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -190,22 +191,33 @@ fn paired<'a, P: Piece<'a>>(turns: Vec<Turn<P>>) -> Vec<Turn<P>> {
     paired
 }
 
-fn answered<'a, P: Piece<'a>>(pieces: Vec<P>, mut open: Vec<Cow<'a, str>>) -> Vec<P> {
-    let mut results: Vec<P> = Vec::with_capacity(open.len());
+fn answered<'a, P: Piece<'a>>(pieces: Vec<P>, called: Vec<Cow<'a, str>>) -> Vec<P> {
+    let mut results: Vec<P> = Vec::with_capacity(called.len());
     let mut rest = Vec::with_capacity(pieces.len());
+    // How many calls of an id wait for a result: by number, since a turn may have very many.
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    called.iter().for_each(|id| *open.entry(id).or_default() += 1);
     for piece in pieces {
         let Some(id) = piece.result_id() else {
             rest.push(piece);
             continue;
         };
-        if let Some(at) = open.iter().position(|called| called == id) {
-            open.remove(at);
+        if let Some(count) = open.get_mut(id.as_ref()).filter(|count| **count > 0) {
+            *count -= 1;
             results.push(piece);
         } else {
             rest.extend(told(piece));
         }
     }
-    results.extend(open.into_iter().map(|id| P::failed_result(id, NO_RESULT)));
+    // Of calls with the same id, the last ones are those without a result.
+    let mut missing = Vec::new();
+    for id in called.iter().rev() {
+        if let Some(count) = open.get_mut(id.as_ref()).filter(|count| **count > 0) {
+            *count -= 1;
+            missing.push(P::failed_result(id.clone(), NO_RESULT));
+        }
+    }
+    results.extend(missing.into_iter().rev());
     results.append(&mut rest);
     results
 }

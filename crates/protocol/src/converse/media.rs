@@ -1,7 +1,7 @@
 //! Images, documents, sound and video in the forms that Converse has for them.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -76,9 +76,9 @@ pub(super) fn media_type(kind: MediaKind, format: &str) -> String {
     known.map_or_else(|| format!("{class}/{format}"), |(_, media_type, _)| (*media_type).to_owned())
 }
 
-/// The names that documents have so far: no two may have the same.
+/// The names that documents have so far, and the next number for each: no two may have the same.
 #[derive(Default)]
-pub(super) struct Names(BTreeSet<String>);
+pub(super) struct Names(BTreeMap<String, u32>);
 
 impl Names {
     /// Letters, digits, single spaces, hyphens, parentheses and brackets are taken.
@@ -101,11 +101,13 @@ impl Names {
         let fitted = fitted.trim_end();
         let base = if fitted.is_empty() { UNNAMED } else { fitted };
         let mut unique = base.to_owned();
-        let mut number = 2;
-        while !self.0.insert(unique.clone()) {
+        let mut number = self.0.get(base).copied().unwrap_or(2);
+        while self.0.contains_key(&unique) {
             unique = format!("{base} ({number})");
             number += 1;
         }
+        self.0.insert(base.to_owned(), number);
+        self.0.entry(unique.clone()).or_insert(2);
         unique
     }
 }

@@ -9,6 +9,7 @@ use crate::conversation::{BlockStart, CacheLifetime, Delta, Event, StopReason, T
 use crate::failure::{Failure, from_exception};
 use crate::framing::eventstream::{Decoder, Frame, FrameKind};
 use crate::json;
+use crate::json::lenient;
 use crate::openai_chat::inline::{Split, Told};
 use crate::relay::{Reader, UpstreamEnd};
 
@@ -94,8 +95,7 @@ impl StreamReader {
 }
 
 fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(payload)
-        .map_err(|error| Failure::broken_off(format!("an event cannot be read: {error}")))
+    lenient(payload).map_err(|error| Failure::broken_off(format!("an event cannot be read: {error}")))
 }
 
 impl Reader for StreamReader {
@@ -154,7 +154,7 @@ impl Reader for WholeReader {
         if let UpstreamEnd::Failed(failure) = end {
             return Some(failure);
         }
-        let whole: Whole = match serde_json::from_slice(&self.body) {
+        let whole: Whole = match lenient(&self.body) {
             Ok(whole) => whole,
             Err(error) => return Some(Failure::broken_off(format!("the answer is no message: {error}"))),
         };

@@ -7,6 +7,7 @@ use crate::conversation::meter::Meter;
 use crate::conversation::usage::Usage;
 use crate::failure::Failure;
 use crate::framing::eventstream::{Decoder, Frame, FrameKind};
+use crate::json::lenient;
 use crate::problem::Problem;
 use crate::relay::{Carrier, Ending, UpstreamEnd};
 
@@ -147,7 +148,7 @@ impl Carrier for PassedWhole {
     }
 
     fn finish(mut self: Box<Self>, end: UpstreamEnd, out: &mut BytesMut) -> Ending {
-        let failure = match (end, serde_json::from_slice::<Whole>(&self.body)) {
+        let failure = match (end, lenient::<Whole>(&self.body)) {
             (UpstreamEnd::Failed(failure), _) => Some(failure),
             (UpstreamEnd::Eof, Ok(whole)) => {
                 if let Some(usage) = whole.usage {

@@ -33,6 +33,11 @@ pub fn write(name: &str, data: &[u8], out: &mut BytesMut) {
     out.extend_from_slice(b"\n");
 }
 
+/// Whether a word can stand on a line of its own as an event's name.
+pub(crate) fn is_name(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn line(data: &[u8], out: &mut BytesMut) {
     out.extend_from_slice(b"data: ");
     out.extend_from_slice(data);

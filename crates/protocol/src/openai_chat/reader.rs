@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use crate::conversation::{BlockStart, Delta, Event, StopReason, ToolNames};
 use crate::failure::{Failure, from_openai_error};
 use crate::framing::sse;
+use crate::json::lenient;
 use crate::relay::{Reader, UpstreamEnd};
 
 use super::chunk::{Call, Choice, Chunk, Said};
@@ -50,7 +51,7 @@ impl ChunkReader {
             }
             return;
         }
-        match serde_json::from_str::<Chunk>(data) {
+        match lenient::<Chunk>(data.as_bytes()) {
             Ok(Chunk { error: Some(_), .. }) => self.failure = Some(from_openai_error(data.as_bytes())),
             Ok(chunk) => self.turn.take(chunk, events),
             Err(error) => {
@@ -112,7 +113,7 @@ impl Reader for CompletionReader {
         if let UpstreamEnd::Failed(failure) = end {
             return Some(failure);
         }
-        match serde_json::from_slice::<Chunk>(&self.body) {
+        match lenient::<Chunk>(&self.body) {
             Ok(Chunk { error: Some(_), .. }) => return Some(from_openai_error(&self.body)),
             Ok(chunk) => self.turn.take(chunk, events),
             Err(error) => return Some(Failure::broken_off(format!("the answer is no completion: {error}"))),

@@ -12,7 +12,7 @@ use crate::conversation::meter::Meter;
 use crate::conversation::usage::Usage;
 use crate::failure::{Failure, from_openai_error};
 use crate::framing::sse;
-use crate::json::{NotJson, Scanner, quoted};
+use crate::json::{NotJson, Scanner, lenient, quoted};
 use crate::openai::error::chat_event;
 use crate::passthrough::{Splice, find_members};
 use crate::problem::Problem;
@@ -70,7 +70,7 @@ impl Chunks {
             }
             return;
         }
-        let chunk: Chunk = match serde_json::from_str(data) {
+        let chunk: Chunk = match lenient(data.as_bytes()) {
             Ok(chunk) => chunk,
             Err(error) => {
                 self.failure = Some(Failure::broken_off(format!("a chunk cannot be read: {error}")));
@@ -153,7 +153,7 @@ impl Completion {
     }
 
     fn completion(&mut self, out: &mut BytesMut) -> Result<(), Failure> {
-        let completion: Chunk = serde_json::from_slice(&self.body)
+        let completion: Chunk = lenient(&self.body)
             .map_err(|error| Failure::broken_off(format!("the answer is no completion: {error}")))?;
         if completion.error.is_some() {
             return Err(from_openai_error(&self.body));

@@ -12,6 +12,7 @@ use crate::conversation::usage::Usage;
 use crate::conversation::{BlockStart, Delta, Event, StopReason, ToolNames};
 use crate::failure::{Failure, from_openai_error};
 use crate::framing::sse;
+use crate::json::lenient;
 use crate::relay::{Reader, UpstreamEnd};
 
 use super::relayed::{EventWire, ResponseWire};
@@ -177,14 +178,14 @@ impl EventReader {
         }
         let broken =
             |error: serde_json::Error| Failure::broken_off(format!("an event cannot be read: {error}"));
-        let mut event: EventWire = serde_json::from_str(data).map_err(broken)?;
+        let mut event: EventWire = lenient(data.as_bytes()).map_err(broken)?;
         if matches!(event.r#type.as_str(), "" | "error") {
             return Err(event.error(data));
         }
         if let Some(response) = &mut event.response {
             self.items.begin(response, events);
         }
-        let told = || serde_json::from_str::<Told>(data).map_err(broken);
+        let told = || lenient::<Told>(data.as_bytes()).map_err(broken);
         match event.r#type.as_str() {
             "response.output_item.added" => {
                 let told = told()?;
@@ -278,14 +279,14 @@ impl ResponseReader {
     fn read(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
         let broken =
             |error: serde_json::Error| Failure::broken_off(format!("the answer is no response: {error}"));
-        let mut response: ResponseWire = serde_json::from_slice(&self.body).map_err(broken)?;
+        let mut response: ResponseWire = lenient(&self.body).map_err(broken)?;
         if response.status.is_none() && response.error.is_some() {
             return Err(from_openai_error(&self.body));
         }
         if let Some(failure) = response.failure() {
             return Err(failure);
         }
-        let Output { output } = serde_json::from_slice(&self.body).map_err(broken)?;
+        let Output { output } = lenient(&self.body).map_err(broken)?;
         self.items.begin(&mut response, events);
         for (place, item) in (0..).zip(output) {
             self.items.done(place, item, events);

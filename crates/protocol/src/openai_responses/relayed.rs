@@ -11,7 +11,7 @@ use crate::conversation::usage::Usage;
 use crate::failure::{Failure, from_openai_error};
 use crate::framing::sse;
 use crate::inbound::Inbound as _;
-use crate::json::{NotJson, Scanner, quoted};
+use crate::json::{NotJson, Scanner, lenient, quoted};
 use crate::passthrough::Splice;
 use crate::relay::{Carrier, Ending, UpstreamEnd, Writer};
 
@@ -169,13 +169,17 @@ impl Events {
         if data.trim() == "[DONE]" {
             return;
         }
-        let event: EventWire = match serde_json::from_str(data) {
+        let event: EventWire = match lenient(data.as_bytes()) {
             Ok(event) => event,
             Err(error) => {
                 self.failure = Some(Failure::broken_off(format!("an event cannot be read: {error}")));
                 return;
             }
         };
+        if !event.r#type.is_empty() && !sse::is_name(&event.r#type) {
+            self.failure = Some(Failure::broken_off("an event has a type that is no name"));
+            return;
+        }
         if let Some(delta) = &event.delta {
             self.meter.passed(delta.as_str().len());
         }
@@ -255,7 +259,7 @@ impl Response {
     }
 
     fn response(&mut self, out: &mut BytesMut) -> Result<(), Failure> {
-        let response: ResponseWire = serde_json::from_slice(&self.body)
+        let response: ResponseWire = lenient(&self.body)
             .map_err(|error| Failure::broken_off(format!("the answer is no response: {error}")))?;
         response.meter(&mut self.meter);
         if response.status.is_none() && response.error.is_some() {

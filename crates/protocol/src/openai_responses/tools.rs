@@ -62,6 +62,9 @@ pub(super) fn custom_text(input: &str) -> String {
     serde_json::from_str(input).map_or_else(|_| input.to_owned(), |Input { input }| input)
 }
 
+/// The most tools of one request: far more than any model takes, and few enough to look through for each.
+const MOST_TOOLS: usize = 4_096;
+
 /// What to make of a tool that is known already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Twice {
@@ -211,6 +214,9 @@ fn push(
                 Err(Unsupported::member(&format!("{path}.name"), &why))
             }
         };
+    }
+    if request.tools.len() >= MOST_TOOLS {
+        return Err(Unsupported::member(path, &format!("more than {MOST_TOOLS} tools")));
     }
     let parameters = parameters.unwrap_or_else(JsonText::empty_object);
     request.tools.push(Tool { name, description, parameters, strict, cache: CacheLifetime::None });
