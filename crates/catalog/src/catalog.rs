@@ -241,7 +241,10 @@ impl Catalog {
             Billing::Unit(unit) => price.unit(unit).is_some(),
         };
         if !is_billed_so {
-            return Err(Why::NotByToken);
+            return Err(match billing {
+                Billing::Tokens => Why::NotByToken,
+                Billing::Unit(_) => Why::OfAnotherKind,
+            });
         }
         let price = Arc::clone(price);
         let via = offer.via;
@@ -355,9 +358,12 @@ impl Catalog {
         let nearest = match why {
             Why::NoSuchName => self.nearest(asked),
             Why::NoLongContext => vec![name::without_long_suffix(asked).0.to_owned()],
-            Why::OpaqueArn | Why::NotOffered { .. } | Why::OutOfReach | Why::Unpriced | Why::NotByToken => {
-                Vec::new()
-            }
+            Why::OpaqueArn
+            | Why::NotOffered { .. }
+            | Why::OutOfReach
+            | Why::Unpriced
+            | Why::NotByToken
+            | Why::OfAnotherKind => Vec::new(),
         };
         UnknownModel { asked: asked.to_owned(), nearest, why }
     }

@@ -10,6 +10,10 @@ const TOOLS: u64 = 2_048;
 const IMAGE: u64 = 5_000;
 /// The least bound of a document.
 const DOCUMENT: u64 = 8_000;
+/// The most that a video counts: Nova looks at 960 pictures of one at most, at 288 tokens each.
+const VIDEO: u64 = 300_000;
+/// The most that a sound counts: the models that hear have windows of 32,768 tokens.
+const AUDIO: u64 = 33_000;
 /// A page of a PDF counts as its text and as an image of it. A dense page has some 3,000 tokens in 3 KB.
 const PER_DOCUMENT_BYTE: u64 = 3;
 
@@ -29,6 +33,8 @@ pub(crate) fn most_tokens(sizes: &Sizes) -> u64 {
         .saturating_add(FRAME)
         .saturating_add(tools)
         .saturating_add(sizes.images.saturating_mul(IMAGE))
+        .saturating_add(sizes.videos.saturating_mul(VIDEO))
+        .saturating_add(sizes.audios.saturating_mul(AUDIO))
         .saturating_add(documents)
 }
 
@@ -84,6 +90,19 @@ mod tests {
     }
 
     #[test]
+    fn no_medium_is_bounded_by_nothing() {
+        let plain = most_tokens(&text(3_000));
+        for sizes in [
+            Sizes { images: 1, ..text(3_000) },
+            Sizes { documents: 1, ..text(3_000) },
+            Sizes { audios: 1, ..text(3_000) },
+            Sizes { videos: 1, ..text(3_000) },
+        ] {
+            assert!(most_tokens(&sizes) >= plain + 5_000, "{sizes:?}");
+        }
+    }
+
+    #[test]
     fn a_huge_request_does_not_wrap_around() {
         let most = u64::MAX;
         let sizes = Sizes {
@@ -92,6 +111,7 @@ mod tests {
             documents: most,
             document_bytes: most,
             tools: most,
+            videos: most,
             ..Sizes::default()
         };
         assert_eq!(most_tokens(&sizes), most);

@@ -31,6 +31,8 @@ pub enum Why {
     Unpriced,
     /// It is not billed by the token, so that no quote can be made.
     NotByToken,
+    /// It is not billed by what is asked of it (queries, images), since it does other things.
+    OfAnotherKind,
     /// It has no context window of a million tokens.
     NoLongContext,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for UnknownModel {
             Why::NotByToken => {
                 write!(out, "model: {asked} is not billed by the token and is not served here")?
             }
+            Why::OfAnotherKind => write!(out, "model: {asked} does not do what this API is for")?,
             Why::NoLongContext => write!(out, "model: {asked}: there is no context window of 1M tokens")?,
         }
         match self.nearest.as_slice() {

@@ -3,7 +3,7 @@
 mod answer;
 mod citation;
 pub mod error;
-mod facts;
+pub(crate) mod facts;
 mod families;
 mod inbound;
 mod media;

@@ -17,9 +17,18 @@ use crate::inbound::Malformed;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The calls; their answers belong together in this order, and may come in any.
-    pub calls: Vec<Outbound>,
+    pub calls: Vec<Part>,
     /// What was left out on the way.
     pub dropped: Vec<Dropped>,
+}
+
+/// One call of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The call.
+    pub outbound: Outbound,
+    /// How many images or queries it is on the bill; 0 where tokens are what is billed.
+    pub units: u64,
 }
 
 /// What came back for one call of a plan, with a status of success.
@@ -48,18 +57,19 @@ pub(crate) fn refuse_others(others: &Others) -> Result<(), Malformed> {
     }
 }
 
-/// One InvokeModel call.
-pub(crate) fn invoke<T: Serialize>(target: &Target<'_>, body: &T) -> Result<Outbound, Unsupported> {
+/// One InvokeModel call, so many units on the bill.
+pub(crate) fn invoke<T: Serialize>(target: &Target<'_>, body: &T, units: u64) -> Result<Part, Unsupported> {
     let body = serde_json::to_vec(body)
         .map_err(|error| Unsupported::member("input", &format!("cannot be written: {error}")))?;
     let json = || "application/json".to_owned();
-    Ok(Outbound {
+    let outbound = Outbound {
         service: Service::Runtime,
         path: model_path(target.upstream_id, "invoke"),
         headers: vec![("content-type", json()), ("accept", json())],
         body: Bytes::from(body).into(),
         stream: false,
-    })
+    };
+    Ok(Part { outbound, units })
 }
 
 /// Reads an answer.

@@ -72,7 +72,7 @@ pub use dialect::Dialect;
 pub use effort::Effort;
 pub use failure::{Failure, FailureClass, RejectedPart};
 pub use inbound::{Inbound, Malformed};
-pub use invocations::{Answered, Plan};
+pub use invocations::{Answered, Part, Plan};
 pub use learned::{Learned, SentBetas};
 pub use problem::{Capability, ErrorReply, Problem, ProblemKind, SpentBudget};
 pub use relay::{Basis, Ending, Reader, Relay, UpstreamEnd, Writer};

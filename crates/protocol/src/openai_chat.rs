@@ -2,7 +2,7 @@
 
 mod answer;
 mod chunk;
-mod facts;
+pub(crate) mod facts;
 mod inbound;
 pub(crate) mod inline;
 mod media;

@@ -81,6 +81,10 @@ pub fn parse(body: &Bytes) -> Result<Inbound, Malformed> {
         (wire.max_chunks_per_doc.is_some(), "max_chunks_per_doc"),
         (wire.max_tokens_per_doc.is_some(), "max_tokens_per_doc"),
     ];
+    // The query is read once with each document.
+    let mut sizes = text_sizes(body);
+    let again = (wire.query.len() as u64).saturating_mul(wire.documents.len() as u64);
+    sizes.text_bytes = sizes.text_bytes.saturating_add(again);
     Ok(Inbound {
         model: wire.model,
         query: wire.query,
@@ -88,7 +92,7 @@ pub fn parse(body: &Bytes) -> Result<Inbound, Malformed> {
         returned: (wire.return_documents == Some(true)).then_some(wire.documents),
         top_n: wire.top_n,
         left_out: left_out.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect(),
-        sizes: text_sizes(body),
+        sizes,
     })
 }
 
@@ -115,6 +119,12 @@ impl Inbound {
         parts.sum::<u64>().div_ceil(DOCUMENTS_PER_QUERY)
     }
 
+    /// Whether that many queries is all that it can be: no document is so long that it may count as several.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.queries() == (self.documents.len() as u64).div_ceil(DOCUMENTS_PER_QUERY)
+    }
+
     /// The one call for the request.
     ///
     /// # Errors
@@ -131,7 +141,7 @@ impl Inbound {
             api_version: is_cohere.then_some(2),
         };
         let dropped = self.left_out.iter().map(|name| Dropped::Member((*name).to_owned()));
-        Ok(Plan { calls: vec![invoke(target, &body)?], dropped: dropped.collect() })
+        Ok(Plan { calls: vec![invoke(target, &body, self.queries())?], dropped: dropped.collect() })
     }
 }
 
@@ -163,7 +173,6 @@ pub fn render(inbound: &Inbound, id: &str, answered: Answered<'_>) -> Result<Byt
         });
         results.push(ResultWire { index, relevance_score, document });
     }
-    let search_units = (inbound.documents.len() as u64).div_ceil(DOCUMENTS_PER_QUERY);
     let list = ListWire {
         id,
         object: "list",
@@ -171,7 +180,7 @@ pub fn render(inbound: &Inbound, id: &str, answered: Answered<'_>) -> Result<Byt
         results,
         meta: MetaWire {
             api_version: VersionWire { version: "2" },
-            billed_units: UnitsWire { search_units },
+            billed_units: UnitsWire { search_units: inbound.queries() },
         },
         usage: UsageWire { total_tokens: answered.input_tokens.unwrap_or(0) },
     };

@@ -187,3 +187,88 @@ fn a_whole_answer_is_metered_by_its_headers() {
         (Basis::Reported, 2, 0)
     );
 }
+
+#[test]
+fn novas_older_name_for_the_ceiling_becomes_the_newer_one() {
+    for (body, expected) in [
+        (r#"{"inferenceConfig":{"max_new_tokens":70}}"#, r#"{"inferenceConfig":{"maxTokens":9}}"#),
+        (r#"{"inferenceConfig":{ "max_new_tokens" : 5 }}"#, r#"{"inferenceConfig":{ "maxTokens" : 5 }}"#),
+    ] {
+        let carried = carried(body, "amazon", "amazon.nova-lite-v1:0", 9, false).unwrap();
+        assert_eq!(carried.outbound.body.to_bytes(), expected);
+    }
+}
+
+#[test]
+fn novas_highest_effort_goes_without_a_ceiling_where_all_it_can_write_is_paid_for() {
+    let id = "amazon.nova-2-lite-v1:0";
+    let on = |body: &str, ceiling: u64| {
+        let inbound =
+            bedrock_native::parse(Bytes::copy_from_slice(body.as_bytes()), false, "m", |_| None).unwrap();
+        let capabilities = Capabilities::default();
+        let traits = Traits {
+            family: "amazon".to_owned(),
+            bedrock_id: id.to_owned(),
+            max_output_tokens: 64_000,
+            ..Traits::default()
+        };
+        let (door, long_context) = (Door::INVOKE, false);
+        let target =
+            Target { upstream_id: id, door, capabilities: &capabilities, traits: &traits, long_context };
+        let bounds = Bounds { input_tokens: 50, output_tokens: ceiling };
+        carry(&inbound, &target, &Learned::default(), bounds, &Answering::default())
+            .map(|carried| carried.outbound.body.to_bytes())
+    };
+    for body in [
+        r#"{"messages":[],"reasoningConfig":{"type":"enabled","maxReasoningEffort":"high"}}"#,
+        r#"{"inferenceConfig":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"high"}},"messages":[]}"#,
+    ] {
+        assert_eq!(on(body, 64_000).unwrap(), body);
+        assert!(on(body, 500).unwrap_err().message.contains("use `medium`"));
+        let medium = String::from_utf8(on(&body.replace("high", "medium"), 500).unwrap().to_vec()).unwrap();
+        assert!(medium.contains(r#""maxTokens":500"#), "{medium}");
+        let off = String::from_utf8(on(&body.replace("enabled", "disabled"), 500).unwrap().to_vec()).unwrap();
+        assert!(off.contains(r#""maxTokens":500"#), "{off}");
+    }
+}
+
+#[test]
+fn base64_is_no_text_where_a_model_reads_it_as_a_medium() {
+    let data = "A".repeat(40_000);
+    let sizes = |body: String| {
+        let inbound = bedrock_native::parse(Bytes::from(body), false, "m", |_| None).unwrap();
+        *inbound.sizes()
+    };
+    for (body, media) in [
+        (
+            r#"{"messages":[{"role":"user","content":[{"image":{"format":"png","source":{"bytes":"DATA"}}}]}]}"#,
+            (1, 0),
+        ),
+        (
+            r#"{"messages":[{"role":"user","content":[{"toolResult":{"content":[{"image":{"source":{"bytes":"DATA"}}}]}}]}]}"#,
+            (1, 0),
+        ),
+        (r#"{"messages":[{"role":"user","content":[{"video":{"source":{"bytes":"DATA"}}}]}]}"#, (0, 1)),
+        (
+            r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,DATA"}}]}]}"#,
+            (1, 0),
+        ),
+        (r#"{"prompt":"Hi","images":["DATA"]}"#, (1, 0)),
+        (r#"{"inputImage":"DATA"}"#, (1, 0)),
+    ] {
+        let found = sizes(body.replace("DATA", &data));
+        assert_eq!((found.images, found.videos), media, "{body}");
+        assert!(found.text_bytes < 200, "{body}: {found:?}");
+        assert_eq!(found.image_bytes + found.video_bytes, 30_000);
+    }
+    for body in [
+        r#"{"prompt":"DATA"}"#,
+        r#"{"messages":[{"role":"user","content":"DATA"}]}"#,
+        r#"{"messages":[{"role":"user","content":[{"text":"DATA"}]}]}"#,
+        r#"{"messages":[{"role":"assistant","content":[{"toolUse":{"input":{"image":{"source":{"bytes":"DATA"}}}}}]}]}"#,
+        r#"{"inputImage":{"bytes":"DATA"}}"#,
+    ] {
+        let found = sizes(body.replace("DATA", &data));
+        assert!(found.text_bytes > 40_000 && found.images == 0, "{body}: {found:?}");
+    }
+}

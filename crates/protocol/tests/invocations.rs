@@ -34,8 +34,8 @@ fn shown(name: &str, plan: Result<Plan, Unsupported>, out: &mut String) {
         Err(unsupported) => writeln!(out, "{}", unsupported.message).unwrap(),
         Ok(plan) => {
             for call in &plan.calls {
-                let body = call.body.to_bytes();
-                writeln!(out, "POST {}\n{}", call.path, str::from_utf8(&body).unwrap()).unwrap();
+                let body = call.outbound.body.to_bytes();
+                writeln!(out, "POST {}\n{}", call.outbound.path, str::from_utf8(&body).unwrap()).unwrap();
             }
             plan.dropped.iter().for_each(|dropped| writeln!(out, "(dropped) {dropped}").unwrap());
         }
@@ -79,7 +79,8 @@ fn many_texts_are_split_to_the_models_limit_and_keep_their_order() {
     for (id, calls) in [("cohere.embed-v4:0", 3), ("amazon.titan-embed-text-v2:0", 200)] {
         let plan = on(id, |target| inbound.plan(target)).unwrap();
         assert_eq!(plan.calls.len(), calls);
-        let last: Value = serde_json::from_slice(&plan.calls.last().unwrap().body.to_bytes()).unwrap();
+        let last: Value =
+            serde_json::from_slice(&plan.calls.last().unwrap().outbound.body.to_bytes()).unwrap();
         assert!(last.to_string().contains("\"t199\""));
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod authenticate;
 pub(crate) mod claim;
 mod collect;
 mod detach;
-mod dispatch;
+pub(crate) mod dispatch;
 pub(crate) mod entrance;
 pub(crate) mod flow;
 pub(crate) mod intake;

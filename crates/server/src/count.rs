@@ -78,7 +78,8 @@ async fn native_answer(app: &App, intake: &Intake, request: Request) -> Result<R
     let body = read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let model = model_of(&head).map_err(|malformed| Problem::from(&malformed))?;
-    let admission = Admission::for_task(app, &caller, Action::InvokeBedrock, &model, Billing::Tokens)?;
+    let (admission, _) =
+        Admission::for_task(app, &caller, Action::InvokeBedrock, &model, &[Billing::Tokens])?;
     let resolved = admission.resolved();
     let target = Target {
         upstream_id: &resolved.upstream_id,

@@ -1,7 +1,15 @@
-//! Which member bounds the output, family by family. One table, from AWS's user guide ("Inference request parameters and
-//! response fields for foundation models").
+//! Which member bounds the output, family by family. One table.
+//!
+//! From AWS's user guide, "Inference request parameters and response fields for foundation models": Llama `max_gen_len`;
+//! Mistral, Cohere, DeepSeek, AI21's Jamba and Writer `max_tokens`; OpenAI's open weights `max_completion_tokens`; Titan
+//! `textGenerationConfig.maxTokenCount`; AI21's Jurassic `maxTokens`; TwelveLabs `maxOutputTokens`. From the Nova user guides:
+//! `inferenceConfig.maxTokens`, which the first of them called `max_new_tokens`, and none at all beside `reasoningConfig` with
+//! `high`, which stands in `inferenceConfig` or beside it. The engine behind the open weights of other makers takes
+//! `max_tokens`, as Chat Completions does.
 
 use std::ops::Range;
+
+use serde::Deserialize;
 
 use crate::passthrough::find_members;
 use crate::traits::Traits;
@@ -40,6 +48,34 @@ pub(super) fn member(traits: &Traits) -> Option<&'static [&'static str]> {
         "stability" => return None,
         _ => &["max_tokens"],
     })
+}
+
+/// Nova's older name for its bound, where it stands.
+pub(super) fn renamed(body: &[u8]) -> Option<Range<usize>> {
+    let member =
+        find_members(body, 0..body.len(), &["inferenceConfig", "max_new_tokens"]).into_iter().next()?;
+    let value = value_of(body, member.clone());
+    // The name is one of ours and has no colon.
+    let name = body.get(member.start..value.start)?.split(|byte| *byte == b':').next()?;
+    Some(member.start..member.start + name.trim_ascii_end().len())
+}
+
+/// Whether Nova shall think as hard as it can, which takes no bound.
+pub(super) fn is_unbounded(body: &[u8]) -> bool {
+    const PLACES: [&[&str]; 2] = [&["reasoningConfig"], &["inferenceConfig", "reasoningConfig"]];
+    PLACES.iter().flat_map(|path| find_members(body, 0..body.len(), path)).any(|member| {
+        let value = value_of(body, member);
+        let config: Option<ReasoningWire> = serde_json::from_slice(body.get(value).unwrap_or_default()).ok();
+        config.is_some_and(|config| config.kind == "enabled" && config.effort.as_deref() == Some("high"))
+    })
+}
+
+#[derive(Deserialize)]
+struct ReasoningWire {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "maxReasoningEffort")]
+    effort: Option<String>,
 }
 
 /// The bounds that a body has: what each says, and where its value stands.

@@ -1,5 +1,7 @@
 //! A request of InvokeModel as it came, and how it passes through.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::anthropic;
@@ -8,11 +10,14 @@ use crate::carry::{
     Answering, Bounds, Carried, Door, Outbound, Service, Surface, Target, Unsupported, model_path,
 };
 use crate::conversation::meter::Meter;
+use crate::conversation::sizes::Encoded;
 use crate::conversation::{CacheLifetime, Guardrail, Request, Sizes};
+use crate::converse;
 use crate::dialect::Dialect;
 use crate::inbound::{Inbound as AnyInbound, Malformed};
-use crate::json::{Scanner, quoted};
+use crate::json::{NotJson, Scanner, quoted};
 use crate::learned::{Learned, SentBetas};
+use crate::openai_chat;
 use crate::passthrough::{Splice, find_members};
 use crate::relay::{Relay, Writer};
 use crate::traits::Traits;
@@ -61,10 +66,13 @@ pub fn parse<'h>(
         return Err(Malformed { message, pointer: String::new() });
     }
     let mut version = None;
+    let mut media = Media::default();
     scanner.members(|scanner, name, _| {
         let value = scanner.value()?;
-        if name == VERSION {
-            version = Some(value);
+        match name {
+            VERSION => version = Some(value),
+            "messages" | "system" | "images" | "inputImage" => media.places.push((name.to_owned(), value)),
+            _ => {}
         }
         Ok::<(), Malformed>(())
     })?;
@@ -75,7 +83,7 @@ pub fn parse<'h>(
         Some(None) => return Err(Malformed::member(VERSION, "Input should be a valid string")),
         Some(Some(version)) => Body::Claude(Box::new(claude(&body, stream, model, &version)?)),
         None => {
-            let sizes = Sizes { text_bytes: body.len() as u64, messages: 1, ..Sizes::default() };
+            let sizes = media.sizes(&body);
             let asked = bounds::found(&body).into_iter().filter_map(|(asked, _)| asked).max();
             Body::Other { sizes, asked, body }
         }
@@ -134,6 +142,11 @@ impl AnyInbound for Inbound {
 
     fn service_tier(&self) -> Option<&str> {
         self.header("x-amzn-bedrock-service-tier")
+    }
+
+    /// What other makers' bodies hold is theirs to say.
+    fn learns(&self) -> bool {
+        matches!(self.content, Body::Claude(_))
     }
 
     fn remote_media(&self) -> Vec<String> {
@@ -238,7 +251,7 @@ impl Inbound {
                 let why = "ask for one answer at a time";
                 return Err(Unsupported::member(path.first().copied().unwrap_or("n"), why));
             }
-            Some(path) => bounded(body, path, ceiling)?,
+            Some(path) => bounded(body, path, ceiling, target)?,
             None => body.clone(),
         };
         let meter = Meter::new(bounds, CacheLifetime::None);
@@ -271,9 +284,74 @@ impl Inbound {
     }
 }
 
+/// Where a body may have media.
+#[derive(Default)]
+struct Media {
+    /// Names and values of top-level members.
+    places: Vec<(String, Range<usize>)>,
+}
+
+impl Media {
+    /// The sizes of a body, media apart: they are base64, and no text. Only places are looked at where a model reads them
+    /// as media, in whatever form its maker has: what stands elsewhere is text, whatever it looks like.
+    fn sizes(&self, body: &[u8]) -> Sizes {
+        let mut sizes = Sizes::default();
+        let mut opaque_bytes = 0;
+        for (name, value) in &self.places {
+            let found = match name.as_str() {
+                "messages" => {
+                    let chat = openai_chat::facts::media(body, value.start);
+                    vec![converse::facts::media(name, body, value.start), chat]
+                }
+                "system" => vec![converse::facts::media(name, body, value.start)],
+                _ => vec![pictures(body, value)],
+            };
+            for (more, opaque) in found {
+                sizes.add_media(&more);
+                opaque_bytes += opaque;
+            }
+        }
+        Sizes { text_bytes: (body.len() as u64).saturating_sub(opaque_bytes), messages: 1, ..sizes }
+    }
+}
+
+/// A string, or a list of them, each an image.
+fn pictures(body: &[u8], value: &Range<usize>) -> (Sizes, u64) {
+    let mut scanner = Scanner::starting_at(body, value.start);
+    let mut strings = Vec::new();
+    let read = match scanner.peek() {
+        Some(b'[') => scanner.array(|scanner, _| {
+            let is_string = scanner.peek() == Some(b'"');
+            let range = scanner.value()?;
+            strings.extend(is_string.then_some(range));
+            Ok::<(), NotJson>(())
+        }),
+        Some(b'"') => scanner.value().inspect(|range| strings.push(range.clone())),
+        _ => return (Sizes::default(), 0),
+    };
+    if read.is_err() {
+        return (Sizes::default(), 0);
+    }
+    let encoded = strings.iter().map(|range| Encoded::string(&scanner, range));
+    let (image_bytes, opaque) = encoded.fold((0, 0), |(bytes, opaque), encoded| {
+        (bytes + encoded.decoded_bytes(), opaque + encoded.written_bytes)
+    });
+    (Sizes { images: strings.len() as u64, image_bytes, ..Sizes::default() }, opaque)
+}
+
 /// The body with the ceiling in the family's own member; every other member that could raise it is lowered as well.
-fn bounded(body: &Bytes, path: &[&str], ceiling: u64) -> Result<Bytes, Unsupported> {
+fn bounded(body: &Bytes, path: &[&str], ceiling: u64, target: &Target<'_>) -> Result<Bytes, Unsupported> {
     let found = bounds::found(body);
+    let is_nova = path == ["inferenceConfig", "maxTokens"];
+    if is_nova && bounds::is_unbounded(body) {
+        // Only where all that it can write is reserved, that is safe.
+        let most = target.traits.max_output_tokens;
+        if found.is_empty() && most > 0 && ceiling >= most {
+            return Ok(body.clone());
+        }
+        let why = "`high` takes no ceiling, and the budget does not cover all that the model can write; use `medium`";
+        return Err(Unsupported::member("reasoningConfig.maxReasoningEffort", why));
+    }
     let own = find_members(body, 0..body.len(), path);
     let text = ceiling.to_string();
     let mut splice = Splice::default();
@@ -287,7 +365,9 @@ fn bounded(body: &Bytes, path: &[&str], ceiling: u64) -> Result<Bytes, Unsupport
             }
         }
     }
-    if own.is_empty() {
+    if let Some(name) = bounds::renamed(body).filter(|_| is_nova && own.is_empty()) {
+        splice.replace(name, b"\"maxTokens\"".to_vec());
+    } else if own.is_empty() {
         let (at, member) = match path {
             [outer, inner] => match bounds::object(body, outer) {
                 Some(object) => (object.start + 1, format!("\"{inner}\":{text}")),

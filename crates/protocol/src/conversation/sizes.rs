@@ -35,6 +35,18 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// Counts the media of another part of the request.
+    pub(crate) fn add_media(&mut self, more: &Sizes) {
+        self.images += more.images;
+        self.image_bytes += more.image_bytes;
+        self.documents += more.documents;
+        self.document_bytes += more.document_bytes;
+        self.audios += more.audios;
+        self.audio_bytes += more.audio_bytes;
+        self.videos += more.videos;
+        self.video_bytes += more.video_bytes;
+    }
+
     /// The sizes with what was fetched for the request.
     #[must_use]
     pub fn with_fetched<'a>(mut self, fetched: impl IntoIterator<Item = &'a Fetched>) -> Sizes {

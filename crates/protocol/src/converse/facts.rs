@@ -28,6 +28,18 @@ pub(super) struct Facts {
     pub(super) service_tier: Option<String>,
 }
 
+/// The media in the messages and instructions of a body that looks like Converse's: sizes without the text, and the bytes
+/// of base64. `name` and `at` are those of a top-level member and of its value.
+pub(crate) fn media(name: &str, body: &[u8], at: usize) -> (Sizes, u64) {
+    let mut facts = Facts::default();
+    if matches!(name, "messages" | "system")
+        && facts.member(name, &mut Scanner::starting_at(body, at)).is_err()
+    {
+        return (Sizes::default(), 0);
+    }
+    (facts.sizes, facts.opaque_bytes)
+}
+
 /// Members of the model's own that set a ceiling beside the one of Converse.
 const CEILINGS: [&str; 8] = [
     "max_tokens",

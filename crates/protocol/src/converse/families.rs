@@ -5,7 +5,10 @@
 //! user guide on prompt caching (no cache points among Nova's tools). `openai`: opencode pull request 48195 and LiteLLM
 //! pull request 38279, both tried against Bedrock (`reasoning.effort` for GPT, `reasoning_effort` for gpt-oss alone;
 //! GPT's thoughts are sealed). `deepseek`: langchain-aws pull request 1261 (`reasoning_effort` turns thinking on in V3),
-//! strands-agents (thoughts may not go back). `qwen`, `moonshot` …: langchain-aws pull request 1188, LiteLLM issue 34105.
+//! strands-agents (thoughts may not go back). `mistral`, `ai21`, `cohere`, `writer`: AWS's user guide, "Inference request
+//! parameters and response fields" (`top_k` is Mistral's 7B and 8x7B models' alone among those with a guide, the newer ones
+//! run on the engine behind open weights; Cohere calls it `k`, 0 to 500; AI21's and Writer's have none; none of the four
+//! knows `parallel_tool_calls`). `qwen`, `moonshot` …: langchain-aws pull request 1188, LiteLLM issue 34105.
 
 use crate::traits::{Feature, Traits};
 
@@ -60,7 +63,12 @@ pub(super) enum TopK {
     Plain,
     /// In `inferenceConfig.topK`, 1 to 128.
     Nova,
+    /// As `k`, up to 500.
+    Cohere,
 }
+
+/// Mistral's models with a guide that has no `top_k`.
+const WITHOUT_TOP_K: [&str; 3] = ["mistral-large-24", "mistral-small-24", "pixtral"];
 
 impl Family {
     pub(super) fn of(traits: &Traits) -> Family {
@@ -103,8 +111,18 @@ impl Family {
                 ..open
             },
             "meta" => Family { top_k: TopK::Nowhere, takes_parallel: false, ..open },
-            "mistral" => Family { reasoning: Reasoning::Untold, takes_parallel: false, ..open },
-            "ai21" | "cohere" | "writer" | "twelvelabs" => {
+            "mistral" => Family {
+                reasoning: Reasoning::Untold,
+                top_k: if WITHOUT_TOP_K.iter().any(|part| id.contains(part)) {
+                    TopK::Nowhere
+                } else {
+                    TopK::Plain
+                },
+                takes_parallel: false,
+                ..open
+            },
+            "cohere" => Family { top_k: TopK::Cohere, takes_parallel: false, ..open },
+            "ai21" | "writer" | "twelvelabs" => {
                 Family { top_k: TopK::Nowhere, takes_parallel: false, ..open }
             }
             _ => open,

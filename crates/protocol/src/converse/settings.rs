@@ -278,6 +278,7 @@ impl Fitting<'_, '_> {
             }
             TopK::Plain => self.set("top_k", &json!(top_k)),
             TopK::Nova => self.set("inferenceConfig", &json!({ "topK": top_k.clamp(1, 128) })),
+            TopK::Cohere => self.set("k", &json!(top_k.min(500))),
             TopK::Nowhere => self.leave_out("top_k"),
         }
     }

@@ -51,6 +51,16 @@ pub(super) struct Remote {
     pub(super) is_file_id: bool,
 }
 
+/// The media in the messages of a body that looks like Chat Completions': sizes without the text, and the bytes of base64.
+/// `at` is where the value of `messages` begins.
+pub(crate) fn media(body: &[u8], at: usize) -> (Sizes, u64) {
+    let mut facts = Facts::default();
+    match facts.member("messages", &mut Scanner::starting_at(body, at)) {
+        Ok(_) => (facts.sizes, facts.opaque_bytes),
+        Err(_) => (Sizes::default(), 0),
+    }
+}
+
 impl Facts {
     /// Takes the value of a top-level member and notes what it tells.
     pub(super) fn member(

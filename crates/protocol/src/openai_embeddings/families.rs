@@ -67,7 +67,10 @@ pub(super) fn plan(inbound: &Inbound, target: &Target<'_>) -> Result<Plan, Unsup
     left_out("input_type", inbound.input_type.is_some() && !takes_type);
     left_out("truncate", inbound.truncate.is_some() && !takes_type);
     let batch = if matches!(family, Family::Cohere { .. }) { COHERE_BATCH } else { 1 };
-    let calls = inbound.inputs.chunks(batch).map(|texts| invoke(target, &body(inbound, family, texts)?));
+    // TwelveLabs bills texts, not tokens.
+    let queries = u64::from(matches!(family, Family::Marengo { .. }));
+    let calls =
+        inbound.inputs.chunks(batch).map(|texts| invoke(target, &body(inbound, family, texts)?, queries));
     let calls = calls.collect::<Result<Vec<_>, Unsupported>>()?;
     Ok(Plan { calls, dropped: dropped.into_iter().map(Dropped::Member).collect() })
 }
@@ -148,7 +151,10 @@ pub fn read(answered: Answered<'_>) -> Result<Embedded, Failure> {
     if vectors.is_empty() || vectors.iter().any(Vec::is_empty) {
         return Err(Failure::broken_off("the answer holds no vector"));
     }
-    Ok(Embedded { vectors, input_tokens: wire.input_text_token_count.or(answered.input_tokens) })
+    Ok(Embedded {
+        vectors,
+        input_tokens: wire.input_text_token_count.or(wire.input_token_count).or(answered.input_tokens),
+    })
 }
 
 #[derive(Serialize)]
@@ -228,6 +234,9 @@ struct AnswerWire {
     embedding: Option<Vec<f32>>,
     #[serde(rename = "inputTextTokenCount")]
     input_text_token_count: Option<u64>,
+    /// Nova's.
+    #[serde(rename = "inputTokenCount")]
+    input_token_count: Option<u64>,
     /// Cohere's and Nova's.
     embeddings: Option<EmbeddingsWire>,
     /// Marengo's.

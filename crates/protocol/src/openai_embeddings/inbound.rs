@@ -64,7 +64,7 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "input: a text, a list of texts, tokens, or lists of tokens were expected")]
 enum InputWire {
     Text(String),
     Texts(Vec<String>),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::carry::{Dropped, Target, Unsupported};
 use crate::failure::{Failure, FailureClass, clean};
-use crate::invocations::{Answered, Plan, answer, invoke, not_for};
+use crate::invocations::{Answered, Part, Plan, answer, invoke, not_for};
 
 use super::inbound::{Inbound, Size};
 
@@ -44,7 +44,7 @@ pub(super) fn plan(inbound: &Inbound, target: &Target<'_>) -> Result<Plan, Unsup
     Ok(Plan { calls, dropped })
 }
 
-fn amazon(inbound: &Inbound, target: &Target<'_>) -> Result<Vec<crate::carry::Outbound>, Unsupported> {
+fn amazon(inbound: &Inbound, target: &Target<'_>) -> Result<Vec<Part>, Unsupported> {
     let batches = inbound.images.div_ceil(AMAZON_BATCH);
     (0..batches)
         .map(|batch| {
@@ -63,7 +63,7 @@ fn amazon(inbound: &Inbound, target: &Target<'_>) -> Result<Vec<crate::carry::Ou
                     seed: seed(inbound, batch),
                 },
             };
-            invoke(target, &body)
+            invoke(target, &body, images)
         })
         .collect()
 }
@@ -72,7 +72,7 @@ fn stability(
     inbound: &Inbound,
     target: &Target<'_>,
     dropped: &mut Vec<Dropped>,
-) -> Result<Vec<crate::carry::Outbound>, Unsupported> {
+) -> Result<Vec<Part>, Unsupported> {
     let shape = inbound.size.map(nearest_shape);
     if let (Some(size), Some((name, ratio))) = (inbound.size, shape)
         && size.width * ratio.height != size.height * ratio.width
@@ -88,7 +88,7 @@ fn stability(
                 output_format: inbound.output_format.as_deref().unwrap_or("png"),
                 seed: seed(inbound, image),
             };
-            invoke(target, &body)
+            invoke(target, &body, 1)
         })
         .collect()
 }

@@ -48,20 +48,26 @@ impl Admission {
         &self.path
     }
 
-    /// The same for a request that is no conversation, billed in its own way.
+    /// The same for a request that is no conversation, billed by the first of these that the model has.
     pub(crate) fn for_task(
         app: &App,
         caller: &Caller,
         action: Action,
         model: &str,
-        billing: Billing,
-    ) -> Result<Admission, Problem> {
-        let resolved = app.catalog.resolve_billed(model, &app.place, billing);
-        let resolved = resolved.map_err(|unknown| error::unknown_model(&unknown))?;
+        billings: &[Billing],
+    ) -> Result<(Admission, Billing), Problem> {
+        let resolve = |billing: &Billing| {
+            let resolved = app.catalog.resolve_billed(model, &app.place, *billing);
+            resolved.map(|resolved| (resolved, *billing))
+        };
+        let first = billings.first().copied().unwrap_or(Billing::Tokens);
+        let resolved =
+            billings.iter().find_map(|billing| resolve(billing).ok()).map_or_else(|| resolve(&first), Ok);
+        let (resolved, billing) = resolved.map_err(|unknown| error::unknown_model(&unknown))?;
         let client = Dialect::BedrockNative;
         let invoke = resolved.doors(client).position(|door| door == Door::INVOKE);
         let chosen = invoke.ok_or_else(|| error::wrong_dialect(&resolved.model.id, client))?;
-        grant(caller, action, resolved, (client, chosen))
+        Ok((grant(caller, action, resolved, (client, chosen))?, billing))
     }
 }
 

@@ -264,6 +264,9 @@ fn answer_headers(reply: &Reply) -> Vec<(HeaderName, HeaderValue)> {
 /// Leaves out what upstream has just refused by name, from now on and for this call. True when more is
 /// known than the attempt knew; another call may have learned the same in the meantime.
 fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure, sent: &SentBetas) -> bool {
+    if !outgoing.inbound.learns() {
+        return false;
+    }
     let Some(part) = failure.rejected_part() else { return false };
     let resolved = outgoing.admission.resolved();
     let tenant = outgoing.admission.path().tenant();
@@ -280,7 +283,7 @@ fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure, sen
 }
 
 /// Whether upstream may bill for a failure: a refusal costs nothing, an answer that never came may.
-fn outcome_of(failure: &Failure) -> Outcome {
+pub(crate) fn outcome_of(failure: &Failure) -> Outcome {
     match failure.class {
         FailureClass::TimedOut | FailureClass::BrokenOff => Outcome::UpstreamFailed,
         FailureClass::Throttled

@@ -63,7 +63,7 @@ pub(super) const MODELS: &[Model] = &[
         .of_profiles(US_EU),
     task("cohere.rerank-v3-5:0", "Rerank 3.5", COHERE, 4_096, Task::Rerank(Reranker::Cohere)),
     task("amazon.rerank-v1:0", "Rerank 1.0", AMAZON, 32_000, Task::Rerank(Reranker::Amazon)),
-    task("amazon.nova-canvas-v1:0", "Nova Canvas", AMAZON, 1_024, CANVAS),
+    task("amazon.nova-canvas-v1:0", "Nova Canvas", AMAZON, 1_024, CANVAS).of_profiles(&["us"]),
     task("amazon.titan-image-generator-v1", "Titan Image Generator G1", AMAZON, 512, TITAN_PAINTS),
     task("amazon.titan-image-generator-v2:0", "Titan Image Generator G1 v2", AMAZON, 512, TITAN_PAINTS),
     task("stability.stable-image-core-v1:0", "Stable Image Core 1.0", STABILITY, 10_000, STABLE),
