@@ -152,7 +152,9 @@ fn price(place: &str, tiers: &BTreeMap<Tier, PriceEntry>) -> Result<Option<Arc<P
         let price = tier_price(*tier, entry).map_err(|message| CatalogError::new(place, message))?;
         match tier {
             Tier::Standard => standard = Some(price),
-            Tier::Priority | Tier::Flex | Tier::Batch | Tier::Ultrafast => others.push(price),
+            Tier::Priority | Tier::Flex | Tier::Batch | Tier::Ultrafast | Tier::OptimizedLatency => {
+                others.push(price);
+            }
         }
     }
     let standard = standard

@@ -4,38 +4,38 @@ use stonegate_protocol::conversation::Sizes;
 
 /// Tokens of a conversation's frame: what a model is told about it besides the caller's own words.
 const FRAME: u64 = 1_024;
-/// What the use of tools adds to a prompt, at most: Anthropic names some 350 to 700 tokens, more with a computer.
+/// What the use of tools adds to a prompt, at most: Anthropic names some 350 to 700 tokens.
 const TOOLS: u64 = 2_048;
-/// The most that an image counts. The newest Claude models see up to 2,576 pixels on the long side, 4,784 tokens.
-const IMAGE: u64 = 5_000;
-/// The least bound of a document.
-const DOCUMENT: u64 = 8_000;
-/// The most that a video counts: Nova looks at 960 pictures of one at most, at 288 tokens each.
-const VIDEO: u64 = 300_000;
-/// The most that a sound counts: the models that hear have windows of 32,768 tokens.
-const AUDIO: u64 = 33_000;
-/// A page of a PDF counts as its text and as an image of it. A dense page has some 3,000 tokens in 3 KB.
+/// What a tool adds that only has a type, at most: Anthropic names some 250 to 750 tokens for its own.
+const TYPED_TOOL: u64 = 2_048;
+/// What a document adds besides its text.
+const DOCUMENT: u64 = 256;
+/// Text in a document of its own: what turns tables and HTML into text may put marks around what was one byte.
 const PER_DOCUMENT_BYTE: u64 = 3;
 
-/// The most tokens that a prompt can be.
+/// The most tokens that a prompt can be, of which an image takes no more than those.
 ///
 /// A token stands for one byte of text at least, and the JSON that carries a text is longer than the text. That is three or
-/// four times more than it will be, but it is a bound and not a guess: the ledger's promise rests on it. Images and
-/// documents have no such bound; theirs is high above what is common, and the model's context window is above all.
-pub(crate) fn most_tokens(sizes: &Sizes) -> u64 {
+/// four times more than it will be, but it is a bound and not a guess: the ledger's promise rests on it. A PDF has no such
+/// bound (its pages are packed, count as text and image both, and may be one page many times over), nor have Office's
+/// files, sounds and videos: with one of them in it, only the model's context window bounds a prompt.
+pub(crate) fn most_tokens(sizes: &Sizes, image_tokens: u64) -> u64 {
+    if sizes.unbounded > 0 {
+        return u64::MAX;
+    }
     let tools = if sizes.tools > 0 { TOOLS } else { 0 };
-    let documents = sizes
-        .documents
-        .saturating_mul(DOCUMENT)
-        .saturating_add(sizes.document_bytes.saturating_mul(PER_DOCUMENT_BYTE));
-    sizes
-        .text_bytes
-        .saturating_add(FRAME)
-        .saturating_add(tools)
-        .saturating_add(sizes.images.saturating_mul(IMAGE))
-        .saturating_add(sizes.videos.saturating_mul(VIDEO))
-        .saturating_add(sizes.audios.saturating_mul(AUDIO))
-        .saturating_add(documents)
+    [
+        sizes.text_bytes,
+        sizes.repeated_bytes,
+        FRAME,
+        tools,
+        sizes.typed_tools.saturating_mul(TYPED_TOOL),
+        sizes.images.saturating_mul(image_tokens),
+        sizes.documents.saturating_mul(DOCUMENT),
+        sizes.document_bytes.saturating_mul(PER_DOCUMENT_BYTE),
+    ]
+    .into_iter()
+    .fold(0, u64::saturating_add)
 }
 
 /// About how many tokens a prompt is, for `count_tokens` where the upstream does not count.
@@ -70,10 +70,29 @@ mod tests {
             text(1_000_000),
             Sizes { images: 3, image_bytes: 3_000_000, ..text(500) },
             Sizes { documents: 2, document_bytes: 9_000_000, ..text(500) },
+            Sizes { documents: 2, document_bytes: 9_000_000, unbounded: 2, ..text(500) },
             Sizes { tools: 20, tool_bytes: 30_000, ..text(50_000) },
         ];
         for sizes in sizes {
-            assert!(estimate_tokens(&sizes) <= most_tokens(&sizes), "{sizes:?}");
+            assert!(estimate_tokens(&sizes) <= most_tokens(&sizes, 1_600), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_no_higher_than_it_must_be() {
+        for (sizes, most) in [
+            (text(1_000), 2_024),
+            (Sizes { tools: 12, tool_bytes: 900, ..text(1_000) }, 4_072),
+            (Sizes { tools: 2, typed_tools: 1, ..text(1_000) }, 6_120),
+            (Sizes { images: 2, image_bytes: 4_000_000, ..text(1_000) }, 12_024),
+            // A text as a document is a text.
+            (Sizes { documents: 1, ..text(1_000) }, 2_280),
+            (Sizes { documents: 1, document_bytes: 1_000, ..text(1_000) }, 5_280),
+            (Sizes { repeated_bytes: 500, ..text(1_000) }, 2_524),
+            // A PDF is all that fits in a prompt.
+            (Sizes { documents: 1, document_bytes: 400, unbounded: 1, ..text(1_000) }, u64::MAX),
+        ] {
+            assert_eq!(most_tokens(&sizes, 5_000), most, "{sizes:?}");
         }
     }
 
@@ -114,7 +133,7 @@ mod tests {
             videos: most,
             ..Sizes::default()
         };
-        assert_eq!(most_tokens(&sizes), most);
+        assert_eq!(most_tokens(&sizes, most), most);
         assert_eq!(estimate_tokens(&sizes), most);
     }
 }

@@ -58,6 +58,15 @@ impl Model {
         self.long_context.as_ref().map_or(self.context_window, |long| long.window.max(self.context_window))
     }
 
+    /// The most that an image in a prompt counts.
+    ///
+    /// The newest Claude models see up to 2,576 pixels on the long side, 4,784 tokens. Of the others the most eager take an
+    /// image apart into some 16,000 patches (Qwen-VL's default, and OpenAI's `original` detail with its factor).
+    #[must_use]
+    pub fn most_image_tokens(&self) -> u64 {
+        if &*self.family == "anthropic" { 5_000 } else { 20_000 }
+    }
+
     /// Whether a window of a million tokens can be had.
     #[must_use]
     pub fn has_long_context(&self) -> bool {

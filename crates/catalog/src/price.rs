@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use stonegate_ledger::{Nanodollars, Picodollars, Quote};
 use stonegate_protocol::Usage;
-use stonegate_protocol::conversation::{CacheLifetime, Sizes};
+use stonegate_protocol::conversation::{CacheLifetime, Passes, Sizes};
 
 use crate::estimate::most_tokens;
 
@@ -25,6 +25,8 @@ pub enum Tier {
     Batch,
     /// Faster, and much dearer.
     Ultrafast,
+    /// The latency that Bedrock calls optimized (`performanceConfig`), which is no service tier and has its own price too.
+    OptimizedLatency,
 }
 
 impl Tier {
@@ -139,12 +141,33 @@ pub struct Asked<'a> {
     pub sizes: &'a Sizes,
     /// The longest lifetime of a cache entry that it asks for.
     pub cache_lifetime: CacheLifetime,
-    /// The model's longest context window: a longer prompt is refused upstream, and costs nothing.
+    /// The context window that the request can have: a longer prompt is refused upstream, and costs nothing.
     pub context_window: u64,
+    /// The most that an image counts.
+    pub image_tokens: u64,
+    /// How often upstream may read the prompt and write.
+    pub passes: Passes,
+    /// The most that the model writes in one pass, whatever ceiling is asked for.
+    pub longest_output: u64,
     /// The output ceiling that it asks for.
     pub max_output_tokens: u64,
     /// How far that ceiling may be lowered.
     pub least_output_tokens: u64,
+}
+
+/// The most tokens of prompts and of summaries, before the last pass writes.
+///
+/// A pass after the first reads what the one before it wrote, beside what it is told to write then.
+fn all_passes(asked: &Asked<'_>) -> (u64, u64) {
+    let prompt = most_tokens(asked.sizes, asked.image_tokens);
+    let Passes { beside, from_tokens } = asked.passes;
+    if beside == 0 || prompt < from_tokens {
+        return (prompt.min(asked.context_window), 0);
+    }
+    let written = asked.longest_output;
+    let longest = prompt.saturating_add(written).saturating_add(most_tokens(&Sizes::default(), 0));
+    let prompts = longest.min(asked.context_window).saturating_mul(beside.saturating_add(1));
+    (prompts, written.saturating_mul(beside))
 }
 
 impl Price {
@@ -191,12 +214,17 @@ impl Price {
     /// that it can reach.
     #[must_use]
     pub fn quote(&self, asked: &Asked<'_>) -> Quote {
-        let input_tokens = most_tokens(asked.sizes).min(asked.context_window);
-        let input = self.reachable(input_tokens).map(|rates| rates.dearest_input(asked.cache_lifetime)).max();
-        let output = self.reachable(input_tokens).map(|rates| rates.output).max();
+        let (prompts, summaries) = all_passes(asked);
+        let input_tokens = prompts.saturating_add(summaries);
+        let rates = || self.reachable(input_tokens);
+        let input = rates().map(|rates| rates.dearest_input(asked.cache_lifetime)).max();
+        let output = rates().map(|rates| rates.output).max();
+        // What is written in other passes counts as input where its report is lost.
+        let beside = output.max(input).unwrap_or_default();
         Quote {
             // What is not billed by the token cannot be bounded by tokens: no budget covers it.
-            input: input.map_or(Nanodollars::MAX, |input| Nanodollars::cost([(input_tokens, input)])),
+            input: input
+                .map_or(Nanodollars::MAX, |input| Nanodollars::cost([(prompts, input), (summaries, beside)])),
             input_tokens,
             per_output_token: output.unwrap_or_default(),
             output_tokens: asked.max_output_tokens,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use stonegate_catalog::{Asked, Catalog, Place, Price};
 use stonegate_ledger::Nanodollars;
 use stonegate_protocol::Usage;
-use stonegate_protocol::conversation::{CacheLifetime, Sizes};
+use stonegate_protocol::conversation::{CacheLifetime, Passes, Sizes};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
 
@@ -107,6 +107,9 @@ fn a_quote_takes_the_dearest_that_the_request_can_become() {
             sizes: &sizes,
             cache_lifetime,
             context_window: 1_000_000,
+            image_tokens: 5_000,
+            passes: Passes::default(),
+            longest_output: 128_000,
             max_output_tokens: 32_000,
             least_output_tokens: 1_024,
         })
@@ -133,10 +136,45 @@ fn what_is_not_billed_by_the_token_cannot_be_afforded() {
         sizes: &Sizes::default(),
         cache_lifetime: CacheLifetime::None,
         context_window: 1_000,
+        image_tokens: 5_000,
+        passes: Passes::default(),
+        longest_output: 1,
         max_output_tokens: 1,
         least_output_tokens: 1,
     });
     assert_eq!(quote.input, Nanodollars::MAX);
+}
+
+#[test]
+fn passes_beside_the_answer_are_quoted_with_it() {
+    let price = price("global.anthropic.claude-sonnet-5-5");
+    let quote = |text_bytes, passes, context_window| {
+        let sizes = Sizes { text_bytes, ..Sizes::default() };
+        price.quote(&Asked {
+            sizes: &sizes,
+            cache_lifetime: CacheLifetime::None,
+            context_window,
+            image_tokens: 5_000,
+            passes,
+            longest_output: 10_000,
+            max_output_tokens: 1_000,
+            least_output_tokens: 1,
+        })
+    };
+    let summed_up = Passes { beside: 1, from_tokens: 100_000 };
+    let alone = quote(50_000, Passes::default(), 1_000_000);
+    assert_eq!(quote(50_000, summed_up, 1_000_000), alone, "too short to be summed up");
+    let long = quote(150_000, summed_up, 1_000_000);
+    // Two prompts of 150,000 and a frame, the second with a summary of 10,000; and the summary as it is written.
+    assert_eq!(long.input_tokens, 2 * (151_024 + 1_024 + 10_000) + 10_000);
+    assert_eq!(long.input, Nanodollars::new(324_096 * 2_500 + 10_000 * 10_000));
+    assert_eq!(quote(150_000, summed_up, 160_000).input_tokens, 2 * 160_000 + 10_000, "each has the window");
+    // What both took, and no more than that was reserved.
+    let cost = price.cost(&usage([320_000, 10_000 + 1_000, 0, 0, 0]));
+    assert!(cost <= long.upper_bound(1_000), "{cost}");
+    // Nothing is known of what they took: all of it may be input.
+    let unknown = price.cost(&usage([0, 1_000, 0, long.input_tokens, 0]));
+    assert!(unknown <= long.upper_bound(1_000), "{unknown}");
 }
 
 fn any_price() -> impl Strategy<Value = Arc<Price>> {
@@ -153,6 +191,7 @@ proptest! {
     fn no_call_within_its_bounds_costs_more_than_its_quote(
         price in any_price(),
         text_bytes in 0_u64..2_000_000,
+        beside in 0_u64..3,
         output_tokens in 0_u64..200_000,
         parts in prop::array::uniform4(0_u64..1_000),
         lifetime in prop::sample::select(vec![CacheLifetime::None, CacheLifetime::FiveMinutes, CacheLifetime::Hour]),
@@ -163,6 +202,9 @@ proptest! {
             sizes: &sizes,
             cache_lifetime: lifetime,
             context_window: 1_000_000,
+            image_tokens: 5_000,
+            passes: Passes { beside, from_tokens: 0 },
+            longest_output: 128_000,
             max_output_tokens: output_tokens,
             least_output_tokens: 1,
         });

@@ -14,6 +14,7 @@ mod inbound;
 mod media;
 pub(crate) mod meter;
 mod outbound;
+pub(crate) mod passes;
 mod passing;
 mod reader;
 pub(crate) mod schema;

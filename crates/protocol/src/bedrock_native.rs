@@ -6,6 +6,7 @@
 mod bounds;
 mod count;
 mod inbound;
+mod media;
 mod relayed;
 
 pub use count::carry_count;

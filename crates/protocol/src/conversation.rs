@@ -8,6 +8,7 @@ pub mod block;
 pub mod event;
 pub mod json_text;
 pub(crate) mod meter;
+pub mod passes;
 pub mod request;
 pub mod sizes;
 pub mod tool_names;
@@ -18,6 +19,7 @@ pub use answer::Answer;
 pub use block::{Block, Citation, Content, Media, MediaKind, Source, Span, ToolResult, ToolUse};
 pub use event::{BlockStart, Delta, Event, StopReason};
 pub use json_text::JsonText;
+pub use passes::Passes;
 pub use request::{
     Guardrail, Message, OutputFormat, Request, Role, Sampling, Thinking, ThinkingDisplay, Tool, ToolChoice,
 };

@@ -7,8 +7,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::capabilities::Capabilities;
 use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
-use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
 use crate::json::NotJson;
@@ -49,6 +50,21 @@ pub trait Inbound: fmt::Debug + Send + Sync {
 
     /// The longest lifetime that the request asks its cache entries to have.
     fn cache_lifetime(&self) -> CacheLifetime;
+
+    /// How often upstream may read the prompt and write for it, where the model takes what asks for that.
+    fn passes(&self, _capabilities: &Capabilities) -> Passes {
+        Passes::default()
+    }
+
+    /// Whether it may send that value of `anthropic-beta`, or what means the same.
+    fn names_beta(&self, _beta: &str) -> bool {
+        true
+    }
+
+    /// Whether it asks for the latency that costs more (`performanceConfig.latency`).
+    fn is_latency_optimized(&self) -> bool {
+        false
+    }
 
     /// The service tier that the client asked for, in Bedrock's words (`priority`, `flex`).
     fn service_tier(&self) -> Option<&str> {

@@ -6,6 +6,7 @@ mod items;
 mod media;
 mod open;
 mod outbound;
+mod passes;
 mod passing;
 mod reader;
 mod relayed;

@@ -151,7 +151,7 @@ fn sizes_count_media_apart_from_text() {
     let inbound = anthropic::parse(None, &[], Bytes::from(body.clone())).unwrap();
     let sizes = *inbound.sizes();
     assert_eq!((sizes.images, sizes.image_bytes), (2, 6_000));
-    assert_eq!((sizes.documents, sizes.document_bytes), (2, 3));
+    assert_eq!((sizes.documents, sizes.document_bytes, sizes.unbounded), (2, 3, 1));
     assert_eq!(sizes.text_bytes, body.len() as u64 - 8_004, "text that poses as base64 is text");
     assert_eq!((sizes.tools, sizes.messages), (2, 2));
     assert_eq!(sizes.tool_bytes, r#"[{"name":"a"},{"name":"b"}]"#.len() as u64);

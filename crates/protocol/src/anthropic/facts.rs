@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Medium, Sizes};
 use crate::inbound::Malformed;
 use crate::json::{Place, Scanner};
 
@@ -19,7 +19,10 @@ const DEEPEST_BLOCK: u32 = 16;
 pub(super) struct Facts {
     pub(super) sizes: Sizes,
     /// Bytes of base64, which are no text.
-    pub(super) opaque_bytes: u64,
+    opaque_bytes: u64,
+    /// The longest definition of a tool, and how often tools are named in mid-conversation.
+    longest_tool_bytes: u64,
+    tool_references: u64,
     pub(super) cache_lifetime: CacheLifetime,
     /// Every `cache_control` but the one at the top level.
     pub(super) marks: Vec<CacheMark>,
@@ -39,8 +42,7 @@ pub(super) struct Facts {
     pub(super) effort: Option<(String, Range<usize>)>,
     /// Whether there is an `output_config.format`.
     pub(super) has_output_format: bool,
-    /// The types of `context_management.edits` and where each edit stands.
-    pub(super) context_edits: Vec<(String, Range<usize>)>,
+    pub(super) context_edits: Vec<ContextEdit>,
     pub(super) service_tier: Option<String>,
     /// Images and documents that are given by address.
     pub(super) remote_sources: Vec<RemoteSource>,
@@ -66,6 +68,25 @@ pub(super) struct RemoteSource {
     /// The whole value.
     pub(super) value: Range<usize>,
     pub(super) url: String,
+}
+
+/// One of `context_management.edits`.
+#[derive(Debug)]
+pub(super) struct ContextEdit {
+    pub(super) kind: String,
+    pub(super) place: Range<usize>,
+    /// `trigger.value`; zero where it cannot be read.
+    pub(super) trigger: Option<u64>,
+}
+
+/// The `source` of an image or document, as far as it is counted.
+#[derive(Debug, Default)]
+struct Source {
+    encoded: Encoded,
+    /// Whether it is text, or blocks that are counted by themselves.
+    is_text: bool,
+    /// The length of its text.
+    text_bytes: u64,
 }
 
 /// What the last message ends with.
@@ -174,8 +195,8 @@ impl Facts {
             return Ok(None);
         }
         let mut kind: Option<Range<usize>> = None;
-        let mut encoded = Encoded::default();
-        let mut is_marked = false;
+        let mut source = Source::default();
+        let (mut is_marked, mut is_cited) = (false, false);
         let mut is_empty_text = false;
         let range = scanner.members(|scanner, name, key| {
             match name {
@@ -186,7 +207,14 @@ impl Facts {
                     self.marks.push(mark);
                     is_marked = true;
                 }
-                "source" if scanner.peek() == Some(b'{') => encoded = self.source(scanner, depth)?,
+                "source" if scanner.peek() == Some(b'{') => source = self.source(scanner, depth)?,
+                "citations" if scanner.peek() == Some(b'{') => {
+                    scanner.members(|scanner, _, _| {
+                        let value = scanner.value()?;
+                        is_cited |= scanner.raw(&value) == b"true";
+                        Ok::<(), Malformed>(())
+                    })?;
+                }
                 "content" => {
                     self.content(scanner, depth + 1)?;
                 }
@@ -199,25 +227,36 @@ impl Facts {
         })?;
         let kind = kind.and_then(|kind| scanner.text(&kind));
         let kind = kind.as_deref().unwrap_or_default();
-        self.medium(kind, encoded);
+        self.medium(kind, &source);
+        if is_cited {
+            self.sizes.cite(source.text_bytes);
+        }
         let is_cacheable = !matches!(kind, "thinking" | "redacted_thinking" | "") && !is_empty_text;
         Ok(Some(LastContent::Block { range, is_cacheable, is_marked }))
     }
 
-    fn medium(&mut self, kind: &str, encoded: Encoded) {
-        let sizes = &mut self.sizes;
-        let (count, bytes) = match kind {
-            "image" => (&mut sizes.images, &mut sizes.image_bytes),
-            "document" => (&mut sizes.documents, &mut sizes.document_bytes),
-            _ => return,
+    fn medium(&mut self, kind: &str, source: &Source) {
+        let medium = match (kind, source.is_text) {
+            ("image", _) => Medium::Image,
+            ("document", true) => Medium::Text,
+            ("document", false) => Medium::Paged,
+            ("tool_reference" | "tool_addition", _) => {
+                self.tool_references += 1;
+                return;
+            }
+            ("text", _) => return,
+            // Nobody here knows what it is.
+            (_, _) => {
+                self.sizes.unbounded += u64::from(source.encoded.base64_bytes > 0);
+                return;
+            }
         };
-        *count += 1;
-        *bytes += encoded.decoded_bytes();
-        self.opaque_bytes += encoded.written_bytes;
+        self.sizes.add(medium, source.encoded);
+        self.opaque_bytes += source.encoded.written_bytes;
     }
 
-    /// The source of an image or document; gives the length of its base64.
-    fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<Encoded, Malformed> {
+    /// The source of an image or document.
+    fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<Source, Malformed> {
         let (mut kind, mut data, mut url) = (None, None, None);
         let range = scanner.members(|scanner, name, _| {
             match name {
@@ -234,15 +273,21 @@ impl Facts {
             Ok::<(), Malformed>(())
         })?;
         let text = |range: Option<Range<usize>>| range.and_then(|range| scanner.text(&range));
+        let mut source = Source::default();
         match (text(kind).as_deref(), data) {
-            (Some("base64"), Some(data)) => Ok(Encoded::string(scanner, &data)),
+            (Some("base64"), Some(data)) => source.encoded = Encoded::string(scanner, &data),
+            (Some("text"), data) => {
+                source.is_text = true;
+                source.text_bytes = data.map_or(0, |data| data.len() as u64);
+            }
+            (Some("content"), _) => source.is_text = true,
             (Some("url"), _) => {
                 let url = text(url).map(Cow::into_owned);
                 self.remote_sources.extend(url.map(|url| RemoteSource { value: range, url }));
-                Ok(Encoded::default())
             }
-            _ => Ok(Encoded::default()),
+            _ => {}
         }
+        Ok(source)
     }
 
     fn tool(&mut self, scanner: &mut Scanner<'_>, index: usize) -> Result<(), Malformed> {
@@ -251,11 +296,12 @@ impl Facts {
             scanner.value()?;
             return Ok(());
         }
-        scanner.members(|scanner, name, key| {
+        let range = scanner.members(|scanner, name, key| {
             match name {
                 "type" => {
                     let value = scanner.value()?;
                     if let Some(kind) = scanner.text(&value) {
+                        self.sizes.typed_tools += u64::from(kind != "custom");
                         self.typed_tools.push((index, kind.into_owned()));
                     }
                 }
@@ -270,7 +316,15 @@ impl Facts {
             }
             Ok::<(), Malformed>(())
         })?;
+        self.longest_tool_bytes = self.longest_tool_bytes.max(range.len() as u64);
         Ok(())
+    }
+
+    /// What only the whole body tells.
+    pub(super) fn conclude(&mut self, body_bytes: usize) {
+        self.sizes.text_bytes = (body_bytes as u64).saturating_sub(self.opaque_bytes);
+        let repeated = self.tool_references.saturating_mul(self.longest_tool_bytes);
+        self.sizes.repeated_bytes = self.sizes.repeated_bytes.saturating_add(repeated);
     }
 
     fn mark(&mut self, scanner: &mut Scanner<'_>) -> Result<CacheMark, Malformed> {
@@ -333,15 +387,33 @@ impl Facts {
                     scanner.value()?;
                     return Ok(());
                 }
-                let mut kind = None;
+                let (mut kind, mut trigger) = (None, None);
                 let range = scanner.members(|scanner, name, _| {
-                    let value = scanner.value()?;
-                    if name == "type" {
-                        kind = scanner.text(&value).map(Cow::into_owned);
+                    match (name, scanner.peek()) {
+                        ("type", _) => {
+                            let value = scanner.value()?;
+                            kind = scanner.text(&value).map(Cow::into_owned);
+                        }
+                        ("trigger", Some(b'{')) => {
+                            scanner.members(|scanner, name, _| {
+                                let value = scanner.value()?;
+                                if name == "value" {
+                                    trigger = Some(serde_json::from_slice(scanner.raw(&value)).unwrap_or(0));
+                                }
+                                Ok::<(), Malformed>(())
+                            })?;
+                        }
+                        _ => {
+                            scanner.value()?;
+                        }
                     }
                     Ok::<(), Malformed>(())
                 })?;
-                self.context_edits.push((kind.unwrap_or_default(), range));
+                self.context_edits.push(ContextEdit {
+                    kind: kind.unwrap_or_default(),
+                    place: range,
+                    trigger,
+                });
                 Ok::<(), Malformed>(())
             })?;
             Ok(())

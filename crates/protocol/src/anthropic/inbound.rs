@@ -50,7 +50,7 @@ pub fn parse_count(version: Option<&str>, betas: &[&str], body: Bytes) -> Result
 fn read(version: Option<&str>, betas: &[&str], body: Bytes) -> Result<Inbound, Malformed> {
     let mut facts = Facts::default();
     let members = Members::read(body, |name, scanner| facts.member(name, scanner))?;
-    facts.sizes.text_bytes = (members.body().len() as u64).saturating_sub(facts.opaque_bytes);
+    facts.conclude(members.body().len());
     let model = required_text(&members, "model")?;
     if members.find("messages").is_none() {
         return Err(Malformed::member("messages", "Field required"));

@@ -390,13 +390,14 @@ impl<'a> Way<'a> {
             Some(EditRule::CarryWhenThinking) => thinks,
             Some(EditRule::Strip) => false,
         };
-        let (kept, stripped): (Vec<_>, Vec<_>) = facts.context_edits.iter().partition(|(kind, _)| goes(kind));
+        let (kept, stripped): (Vec<_>, Vec<_>) =
+            facts.context_edits.iter().partition(|edit| goes(&edit.kind));
         if stripped.is_empty() {
             return;
         }
-        for (kind, place) in stripped {
-            self.splice.remove(place.clone());
-            self.drop_member(&format!("context_management.edits.{kind}"));
+        for edit in stripped {
+            self.splice.remove(edit.place.clone());
+            self.drop_member(&format!("context_management.edits.{}", edit.kind));
         }
         if let Some(member) = self.inbound.member("context_management").filter(|_| kept.is_empty()) {
             self.splice.remove(member.place.member());

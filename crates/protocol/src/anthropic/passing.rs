@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::capabilities::Capabilities;
 use crate::carry::{Answering, Bounds, Carried, Outbound, Service, Surface, Target, Unsupported, model_path};
-use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::learned::Learned;
 use crate::relay::{Relay, Writer};
@@ -12,6 +13,7 @@ use super::events::Travel;
 use super::inbound::Inbound;
 use super::meter::Meter;
 use super::outbound::{Prepared, prepare};
+use super::passes;
 use super::stream::{MessagesStream, MessagesWhole};
 use super::translating;
 use super::writer::{StreamWriter, WholeWriter};
@@ -47,6 +49,17 @@ impl crate::inbound::Inbound for Inbound {
 
     fn service_tier(&self) -> Option<&str> {
         self.service_tier()
+    }
+
+    fn passes(&self, capabilities: &Capabilities) -> Passes {
+        let edits = self.facts.context_edits.iter();
+        let edits = edits.map(|edit| passes::Edit { kind: &edit.kind, trigger: edit.trigger });
+        let tools = self.facts.typed_tools.iter().map(|(_, kind)| kind.as_str());
+        passes::passes(edits, tools, capabilities)
+    }
+
+    fn names_beta(&self, beta: &str) -> bool {
+        self.betas.iter().any(|named| named == beta)
     }
 
     fn pass_through(

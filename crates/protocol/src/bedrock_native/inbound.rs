@@ -6,12 +6,13 @@ use bytes::Bytes;
 
 use crate::anthropic;
 use crate::anthropic::events::Travel;
+use crate::capabilities::Capabilities;
 use crate::carry::{
     Answering, Bounds, Carried, Door, Outbound, Service, Surface, Target, Unsupported, model_path,
 };
 use crate::conversation::meter::Meter;
 use crate::conversation::sizes::Encoded;
-use crate::conversation::{CacheLifetime, Guardrail, Request, Sizes};
+use crate::conversation::{CacheLifetime, Guardrail, Passes, Request, Sizes};
 use crate::converse;
 use crate::dialect::Dialect;
 use crate::inbound::{Inbound as AnyInbound, Malformed};
@@ -23,6 +24,7 @@ use crate::relay::{Relay, Writer};
 use crate::traits::Traits;
 
 use super::bounds;
+use super::media;
 use super::relayed::{NativeStream, NativeWhole};
 
 /// A request of InvokeModel, read once. The body stays as it came.
@@ -83,7 +85,11 @@ pub fn parse<'h>(
         Some(None) => return Err(Malformed::member(VERSION, "Input should be a valid string")),
         Some(Some(version)) => Body::Claude(Box::new(claude(&body, stream, model, &version)?)),
         None => {
-            let sizes = media.sizes(&body);
+            let mut sizes = media.sizes(&body);
+            let mut named = Sizes::default();
+            media::count(&mut Scanner::new(&body), &mut named)?;
+            sizes.images = sizes.images.max(named.images);
+            sizes.unbounded += named.unbounded;
             let asked = bounds::found(&body).into_iter().filter_map(|(asked, _)| asked).max();
             Body::Other { sizes, asked, body }
         }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::conversation::MediaKind;
-use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Medium, Sizes};
 use crate::inbound::Malformed;
 use crate::json::Scanner;
 
@@ -26,6 +26,15 @@ pub(super) struct Facts {
     /// Whether Nova shall think as hard as it can, which forbids a ceiling.
     pub(super) is_unbounded: bool,
     pub(super) service_tier: Option<String>,
+    /// `performanceConfig.latency`, unless it is what everybody has.
+    pub(super) is_latency_optimized: bool,
+    /// `additionalModelRequestFields`, its value.
+    pub(super) additional: Option<Range<usize>>,
+    /// Whether there is a tool that upstream runs itself.
+    pub(super) has_system_tools: bool,
+    /// The longest definition of a tool, and how often tools are named in mid-conversation.
+    longest_tool_bytes: u64,
+    tool_references: u64,
 }
 
 /// The media in the messages and instructions of a body that looks like Converse's: sizes without the text, and the bytes
@@ -64,6 +73,8 @@ impl Facts {
         members(&mut scanner, |name, scanner| facts.member(name, scanner))?;
         scanner.end()?;
         facts.sizes.text_bytes = (body.len() as u64).saturating_sub(facts.opaque_bytes);
+        let repeated = facts.tool_references.saturating_mul(facts.longest_tool_bytes);
+        facts.sizes.repeated_bytes = facts.sizes.repeated_bytes.saturating_add(repeated);
         Ok(facts)
     }
 
@@ -81,11 +92,18 @@ impl Facts {
             ("system", Some(b'[')) => self.blocks(scanner)?,
             ("toolConfig", Some(b'{')) => self.tools(scanner)?,
             ("inferenceConfig", Some(b'{')) => self.inference(scanner)?,
-            ("additionalModelRequestFields", Some(b'{')) => self.additional(scanner)?,
+            ("additionalModelRequestFields", Some(b'{')) => self.additional = Some(self.additional(scanner)?),
             ("serviceTier", Some(b'{')) => members(scanner, |name, scanner| {
                 let value = scanner.value()?;
                 if name == "type" {
                     self.service_tier = scanner.text(&value).map(std::borrow::Cow::into_owned);
+                }
+                Ok(())
+            })?,
+            ("performanceConfig", Some(b'{')) => members(scanner, |name, scanner| {
+                let value = scanner.value()?;
+                if name == "latency" {
+                    self.is_latency_optimized = scanner.text(&value).as_deref() != Some("standard");
                 }
                 Ok(())
             })?,
@@ -115,11 +133,18 @@ impl Facts {
         Ok(())
     }
 
-    fn additional(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
-        members(scanner, |name, scanner| {
+    fn additional(&mut self, scanner: &mut Scanner<'_>) -> Result<Range<usize>, Malformed> {
+        scanner.members(|scanner, name, _| {
             if CEILINGS.contains(&name) {
                 let path = format!("additionalModelRequestFields.{name}");
                 return Err(Malformed::member(&path, "Set inferenceConfig.maxTokens instead"));
+            }
+            if name == "tools" && scanner.peek() == Some(b'[') {
+                scanner.array(|scanner, _| {
+                    self.sizes.typed_tools += 1;
+                    skip(scanner)
+                })?;
+                return Ok(());
             }
             if scanner.peek() != Some(b'{') {
                 return skip(scanner);
@@ -157,10 +182,17 @@ impl Facts {
                 members(scanner, |name, scanner| {
                     match (name, scanner.peek()) {
                         ("cachePoint", Some(b'{')) => return self.mark(scanner),
-                        ("toolSpec" | "systemTool", _) => self.sizes.tools += 1,
+                        ("toolSpec", _) => self.sizes.tools += 1,
+                        ("systemTool", _) => {
+                            self.sizes.tools += 1;
+                            self.sizes.typed_tools += 1;
+                            self.has_system_tools = true;
+                        }
                         _ => {}
                     }
-                    skip(scanner)
+                    let bytes = scanner.value()?.len() as u64;
+                    self.longest_tool_bytes = self.longest_tool_bytes.max(bytes);
+                    Ok(())
                 })
             })?;
             self.sizes.tool_bytes = range.len() as u64;
@@ -179,6 +211,10 @@ impl Facts {
                 ("video", Some(b'{')) => self.medium(MediaKind::Video, scanner),
                 ("audio", Some(b'{')) => self.medium(MediaKind::Audio, scanner),
                 ("cachePoint", Some(b'{')) => self.mark(scanner),
+                ("toolAddition", _) => {
+                    self.tool_references += 1;
+                    skip(scanner)
+                }
                 ("toolResult", Some(b'{')) => {
                     members(scanner, |name, scanner| match (name, scanner.peek()) {
                         ("content", Some(b'[')) => self.results(scanner),
@@ -215,27 +251,48 @@ impl Facts {
 
     fn medium(&mut self, kind: MediaKind, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
         let mut encoded = Encoded::default();
-        members(scanner, |name, scanner| {
-            if name != "source" || scanner.peek() != Some(b'{') {
-                return skip(scanner);
-            }
-            members(scanner, |name, scanner| {
+        let (mut format, mut text_bytes) = (None, 0);
+        let (mut has_bytes, mut is_elsewhere, mut is_cited) = (false, false, false);
+        members(scanner, |name, scanner| match (name, scanner.peek()) {
+            ("source", Some(b'{')) => members(scanner, |name, scanner| {
                 let value = scanner.value()?;
-                if name == "bytes" {
-                    encoded = Encoded::string(scanner, &value);
+                match name {
+                    "bytes" => {
+                        has_bytes = true;
+                        encoded = Encoded::string(scanner, &value);
+                    }
+                    "s3Location" => is_elsewhere = true,
+                    _ => text_bytes += value.len() as u64,
                 }
                 Ok(())
-            })
+            }),
+            ("format", _) => {
+                format = Some(scanner.value()?);
+                Ok(())
+            }
+            ("citations", Some(b'{')) => members(scanner, |_, scanner| {
+                let value = scanner.value()?;
+                is_cited |= scanner.raw(&value) == b"true";
+                Ok(())
+            }),
+            _ => skip(scanner),
         })?;
-        let sizes = &mut self.sizes;
-        let (count, bytes) = match kind {
-            MediaKind::Image => (&mut sizes.images, &mut sizes.image_bytes),
-            MediaKind::Document => (&mut sizes.documents, &mut sizes.document_bytes),
-            MediaKind::Audio => (&mut sizes.audios, &mut sizes.audio_bytes),
-            MediaKind::Video => (&mut sizes.videos, &mut sizes.video_bytes),
+        let format = format.and_then(|format| scanner.text(&format));
+        let medium = match kind {
+            MediaKind::Image => Medium::Image,
+            MediaKind::Audio => Medium::Audio,
+            MediaKind::Video => Medium::Video,
+            MediaKind::Document if is_elsewhere => Medium::Paged,
+            MediaKind::Document if has_bytes => match format.as_deref() {
+                Some("txt" | "md" | "html" | "csv") => Medium::Text,
+                Some(_) | None => Medium::Paged,
+            },
+            MediaKind::Document => Medium::Text,
         };
-        *count += 1;
-        *bytes += encoded.decoded_bytes();
+        self.sizes.add(medium, encoded);
+        if is_cited {
+            self.sizes.cite(text_bytes.saturating_add(encoded.decoded_bytes()));
+        }
         self.opaque_bytes += encoded.written_bytes;
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
+use crate::anthropic;
+use crate::capabilities::Capabilities;
 use crate::carry::{Answering, Bounds, Carried, Surface, Target, Unsupported};
 use crate::conversation::meter::Meter;
-use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::Malformed;
 use crate::learned::{Learned, SentBetas};
@@ -69,6 +71,21 @@ impl crate::inbound::Inbound for Inbound {
 
     fn service_tier(&self) -> Option<&str> {
         self.facts.service_tier.as_deref()
+    }
+
+    fn passes(&self, capabilities: &Capabilities) -> Passes {
+        let additional = self.facts.additional.as_ref().and_then(|range| self.body.get(range.clone()));
+        let passes = additional
+            .map_or_else(Passes::default, |members| anthropic::passes::of_additional(members, capabilities));
+        if self.facts.has_system_tools { passes.in_rounds() } else { passes }
+    }
+
+    fn names_beta(&self, _beta: &str) -> bool {
+        self.facts.additional.is_some()
+    }
+
+    fn is_latency_optimized(&self) -> bool {
+        self.facts.is_latency_optimized
     }
 
     fn pass_through(

@@ -1,6 +1,7 @@
 //! Where the bytes of images, files, sound and video are in OpenAI's dialects, and of what type they are.
 
 use crate::carry::{Answering, Unsupported};
+use crate::conversation::sizes::Medium;
 use crate::conversation::{Media, MediaKind, Source};
 
 /// Whether an address has to be fetched.
@@ -19,6 +20,23 @@ pub(crate) fn file(media_type: String, source: Source, name: Option<String>) -> 
         Some(_) | None => MediaKind::Document,
     };
     Media { kind, media_type, source, name, context: None, cite: false }
+}
+
+/// What a file counts as in a quote: text or an image where all that is said of it says so.
+pub(crate) fn counted(address: &str, format: Option<&str>, filename: Option<&str>) -> Medium {
+    let head = address.strip_prefix("data:").map(|rest| rest.split([';', ',']).next().unwrap_or_default());
+    if head.is_none() && address.contains("://") {
+        return Medium::Paged;
+    }
+    let said = head.filter(|said| !said.is_empty());
+    let by_name = filename.and_then(media_type_of_name);
+    let types = [said, format, by_name].into_iter().flatten();
+    let mediums = types.map(|said| match said.to_ascii_lowercase() {
+        said if said.starts_with("image/") => Medium::Image,
+        said => Medium::document(&said),
+    });
+    // Without a word of what it is, it is what takes most.
+    mediums.reduce(|one, other| if one == other { one } else { Medium::Paged }).unwrap_or(Medium::Paged)
 }
 
 /// The MIME type, and where the bytes are. What was fetched for the call stands in the place of its address.

@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Medium, Sizes};
 use crate::inbound::Malformed;
 use crate::json::Scanner;
+use crate::openai::media::{counted, is_remote};
 
 /// Members of messages that carry a model's thoughts back to it. No API of OpenAI's has them; they are ours and those of
 /// other gateways.
@@ -77,6 +78,17 @@ impl Facts {
                 Ok(range)
             }
             ("cache_control", Some(b'{')) => self.mark(scanner),
+            ("additionalModelRequestFields", Some(b'{')) => scanner.members(|scanner, name, _| {
+                if name == "tools" && scanner.peek() == Some(b'[') {
+                    scanner.array(|scanner, _| {
+                        self.sizes.typed_tools += 1;
+                        scanner.value().map(drop).map_err(Malformed::from)
+                    })?;
+                } else {
+                    scanner.value()?;
+                }
+                Ok::<(), Malformed>(())
+            }),
             ("prompt_caching", Some(b'{')) => {
                 self.cache_lifetime = self.cache_lifetime.max(CacheLifetime::FiveMinutes);
                 Ok(scanner.value()?)
@@ -139,8 +151,9 @@ impl Facts {
                 }
                 ("image_url" | "source" | "video_url" | "input_audio" | "file", Some(b'{' | b'"')) => {
                     once(&mut medium_seen, "content part")?;
-                    let encoded = self.medium(scanner)?;
-                    self.count(name, encoded);
+                    let (encoded, medium) = self.medium(name, scanner)?;
+                    self.sizes.add(medium, encoded);
+                    self.opaque_bytes += encoded.written_bytes;
                 }
                 _ => {
                     scanner.value()?;
@@ -151,61 +164,69 @@ impl Facts {
         Ok(())
     }
 
-    fn count(&mut self, member: &str, encoded: Encoded) {
-        let sizes = &mut self.sizes;
-        let (number, bytes) = match member {
-            "image_url" | "source" => (&mut sizes.images, &mut sizes.image_bytes),
-            "video_url" => (&mut sizes.videos, &mut sizes.video_bytes),
-            "input_audio" => (&mut sizes.audios, &mut sizes.audio_bytes),
-            _ => (&mut sizes.documents, &mut sizes.document_bytes),
-        };
-        *number += 1;
-        *bytes += encoded.decoded_bytes();
-        self.opaque_bytes += encoded.written_bytes;
-    }
-
-    /// A medium, as an object or as its address alone; gives its base64.
-    fn medium(&mut self, scanner: &mut Scanner<'_>) -> Result<Encoded, Malformed> {
+    /// A medium, as an object or as its address alone; gives its base64, and what it counts as.
+    fn medium(&mut self, member: &str, scanner: &mut Scanner<'_>) -> Result<(Encoded, Medium), Malformed> {
+        let (mut encoded, mut address) = (Encoded::default(), None);
+        let (mut format, mut filename) = (None, None);
+        let mut seen = false;
         if scanner.peek() == Some(b'"') {
-            return self.address(scanner);
-        }
-        let (mut seen, mut encoded) = (false, Encoded::default());
-        scanner.members(|scanner, name, key| {
-            match (name, scanner.peek()) {
-                ("url" | "file_data", Some(b'"')) => {
-                    once(&mut seen, "content part")?;
-                    encoded = self.address(scanner)?;
-                }
-                ("data", Some(b'"')) => {
-                    once(&mut seen, "content part")?;
-                    let data = scanner.string()?;
-                    encoded = Encoded::string(scanner, &data);
-                }
-                ("file_id", Some(b'"')) => {
-                    let known = self.remote.len();
-                    self.address(scanner)?;
-                    for remote in self.remote.iter_mut().skip(known) {
-                        remote.place.start = key.start;
-                        remote.is_file_id = true;
+            let (found, place) = self.address(scanner)?;
+            (encoded, address) = (found, Some(place));
+        } else {
+            scanner.members(|scanner, name, key| {
+                match (name, scanner.peek()) {
+                    ("url" | "file_data", Some(b'"')) => {
+                        once(&mut seen, "content part")?;
+                        let (found, place) = self.address(scanner)?;
+                        (encoded, address) = (found, Some(place));
+                    }
+                    ("data", Some(b'"')) => {
+                        once(&mut seen, "content part")?;
+                        let data = scanner.string()?;
+                        encoded = Encoded::string(scanner, &data);
+                    }
+                    ("file_id", Some(b'"')) => {
+                        let known = self.remote.len();
+                        self.address(scanner)?;
+                        // Nobody here knows what it names.
+                        self.sizes.unbounded += 1;
+                        for remote in self.remote.iter_mut().skip(known) {
+                            remote.place.start = key.start;
+                            remote.is_file_id = true;
+                        }
+                    }
+                    ("format", _) => format = Some(scanner.value()?),
+                    ("filename", _) => filename = Some(scanner.value()?),
+                    _ => {
+                        scanner.value()?;
                     }
                 }
-                _ => {
-                    scanner.value()?;
-                }
-            }
-            Ok::<(), Malformed>(())
-        })?;
-        Ok(encoded)
+                Ok::<(), Malformed>(())
+            })?;
+        }
+        let text = |place: Option<Range<usize>>| place.and_then(|place| scanner.text(&place));
+        let medium = match member {
+            "image_url" | "source" => Medium::Image,
+            "video_url" => Medium::Video,
+            "input_audio" => Medium::Audio,
+            _ => counted(
+                &text(address).unwrap_or_default(),
+                text(format).as_deref(),
+                text(filename).as_deref(),
+            ),
+        };
+        Ok((encoded, medium))
     }
 
-    /// A `data:` address, one to fetch, or bare base64; gives the base64 in the first.
-    fn address(&mut self, scanner: &mut Scanner<'_>) -> Result<Encoded, Malformed> {
+    /// A `data:` address, one to fetch, or bare base64; gives the base64 in the first, and where it stands.
+    fn address(&mut self, scanner: &mut Scanner<'_>) -> Result<(Encoded, Range<usize>), Malformed> {
         let range = scanner.string()?;
         let encoded = Encoded::address(scanner, &range);
-        if let Some(text) = scanner.text(&range).filter(|text| crate::openai::media::is_remote(text)) {
-            self.remote.push(Remote { address: text.into_owned(), place: range, is_file_id: false });
+        if let Some(text) = scanner.text(&range).filter(|text| is_remote(text)) {
+            let place = range.clone();
+            self.remote.push(Remote { address: text.into_owned(), place, is_file_id: false });
         }
-        Ok(encoded)
+        Ok((encoded, range))
     }
 
     fn tool(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {

@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::anthropic;
+use crate::capabilities::Capabilities;
 use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
-use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
 use crate::inbound::{Malformed, Member, Members};
@@ -16,7 +18,7 @@ use crate::relay::Writer;
 use crate::traits::Traits;
 
 use super::facts::Facts;
-use super::wire::{Reasoning, StreamOptions, Thinking, service_tier};
+use super::wire::{Performance, Reasoning, StreamOptions, Thinking, service_tier};
 
 /// A Chat Completions request, read once. The body stays as it came.
 #[derive(Debug)]
@@ -151,6 +153,21 @@ impl crate::inbound::Inbound for Inbound {
 
     fn service_tier(&self) -> Option<&str> {
         self.service_tier.as_deref()
+    }
+
+    fn passes(&self, capabilities: &Capabilities) -> Passes {
+        let additional = self.members.value("additionalModelRequestFields");
+        additional
+            .map_or_else(Passes::default, |members| anthropic::passes::of_additional(members, capabilities))
+    }
+
+    fn names_beta(&self, _beta: &str) -> bool {
+        self.members.value("additionalModelRequestFields").is_some()
+    }
+
+    fn is_latency_optimized(&self) -> bool {
+        let performance: Option<Performance> = self.members.loose("performanceConfig");
+        performance.and_then(|asked| asked.latency).is_some_and(|latency| latency != "standard")
     }
 
     fn remote_media(&self) -> Vec<String> {

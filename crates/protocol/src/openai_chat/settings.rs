@@ -310,11 +310,7 @@ impl Reading<'_> {
     }
 
     fn performance(&mut self) -> Result<(), Unsupported> {
-        #[derive(Deserialize)]
-        struct Performance {
-            latency: Option<String>,
-        }
-        self.read().map(|Performance { latency }| self.request.latency = latency)
+        self.read().map(|wire::Performance { latency }| self.request.latency = latency)
     }
 
     fn additional(&mut self) -> Result<(), Unsupported> {

@@ -340,3 +340,9 @@ pub(super) fn service_tier(tier: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// `performanceConfig`.
+#[derive(Deserialize)]
+pub(super) struct Performance {
+    pub(super) latency: Option<String>,
+}

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use crate::conversation::sizes::{CacheLifetime, Encoded, Sizes};
+use crate::conversation::sizes::{CacheLifetime, Encoded, Medium, Sizes};
 use crate::inbound::Malformed;
 use crate::json::Scanner;
+use crate::openai::media::{counted, is_remote};
 
 /// What one walk over a body finds out.
 #[derive(Debug, Default)]
@@ -69,11 +70,16 @@ impl Facts {
         }
         let mut seen = false;
         let range = scanner.members(|scanner, name, _| {
-            if matches!(name, "content" | "output") && scanner.peek() == Some(b'[') {
-                once(&mut seen, &format!("input.{index}.content"))?;
-                scanner.array(|scanner, _| self.part(scanner))?;
-            } else {
-                scanner.value()?;
+            match (name, scanner.peek()) {
+                ("content" | "output", Some(b'[')) => {
+                    once(&mut seen, &format!("input.{index}.content"))?;
+                    scanner.array(|scanner, _| self.part(scanner))?;
+                }
+                // What a computer shows.
+                ("output", Some(b'{')) => self.part(scanner)?,
+                _ => {
+                    scanner.value()?;
+                }
             }
             Ok::<(), Malformed>(())
         })?;
@@ -88,12 +94,25 @@ impl Facts {
         }
         // Said twice, a medium could hide a text.
         let mut seen = false;
+        let mut file = None;
+        let mut filename = None;
         scanner.members(|scanner, name, key| {
             match (name, scanner.peek()) {
-                ("image_url" | "file_url" | "file_data", Some(b'"')) => {
+                ("image_url", Some(b'"')) => {
                     once(&mut seen, "content part")?;
-                    self.medium(name != "image_url", &key, scanner)?;
+                    let (encoded, _) = self.medium(false, &key, scanner)?;
+                    self.sizes.add(Medium::Image, encoded);
                 }
+                ("file_url" | "file_data", Some(b'"')) => {
+                    once(&mut seen, "content part")?;
+                    file = Some(self.medium(true, &key, scanner)?);
+                }
+                // Nobody here knows what it names.
+                ("file_id", Some(b'"')) => {
+                    self.sizes.unbounded += 1;
+                    scanner.value()?;
+                }
+                ("filename", _) => filename = Some(scanner.value()?),
                 ("prompt_cache_breakpoint", Some(b'{')) => {
                     self.marks = self.marks.max(CacheLifetime::FiveMinutes);
                     scanner.value()?;
@@ -104,34 +123,32 @@ impl Facts {
             }
             Ok::<(), Malformed>(())
         })?;
+        if let Some((encoded, address)) = file {
+            let address = scanner.text(&address).unwrap_or_default();
+            let filename = filename.and_then(|name| scanner.text(&name));
+            self.sizes.add(counted(&address, None, filename.as_deref()), encoded);
+        }
         Ok(())
     }
 
+    /// Gives the base64 of a medium, and where its address stands.
     fn medium(
         &mut self,
         is_file: bool,
         key: &Range<usize>,
         scanner: &mut Scanner<'_>,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(Encoded, Range<usize>), Malformed> {
         let range = scanner.string()?;
         let mut encoded = Encoded::address(scanner, &range);
         let text = scanner.text(&range).unwrap_or_default();
-        if crate::openai::media::is_remote(&text) {
+        if is_remote(&text) {
             let place = key.start..range.end;
             self.remote.push(Remote { address: text.into_owned(), place, is_file });
         } else if is_file && !text.starts_with("data:") {
             encoded = Encoded::string(scanner, &range);
         }
         self.opaque_bytes += encoded.written_bytes;
-        let sizes = &mut self.sizes;
-        let (number, bytes) = if is_file {
-            (&mut sizes.documents, &mut sizes.document_bytes)
-        } else {
-            (&mut sizes.images, &mut sizes.image_bytes)
-        };
-        *number += 1;
-        *bytes += encoded.decoded_bytes();
-        Ok(())
+        Ok((encoded, range))
     }
 }
 

@@ -5,8 +5,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use crate::capabilities::Capabilities;
 use crate::carry::{Answering, Bounds, Carried, Target, Unsupported};
-use crate::conversation::{CacheLifetime, Request, Sizes};
+use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::inbound::{Malformed, Member, Members};
 use crate::learned::Learned;
@@ -25,7 +26,7 @@ pub struct Inbound {
     pub(super) purpose: Purpose,
     model: String,
     stream: bool,
-    max_output_tokens: Option<u64>,
+    pub(super) max_output_tokens: Option<u64>,
     service_tier: Option<String>,
     caching: CacheLifetime,
     /// Whether what `previous_response_id` and references name stands in `input` already.
@@ -165,6 +166,14 @@ impl crate::inbound::Inbound for Inbound {
 
     fn service_tier(&self) -> Option<&str> {
         self.service_tier.as_deref()
+    }
+
+    fn passes(&self, _capabilities: &Capabilities) -> Passes {
+        super::passes::passes(self)
+    }
+
+    fn names_beta(&self, _beta: &str) -> bool {
+        false
     }
 
     fn remote_media(&self) -> Vec<String> {

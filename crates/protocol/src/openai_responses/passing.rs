@@ -18,6 +18,7 @@ use crate::traits::Feature;
 
 use super::inbound::{Inbound, Purpose};
 use super::open::Thoughts;
+use super::passes::most_tool_calls;
 use super::relayed::{Events, Repeated, Response};
 use super::response::{Echo, Label};
 use super::sealed::Sealed;
@@ -182,7 +183,15 @@ impl Way<'_> {
     /// No higher than the model goes.
     fn effort(&mut self, member: &Member) {
         let highest = self.target.traits.effort.unwrap_or(Effort::High);
-        let asked = self.inbound.loose::<Reasoning>("reasoning").and_then(|reasoning| reasoning.effort);
+        let Some(reasoning) = self.inbound.loose::<Reasoning>("reasoning") else { return };
+        // Several attempts at once, of which nobody says how many tokens they take.
+        if reasoning.mode.is_some_and(|mode| mode != "standard") {
+            for place in find_members(self.inbound.body(), member.place.value.clone(), &["mode"]) {
+                self.splice.remove(place);
+            }
+            self.report("reasoning.mode");
+        }
+        let asked = reasoning.effort;
         let Some(asked) = asked.as_deref().and_then(Effort::from_wire) else { return };
         if asked > highest {
             let to = highest.as_str().to_owned();
@@ -220,6 +229,10 @@ impl Way<'_> {
             } else if !taken.contains(&kind.as_str()) {
                 let why = format!("tools of type `{kind}` are not supported by this model");
                 return Err(Unsupported::member(&format!("tools.{index}"), &why));
+            } else if kind == "mcp" && most_tool_calls(self.inbound).is_none() {
+                let why = "a tool of type `mcp` is called by the model's side as often as the model likes, and the \
+                           prompt is billed each time; set `max_tool_calls`";
+                return Err(Unsupported::member(&format!("tools.{index}"), why));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stonegate_catalog::{Asked, Price, Resolved, Tier};
+use stonegate_catalog::{Asked, Price, Resolved, Tier, Use};
 use stonegate_ledger::{Book, Draft, Place, Quote, Reservation, Shortfall};
 use stonegate_protocol::conversation::Sizes;
 use stonegate_protocol::{Effort, Inbound, Problem, ProblemKind};
@@ -105,26 +105,58 @@ pub(crate) fn quote(
     sizes: &Sizes,
 ) -> Result<(Quote, Arc<Price>), Problem> {
     let resolved = admission.resolved();
-    let price = match inbound.service_tier().and_then(Tier::from_wire) {
-        None => Arc::clone(&resolved.price),
-        Some(tier) => resolved.price.at(tier).ok_or_else(|| {
-            let message = format!("service_tier: {} is not offered in this tier", resolved.model.id);
-            Problem::new(ProblemKind::InvalidRequest, message)
-        })?,
-    };
+    let price = price(inbound, resolved)?;
     let ceiling = output_ceiling(inbound, resolved);
     let floor = match app.config.budget.fit_floor_tokens {
         0 => ceiling,
         floor => floor.max(inbound.least_output_tokens()).min(ceiling),
     };
+    let model = &resolved.model;
+    let context_window = context_window(inbound, resolved);
     let quote = price.quote(&Asked {
         sizes,
         cache_lifetime: inbound.cache_lifetime(),
-        context_window: resolved.model.longest_context(),
+        context_window,
+        image_tokens: model.most_image_tokens(),
+        passes: inbound.passes(&model.capabilities),
+        longest_output: if model.max_output_tokens > 0 { model.max_output_tokens } else { context_window },
         max_output_tokens: ceiling,
         least_output_tokens: floor,
     });
     Ok((quote, price))
+}
+
+/// The price in the tier that the client asked for. What has no price there is refused: it would cost more than was held.
+fn price(inbound: &dyn Inbound, resolved: &Resolved) -> Result<Arc<Price>, Problem> {
+    let id = &resolved.model.id;
+    let refuse = |message: String| Problem::new(ProblemKind::InvalidRequest, message);
+    if inbound.is_latency_optimized() {
+        return resolved.price.at(Tier::OptimizedLatency).ok_or_else(|| {
+            refuse(format!("performanceConfig.latency: {id} is not offered with optimized latency"))
+        });
+    }
+    match inbound.service_tier() {
+        None | Some("default" | "standard" | "auto" | "standard_only" | "reserved") => {
+            Ok(Arc::clone(&resolved.price))
+        }
+        Some(named) => Tier::from_wire(named)
+            .and_then(|tier| resolved.price.at(tier))
+            .ok_or_else(|| refuse(format!("service_tier: {id} is not offered in this tier"))),
+    }
+}
+
+/// The window that the request can have. The longer one of some models has to be asked for; where each of many texts has a
+/// window of its own, it bounds nothing.
+fn context_window(inbound: &dyn Inbound, resolved: &Resolved) -> u64 {
+    let model = &resolved.model;
+    if model.purpose != Use::Chat {
+        return u64::MAX;
+    }
+    let asks = |beta: &str| resolved.long_context || inbound.names_beta(beta);
+    match &model.long_context {
+        Some(long) if asks(&long.beta) => model.longest_context(),
+        Some(_) | None => model.context_window,
+    }
 }
 
 /// The least output that a model which shall think is given room for, beside what it is to say.

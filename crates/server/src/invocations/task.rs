@@ -7,7 +7,7 @@ use bytes::Bytes;
 use stonegate_catalog::{Asked, Billing, Price, Unit};
 use stonegate_identity::Action;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Picodollars, Quote, Settlement};
-use stonegate_protocol::conversation::{CacheLifetime, Sizes};
+use stonegate_protocol::conversation::{CacheLifetime, Passes, Sizes};
 use stonegate_protocol::{
     Answered, Failure, Malformed, Plan, Target, Unsupported, Usage, openai_embeddings, openai_images, rerank,
 };
@@ -65,6 +65,9 @@ impl Billed {
             cache_lifetime: CacheLifetime::None,
             // Each text has a window of its own.
             context_window: u64::MAX,
+            image_tokens: 20_000,
+            passes: Passes::default(),
+            longest_output: 0,
             max_output_tokens: 0,
             least_output_tokens: 0,
         });

@@ -22,6 +22,7 @@ mod models;
 mod native;
 mod outage;
 mod privacy;
+mod quotes;
 mod records;
 mod refusals;
 mod rerank;
