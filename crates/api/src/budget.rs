@@ -37,7 +37,7 @@ pub struct BudgetCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 64)]
     pub id: Option<String>,
-    /// Whose spending is limited: `tenant:ID`, `user:ID` or `key:ID`.
+    /// Whose spending is limited: `tenant:ID`, `team:ID`, `user:ID` or `key:ID`.
     #[schema(example = "tenant:default")]
     pub account: String,
     /// How often it renews.

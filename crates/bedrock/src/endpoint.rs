@@ -108,14 +108,14 @@ impl Endpoint {
     pub async fn from_settings(settings: &EndpointSettings) -> Result<Self, EndpointError> {
         let sdk = load_chain(settings).await;
         let region = sdk.region().ok_or(EndpointError::NoRegion)?.as_ref().to_owned();
-        let runtime = match settings.endpoint_url.clone().or_else(|| chain_url(&sdk, "Bedrock Runtime")) {
+        let runtime = match settings.endpoint_url.clone().or_else(|| chain_url(&sdk, "bedrock_runtime")) {
             Some(url) => parse_base("bedrock.endpoint_url", &url)?,
             None => {
                 let fips = settings.use_fips || sdk.use_fips() == Some(true);
                 aws_base(&region, fips, settings.use_dualstack || sdk.use_dual_stack() == Some(true))
             }
         };
-        let mantle = match settings.mantle_endpoint_url.clone().or_else(|| chain_url(&sdk, "Bedrock Mantle"))
+        let mantle = match settings.mantle_endpoint_url.clone().or_else(|| chain_url(&sdk, "bedrock_mantle"))
         {
             Some(url) => parse_base("bedrock.mantle_endpoint_url", &url)?,
             None => format!("https://bedrock-mantle.{region}.api.aws"),
@@ -161,6 +161,9 @@ async fn load_chain(settings: &EndpointSettings) -> SdkConfig {
 }
 
 /// The service's own variable or profile entry comes before the general one, as in AWS's SDKs.
+///
+/// The service is named as profiles name it (`[services x]`, `bedrock_runtime =`): of an id with a space, this SDK would
+/// look for one with a hyphen there, which no other does.
 fn chain_url(sdk: &SdkConfig, service: &'static str) -> Option<String> {
     let own = ServiceConfigKey::builder()
         .service_id(service)

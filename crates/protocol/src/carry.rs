@@ -155,7 +155,7 @@ impl fmt::Display for Dropped {
             let fits = letter.is_ascii_graphic() && letter != ',';
             fmt::Write::write_char(f, if fits { letter } else { '?' })?;
         }
-        if to.is_empty() { Ok(()) } else { write!(f, "={to}") }
+        if to.is_empty() { Ok(()) } else { write!(f, ":sent-as={to}") }
     }
 }
 
@@ -297,7 +297,7 @@ mod tests {
             (Dropped::Member("a\r\nb: c, d\u{e9}".to_owned()), "a??b:?c??d?"),
             (
                 Dropped::Lowered { member: "output_config.effort".to_owned(), to: "high".to_owned() },
-                "output_config.effort=high",
+                "output_config.effort:sent-as=high",
             ),
         ] {
             assert_eq!(dropped.to_string(), shown);

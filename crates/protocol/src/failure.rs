@@ -84,6 +84,19 @@ impl Failure {
         Failure::local(FailureClass::BrokenOff, "BrokenOff", detail)
     }
 
+    /// Whether somebody waited no longer while the upstream may write its answer all the same, and bill it: the gateway, or
+    /// what stands between it and the model. A model that timed out by the upstream's own word wrote none to its end.
+    #[must_use]
+    pub fn leaves_upstream_writing(&self) -> bool {
+        let is_upstreams_word = !self.error_type.starts_with("HTTP ") && !self.is_local();
+        self.class == FailureClass::TimedOut && !is_upstreams_word
+    }
+
+    /// Whether the gateway itself waited no longer.
+    fn is_local(&self) -> bool {
+        self.status == 0 && matches!(self.error_type.as_str(), "Timeout" | "IdleTimeout")
+    }
+
     /// The part of the request that the upstream refused by name, if that is what happened: the rule that learns drops
     /// it and tries once more.
     #[must_use]

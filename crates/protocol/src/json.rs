@@ -39,6 +39,7 @@ impl Place {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,

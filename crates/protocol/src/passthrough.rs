@@ -143,6 +143,44 @@ fn is_space(body: &[u8], at: usize) -> bool {
     matches!(body.get(at), Some(b' ' | b'\n' | b'\r' | b'\t'))
 }
 
+/// Where members stand that a dotted path names, in a body whose top-level members are known: `messages.*.output_config`,
+/// and only in one kind of tool `tools.*:custom.strict`. A tool without a `type` is `custom`.
+pub(crate) fn find_path(members: &Members, path: &str) -> Vec<Range<usize>> {
+    let mut segments = path.split('.');
+    let (name, kind) = segments.next().map(named).unwrap_or_default();
+    let Some(member) = members.find(name) else {
+        return Vec::new();
+    };
+    let inside = member.place.value.clone();
+    if kind.is_some_and(|kind| !is_of_kind(&Scanner::starting_at(members.body(), inside.start), kind)) {
+        return Vec::new();
+    }
+    let rest: Vec<&str> = segments.collect();
+    find_members(members.body(), inside, &rest)
+}
+
+/// A segment of a path: its name, and the kind that it is bound to.
+fn named(segment: &str) -> (&str, Option<&str>) {
+    segment.split_once(':').map_or((segment, None), |(name, kind)| (name, Some(kind)))
+}
+
+/// Whether the object that comes next is of that kind.
+fn is_of_kind(scanner: &Scanner<'_>, kind: &str) -> bool {
+    let mut ahead = scanner.clone();
+    if ahead.peek() != Some(b'{') {
+        return false;
+    }
+    let mut found = None;
+    let walked: Result<_, NotJson> = ahead.keys(|scanner, key| {
+        let value = scanner.value()?;
+        if scanner.text(&key).as_deref() == Some("type") && scanner.raw(&value) != b"null" {
+            found = Some(scanner.text(&value).as_deref() == Some(kind));
+        }
+        Ok(())
+    });
+    walked.is_ok() && found.unwrap_or(kind == "custom")
+}
+
 /// Where members stand that a dotted path names (`messages.*.output_config`), in a text known to be JSON. `inside` is
 /// where to look, and `path` starts there.
 pub(crate) fn find_members(body: &[u8], inside: Range<usize>, path: &[&str]) -> Vec<Range<usize>> {
@@ -168,10 +206,7 @@ pub(crate) fn find_members(body: &[u8], inside: Range<usize>, path: &[&str]) -> 
 pub(crate) fn remove_learned(members: &Members, learned: &Learned, splice: &mut Splice<'_>) -> Vec<String> {
     let mut removed = Vec::new();
     for path in learned.left_out(&[]).filter(|path| path.contains('.')) {
-        let mut segments = path.split('.');
-        let Some(member) = segments.next().and_then(|first| members.find(first)) else { continue };
-        let rest: Vec<&str> = segments.collect();
-        let places = find_members(members.body(), member.place.value.clone(), &rest);
+        let places = find_path(members, path);
         if !places.is_empty() {
             removed.push(path.to_owned());
         }
@@ -185,9 +220,10 @@ fn walk(scanner: &mut Scanner<'_>, path: &[&str], found: &mut Vec<Range<usize>>)
         scanner.value()?;
         return Ok(());
     };
-    match (scanner.peek(), *first) {
+    let (name, kind) = named(first);
+    match (scanner.peek(), name) {
         (Some(b'['), "*") => {
-            scanner.array(|scanner, _| walk(scanner, rest, found))?;
+            scanner.array(|scanner, _| descend(scanner, kind, rest, found))?;
         }
         (Some(b'{'), name) if name != "*" => {
             scanner.keys(|scanner, key| {
@@ -197,7 +233,7 @@ fn walk(scanner: &mut Scanner<'_>, path: &[&str], found: &mut Vec<Range<usize>>)
                     let value = scanner.value()?;
                     found.push(key.start..value.end);
                 } else {
-                    walk(scanner, rest, found)?;
+                    descend(scanner, kind, rest, found)?;
                 }
                 Ok::<(), NotJson>(())
             })?;
@@ -207,6 +243,20 @@ fn walk(scanner: &mut Scanner<'_>, path: &[&str], found: &mut Vec<Range<usize>>)
         }
     }
     Ok(())
+}
+
+/// Goes on into the next value, where it is of that kind.
+fn descend(
+    scanner: &mut Scanner<'_>,
+    kind: Option<&str>,
+    rest: &[&str],
+    found: &mut Vec<Range<usize>>,
+) -> Result<(), NotJson> {
+    if kind.is_some_and(|kind| !is_of_kind(scanner, kind)) {
+        scanner.value()?;
+        return Ok(());
+    }
+    walk(scanner, rest, found)
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ fn a_model_that_may_not_call_its_tools_is_told() {
     ];
     let used = outcome(&Request { messages, ..fresh }, "nova2", 100);
     assert!(used.contains("toolConfig") && used.contains("without calling any tool"), "{used}");
-    assert!(used.contains("(dropped) tool_choice=instruction"), "{used}");
+    assert!(used.contains("(dropped) tool_choice:sent-as=instruction"), "{used}");
 }
 
 #[test]

@@ -83,11 +83,20 @@ fn lesson_6_a_member_that_bedrock_refuses_is_learned_wherever_it_stands() {
     let refusal = br#"{"message":"tools.0.custom.eager_input_streaming: Extra inputs are not permitted"}"#;
     let part =
         failure::from_bedrock(400, Some("ValidationException"), None, refusal).rejected_part().unwrap();
-    assert_eq!(part, RejectedPart::Member("tools.*.eager_input_streaming".to_owned()));
+    assert_eq!(part, RejectedPart::Member("tools.*:custom.eager_input_streaming".to_owned()));
     let mut learned = Learned::default();
     learned.note(part, &SentBetas::default());
-    let tools = json!({"tools": [{"name": "a", "eager_input_streaming": true, "input_schema": {}}]});
-    assert_eq!(carried(&[], &tools, &learned).0["tools"], json!([{"name": "a", "input_schema": {}}]));
+    let tools = json!({"tools": [
+        {"name": "a", "eager_input_streaming": true, "input_schema": {}},
+        {"type": "custom", "name": "b", "eager_input_streaming": true, "input_schema": {}},
+        {"type": "bash_20250124", "name": "bash", "eager_input_streaming": true},
+    ]});
+    let left = json!([
+        {"name": "a", "input_schema": {}},
+        {"type": "custom", "name": "b", "input_schema": {}},
+        {"type": "bash_20250124", "name": "bash", "eager_input_streaming": true},
+    ]);
+    assert_eq!(carried(&[], &tools, &learned).0["tools"], left, "other kinds of tools keep it");
 }
 
 #[test]

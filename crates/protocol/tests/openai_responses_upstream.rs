@@ -69,7 +69,7 @@ fn a_body_keeps_its_bytes_but_for_what_has_to_change() {
         r#"{"include":["reasoning.encrypted_content"],"model":"us.openai.gpt-6-sol","input":[{"role":"user","content":"a \u00e4"}],  "max_output_tokens":1000,"store":false,"tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"high","summary":"auto"}}"#
     );
     assert_eq!(carried.outbound.path, "/openai/v1/responses");
-    assert_eq!(dropped, ["client_metadata", "tools.web_search", "reasoning.effort=high"]);
+    assert_eq!(dropped, ["client_metadata", "tools.web_search", "reasoning.effort:sent-as=high"]);
     let (sent, ..) = passed(r#"{"model":"m","store":false}"#, Service::Mantle).unwrap();
     assert_eq!(sent, r#"{"max_output_tokens":1000,"model":"us.openai.gpt-6-sol","store":false}"#);
 }

@@ -21,6 +21,7 @@ use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
 use crate::lessons::Lessons;
 use crate::listen::Stopping;
+use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 
 /// How long the end of an answer may stay away after its last event.
@@ -41,6 +42,7 @@ pub(crate) struct App {
     pub(crate) archive: Arc<dyn Archive>,
     pub(crate) media: MediaFetcher,
     pub(crate) lessons: Lessons,
+    pub(crate) lockout: Lockout,
     pub(crate) allowance: RetryAllowance,
     pub(crate) stopping: Stopping,
     /// Work that goes on without a client.

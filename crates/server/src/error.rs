@@ -75,11 +75,15 @@ pub(crate) fn foreign_pair() -> Problem {
 
 /// The key is known, but does not hold.
 pub(crate) fn refused_key(refusal: KeyRefusal) -> Problem {
-    Problem::new(
-        ProblemKind::Authentication,
-        format!("{refusal}. Ask your Stonegate administrator for a new one."),
-    )
-    .retry(false)
+    let advice = match refusal {
+        KeyRefusal::Revoked | KeyRefusal::Expired(_) | KeyRefusal::Retired(_) => {
+            "Ask your Stonegate administrator for a new key."
+        }
+        KeyRefusal::UserDisabled | KeyRefusal::TenantDisabled => {
+            "Your Stonegate administrator can enable it again."
+        }
+    };
+    Problem::new(ProblemKind::Authentication, format!("{refusal}. {advice}")).retry(false)
 }
 
 /// The caller is known, but may not.

@@ -25,6 +25,7 @@ use crate::directory::DirectoryCache;
 use crate::keeper::{Keeper, Patience};
 use crate::lessons::Lessons;
 use crate::listen::{self, Stopping, Tls, TlsError};
+use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::router::Surface;
@@ -199,6 +200,7 @@ impl Gateway {
             archive: Arc::clone(&store.archive),
             media: MediaFetcher::new(config.media.clone(), config.server.max_body_bytes),
             lessons: Lessons::default(),
+            lockout: Lockout::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
             stopping: Stopping::default(),
             abandoned: TaskTracker::new(),

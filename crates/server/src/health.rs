@@ -32,7 +32,7 @@ pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store answers, credentials can be had, and no shutdown has begun. It says nothing that an
+/// `GET /readyz`: the store answers, credentials can be had and are taken, and no shutdown has begun. It says nothing that an
 /// outsider could use; the reasons in full are in the log.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Readiness>) {
     let store = match app.keeper.news().await {
@@ -40,6 +40,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Read
         Ok(()) | Err(_) => failed("the store does not answer"),
     };
     let credentials = match app.bedrock.check_access(&app.endpoint, clock::now().into()).await {
+        Ok(()) if app.lockout.holds(&app).await => failed("Amazon Bedrock refuses them"),
         Ok(()) => passed(),
         Err(error) => {
             tracing::warn!(%error, "not ready");

@@ -21,6 +21,7 @@ mod keeper;
 mod kept;
 mod lessons;
 pub mod listen;
+mod lockout;
 mod media;
 mod models;
 mod models_setting;

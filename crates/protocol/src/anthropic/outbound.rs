@@ -15,7 +15,7 @@ use crate::carry::{Dropped, Fetched, Target, Unsupported};
 use crate::inbound::Member;
 use crate::json::quoted;
 use crate::learned::{Learned, SentBetas};
-use crate::passthrough::{Splice, find_members};
+use crate::passthrough::{Splice, find_path};
 use crate::problem::Capability;
 
 use super::facts::LastContent;
@@ -355,10 +355,7 @@ impl<'a> Way<'a> {
                 .map(|(_, place)| place.clone())
                 .collect();
         }
-        match segments.split_first().and_then(|(first, rest)| Some((self.inbound.member(first)?, rest))) {
-            Some((member, rest)) => find_members(self.inbound.body(), member.place.value.clone(), rest),
-            None => Vec::new(),
-        }
+        find_path(&self.inbound.members, path)
     }
 
     fn cache_marks(&mut self) {

@@ -155,6 +155,25 @@ impl AnyInbound for Inbound {
         matches!(self.content, Body::Claude(_))
     }
 
+    fn passes(&self, capabilities: &Capabilities) -> Passes {
+        match &self.content {
+            Body::Claude(messages) => messages.passes(capabilities),
+            Body::Other { .. } => Passes::default(),
+        }
+    }
+
+    fn names_beta(&self, beta: &str) -> bool {
+        match &self.content {
+            Body::Claude(messages) => messages.names_beta(beta),
+            Body::Other { .. } => true,
+        }
+    }
+
+    fn is_latency_optimized(&self) -> bool {
+        let latency = self.header("x-amzn-bedrock-performanceconfig-latency");
+        latency.is_some_and(|latency| latency != "standard")
+    }
+
     fn remote_media(&self) -> Vec<String> {
         match &self.content {
             Body::Claude(messages) => messages.remote_media(),

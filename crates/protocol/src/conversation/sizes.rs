@@ -53,6 +53,8 @@ impl Sizes {
         self.audio_bytes += more.audio_bytes;
         self.videos += more.videos;
         self.video_bytes += more.video_bytes;
+        self.unbounded += more.unbounded;
+        self.repeated_bytes = self.repeated_bytes.saturating_add(more.repeated_bytes);
     }
 
     /// The sizes with what was fetched for the request.

@@ -182,9 +182,8 @@ fn class_by_text(class: FailureClass, text: &str) -> FailureClass {
     let says = |part: &str| lower.contains(part);
     match class {
         FailureClass::Throttled if says("per day") || says("daily") => FailureClass::Exhausted,
-        FailureClass::Denied if says("expired") || says("security token") || says("signature") => {
-            FailureClass::Credentials
-        }
+        // One exception stands for a key that nobody knows and for a model that the key may not use.
+        FailureClass::Denied if tells_of_credentials(&lower) => FailureClass::Credentials,
         FailureClass::Rejected
             if says("model identifier is invalid")
                 || says("on-demand throughput isn")
@@ -205,6 +204,15 @@ fn class_by_text(class: FailureClass, text: &str) -> FailureClass {
         | FailureClass::BrokenOff
         | FailureClass::Unreachable => class,
     }
+}
+
+/// Whether a denial is about who calls, and not about what: a key that nobody knows or whose time is over.
+fn tells_of_credentials(lower: &str) -> bool {
+    let says = |part: &str| lower.contains(part);
+    let of_a_key =
+        ["api key", "bearer token", "session token", "credential", "access key"].into_iter().any(says);
+    let no_good = says("expired") || says("invalid") || says("is valid") || says("not valid");
+    says("security token") || says("signature") || says("authentication failed") || (of_a_key && no_good)
 }
 
 fn seconds(retry_after: &str) -> Option<Duration> {
@@ -417,6 +425,43 @@ mod tests {
             (problem.kind, problem.should_retry, problem.retry_after),
             (ProblemKind::RateLimited, Some(false), None)
         );
+    }
+
+    #[test]
+    fn a_model_that_may_not_be_used_is_not_a_key_that_nobody_knows() {
+        for (name, text, class) in [
+            (
+                "AccessDeniedException",
+                "Authentication failed: Please make sure your API Key is valid.",
+                FailureClass::Credentials,
+            ),
+            ("AccessDeniedException", "Bearer Token has expired", FailureClass::Credentials),
+            (
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+                FailureClass::Credentials,
+            ),
+            ("InvalidSignatureException", "Signature expired", FailureClass::Credentials),
+            ("ExpiredTokenException", "", FailureClass::Credentials),
+            (
+                "AccessDeniedException",
+                "You don't have access to the model with the specified model ID.",
+                FailureClass::Denied,
+            ),
+            (
+                "AccessDeniedException",
+                "Model access is denied: your AWS Marketplace subscription for this model has expired",
+                FailureClass::Denied,
+            ),
+            (
+                "AccessDeniedException",
+                "User: arn:aws:iam::1:user/a is not authorized to perform: bedrock:InvokeModel",
+                FailureClass::Denied,
+            ),
+        ] {
+            let body = format!(r#"{{"message":"{text}"}}"#);
+            assert_eq!(from_bedrock(403, Some(name), None, body.as_bytes()).class, class, "{name}: {text}");
+        }
     }
 
     #[test]

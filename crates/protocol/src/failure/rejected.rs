@@ -12,7 +12,8 @@ pub enum RejectedPart {
     Beta(String),
     /// Some value of `anthropic-beta`, unnamed: all that the table does not know are suspect.
     Betas,
-    /// This member, as a dotted path with `*` for every element: `tools.*.eager_input_streaming`.
+    /// This member, as a dotted path with `*` for every element, and after a colon the kind (`type`) of the element or
+    /// object that it was refused in: `tools.*:custom.eager_input_streaming`.
     Member(String),
 }
 
@@ -42,9 +43,8 @@ const ESSENTIAL: &[&str] = &[
     "top_p",
 ];
 
-/// Members of messages, blocks and tools that hold what they are about, or that are refused in one kind of block or tool and
-/// right in all others (`cache_control` on a thinking block, `description` of a tool of Anthropic's): the path that is
-/// learned does not tell kinds apart, so one mistake would take them from everybody.
+/// Members of messages, blocks and tools that hold what they are about. A cache mark may go where the kind of block or tool
+/// is known that does not take it (`thinking`).
 const SUBSTANCE: &[&str] = &[
     "cache_control",
     "citations",
@@ -73,7 +73,18 @@ const SUBSTANCE: &[&str] = &[
 fn may_be_left_out(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
     let is_nested = path.contains('.');
-    is_path(path) && last != "*" && !ESSENTIAL.contains(&path) && !(is_nested && SUBSTANCE.contains(&last))
+    let is_mark_of_a_kind = last == "cache_control" && path.contains("*:");
+    let is_substance = is_nested && SUBSTANCE.contains(&last) && !is_mark_of_a_kind;
+    is_path(path)
+        && !last.starts_with('*')
+        && !ESSENTIAL.contains(&without_kinds(path).as_str())
+        && !is_substance
+}
+
+/// The path as it stands in the body.
+fn without_kinds(path: &str) -> String {
+    let names = path.split('.').map(|segment| segment.split(':').next().unwrap_or(segment));
+    names.collect::<Vec<_>>().join(".")
 }
 
 pub(super) fn part(text: &str) -> Option<RejectedPart> {
@@ -81,8 +92,9 @@ pub(super) fn part(text: &str) -> Option<RejectedPart> {
     if let Some(beta) = beta(text) {
         return Some(beta);
     }
-    let path = unpermitted_member(text)?;
-    let path = plain_path(&path);
+    // A colon is ours: what stands behind it is a kind.
+    let path = unpermitted_member(text).filter(|path| !path.contains(':'))?;
+    let path = path_in_the_body(&path);
     may_be_left_out(&path).then_some(RejectedPart::Member(path))
 }
 
@@ -139,22 +151,31 @@ fn openai_member(text: &str) -> Option<String> {
 }
 
 /// The path as it stands in the body: an index becomes `*`, and the names of union variants, which stand in the
-/// validator's path only, go (`tools.0.custom.strict`, `system.0.cache_control.ephemeral.scope`).
-fn plain_path(path: &str) -> String {
+/// validator's path only, become the kind of what they stand behind (`tools.0.custom.strict`), where there is more than
+/// one (`system.0.cache_control.ephemeral.scope`, `messages.0.content.list`).
+fn path_in_the_body(path: &str) -> String {
     let segments: Vec<&str> = path.split('.').collect();
     let mut plain: Vec<&str> = Vec::with_capacity(segments.len());
+    let mut written = String::with_capacity(path.len());
     for (at, segment) in segments.iter().enumerate() {
         let is_last = at + 1 == segments.len();
         let previous = plain.last().copied();
         let is_index = !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit());
-        let is_variant = !is_last && !is_index && at > 0 && names_variant(previous, &plain, segment);
-        if is_index {
-            plain.push("*");
-        } else if !is_variant {
-            plain.push(segment);
+        if !is_last && !is_index && at > 0 && names_variant(previous, &plain, segment) {
+            if !matches!(previous, Some("cache_control" | "content" | "system")) {
+                written.push(':');
+                written.push_str(segment);
+            }
+            continue;
         }
+        let segment = if is_index { "*" } else { segment };
+        if !written.is_empty() {
+            written.push('.');
+        }
+        plain.push(segment);
+        written.push_str(segment);
     }
-    plain.join(".")
+    written
 }
 
 fn names_variant(previous: Option<&str>, plain: &[&str], segment: &str) -> bool {
@@ -180,9 +201,11 @@ fn is_path(path: &str) -> bool {
     !path.is_empty()
         && path.len() <= 200
         && path.split('.').all(|segment| {
-            segment == "*"
-                || !segment.is_empty()
-                    && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            let (name, kind) = segment.split_once(':').unwrap_or((segment, "kind"));
+            let is_name = |name: &str| {
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            };
+            (name == "*" || is_name(name)) && is_name(kind)
         })
 }
 
@@ -275,7 +298,7 @@ mod tests {
             ("messages.1.output_config: Extra inputs are not permitted", member("messages.*.output_config")),
             (
                 "tools.0.custom.eager_input_streaming: Extra inputs are not permitted",
-                member("tools.*.eager_input_streaming"),
+                member("tools.*:custom.eager_input_streaming"),
             ),
             (
                 "system.2.cache_control.ephemeral.scope: Extra inputs are not permitted",
@@ -283,9 +306,12 @@ mod tests {
             ),
             (
                 "messages.0.content.1.text.cache_control.ephemeral.scope: Extra inputs are not permitted",
-                member("messages.*.content.*.cache_control.scope"),
+                member("messages.*.content.*:text.cache_control.scope"),
             ),
-            ("thinking.adaptive.display: Extra inputs are not permitted", member("thinking.display")),
+            (
+                "thinking.adaptive.display: Extra inputs are not permitted",
+                member("thinking:adaptive.display"),
+            ),
             ("The model returned the following errors: tags: Extra inputs are not permitted", member("tags")),
             (
                 "Malformed input request: #: extraneous key [speed] is not permitted, please reformat",
@@ -301,7 +327,12 @@ mod tests {
             ),
             ("Unrecognized request argument supplied: verbosity", member("verbosity")),
             ("Unsupported parameter: 'temperature' is not supported with this model.", None),
-            ("messages.1.content.0.thinking.cache_control: Extra inputs are not permitted", None),
+            (
+                "messages.1.content.0.thinking.cache_control: Extra inputs are not permitted",
+                member("messages.*.content.*:thinking.cache_control"),
+            ),
+            ("thinking.enabled.budget_tokens: Extra inputs are not permitted", None),
+            ("tools.0.custom.na:me: Extra inputs are not permitted", None),
             ("tools.0.bash_20250124.description: Extra inputs are not permitted", None),
             ("messages.0.content.0.image.title: Extra inputs are not permitted", None),
             ("messages.0.content.0.text.context: Extra inputs are not permitted", None),

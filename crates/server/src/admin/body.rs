@@ -45,8 +45,10 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
+        // What stands inside a choice between forms has no name that is known.
+        let path = path.split('?').next().unwrap_or_default().trim_end_matches('.').to_owned();
         let message = error.into_inner().to_string();
-        if path == "." { Problem::unreadable(message) } else { Problem::invalid(path, message) }
+        if path.is_empty() { Problem::unreadable(message) } else { Problem::invalid(path, message) }
     })?;
     deserializer.end().map_err(|error| Problem::unreadable(error.to_string()))?;
     Ok(value)

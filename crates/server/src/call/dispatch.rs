@@ -11,8 +11,8 @@ use stonegate_catalog::Price;
 use stonegate_identity::archive::DocumentOwner;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
-    Answering, Bounds, Carried, Dialect, Dropped, Failure, FailureClass, Inbound, Learned, Problem, Relay,
-    SentBetas, Target, bedrock_native, carry,
+    Answering, Bounds, Carried, Dialect, Dropped, Failure, FailureClass, Inbound, Learned, Problem,
+    RejectedPart, Relay, SentBetas, Target, bedrock_native, carry,
 };
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
@@ -59,7 +59,56 @@ pub(crate) struct Answer {
 }
 
 /// The most refused parts that one call leaves out, one attempt each.
-const MOST_LESSONS: u32 = 8;
+const MOST_LESSONS: usize = 8;
+
+/// What upstream has refused of this call by name. It becomes a lesson for others only when upstream takes the call
+/// without it: a refusal may quote what the client wrote, and say nothing of the model.
+#[derive(Default)]
+struct Trial {
+    refused: Vec<(RejectedPart, SentBetas)>,
+    /// What others taught, and that.
+    learned: Option<Arc<Learned>>,
+}
+
+impl Trial {
+    fn learned(&self, app: &App, outgoing: &Outgoing) -> Arc<Learned> {
+        let known = || {
+            let tenant = outgoing.admission.path().tenant();
+            app.lessons.of(tenant, &outgoing.admission.resolved().upstream_id)
+        };
+        self.learned.as_ref().map_or_else(known, Arc::clone)
+    }
+
+    /// Whether the call may be sent again, without what upstream has just refused by name.
+    fn leave_out(&mut self, known: &Learned, failure: &Failure, sent: SentBetas) -> bool {
+        let Some(part) = failure.rejected_part().filter(|_| self.refused.len() < MOST_LESSONS) else {
+            return false;
+        };
+        let mut learned = known.clone();
+        if !learned.note(part.clone(), &sent) {
+            return false;
+        }
+        self.refused.push((part, sent));
+        self.learned = Some(Arc::new(learned));
+        true
+    }
+
+    fn confirm(self, app: &App, outgoing: &Outgoing) {
+        let resolved = outgoing.admission.resolved();
+        let tenant = outgoing.admission.path().tenant();
+        for (part, sent) in self.refused {
+            if app.lessons.note(tenant, &resolved.upstream_id, part.clone(), &sent) {
+                tracing::warn!(
+                    request_id = %outgoing.reservation.call(),
+                    model = %resolved.model.id,
+                    ?part,
+                    betas = %sent,
+                    "upstream refuses a part that the catalog does not know of; going on without it"
+                );
+            }
+        }
+    }
+}
 
 /// Why one attempt came to nothing.
 enum Setback {
@@ -79,25 +128,29 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
         most_attempts: app.config.bedrock.max_attempts,
         budget: app.config.bedrock.retry_budget,
     };
-    let (mut made, mut lessons) = (0, 0);
+    let mut made = 0;
+    let mut trial = Trial::default();
     loop {
         made += 1;
         let current = outgoing.get();
-        let tenant = current.admission.path().tenant();
-        let learned = app.lessons.of(tenant, &current.admission.resolved().upstream_id);
+        let learned = trial.learned(&app, current);
         let (failure, betas) = match attempt(&app, current, &learned).await {
-            Ok((reply, carried, first)) => return Ok(begin(&app, outgoing.take(), reply, carried, first)),
+            Ok((reply, carried, first)) => {
+                trial.confirm(&app, current);
+                app.lockout.accepted();
+                return Ok(begin(&app, outgoing.take(), reply, carried, first));
+            }
             Err(Setback::Unsupported(problem)) => {
                 fail(outgoing.take(), &app, Outcome::Refused, None);
                 return Err(problem);
             }
             Err(Setback::Failure(failure, betas)) => (failure, betas),
         };
+        app.lockout.failed(&failure);
         if outcome_of(&failure) == Outcome::Refused {
             current.reservation.mark_refused();
         }
-        if lessons < MOST_LESSONS && learn(&app, current, &learned, &failure, &betas) {
-            lessons += 1;
+        if current.inbound.learns() && trial.leave_out(&learned, &failure, betas) {
             made -= 1;
             continue;
         }
@@ -261,27 +314,6 @@ fn answer_headers(reply: &Reply) -> Vec<(HeaderName, HeaderValue)> {
         .collect()
 }
 
-/// Leaves out what upstream has just refused by name, from now on and for this call. True when more is
-/// known than the attempt knew; another call may have learned the same in the meantime.
-fn learn(app: &App, outgoing: &Outgoing, known: &Learned, failure: &Failure, sent: &SentBetas) -> bool {
-    if !outgoing.inbound.learns() {
-        return false;
-    }
-    let Some(part) = failure.rejected_part() else { return false };
-    let resolved = outgoing.admission.resolved();
-    let tenant = outgoing.admission.path().tenant();
-    if app.lessons.note(tenant, &resolved.upstream_id, part.clone(), sent) {
-        tracing::warn!(
-            request_id = %outgoing.reservation.call(),
-            model = %resolved.model.id,
-            ?part,
-            betas = %sent,
-            "upstream refuses a part that the catalog does not know of; going on without it"
-        );
-    }
-    *app.lessons.of(tenant, &resolved.upstream_id) != *known
-}
-
 /// Whether upstream may bill for a failure: a refusal costs nothing, an answer that never came may.
 pub(crate) fn outcome_of(failure: &Failure) -> Outcome {
     match failure.class {
@@ -324,7 +356,7 @@ fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failur
 /// What an attempt without an answer is charged: nothing where upstream refused it, its input where upstream broke off,
 /// and all that is held where the gateway waited no longer, since upstream may write its answer all the same.
 fn settlement(app: &App, outgoing: &Outgoing, outcome: Outcome, failure: Option<&Failure>) -> Settlement {
-    let is_left = failure.is_some_and(|failure| failure.class == FailureClass::TimedOut);
+    let is_left = failure.is_some_and(Failure::leaves_upstream_writing);
     let charged = match outcome {
         Outcome::UpstreamFailed if is_left => outgoing.reservation.unresolved(outcome),
         Outcome::UpstreamFailed => {

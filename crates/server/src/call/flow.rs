@@ -275,7 +275,7 @@ impl Drop for Flow {
 
 /// Whether it is the gateway that gave up, and not upstream.
 fn is_own(failure: &Failure) -> bool {
-    matches!(failure.class, FailureClass::TimedOut) || failure.error_type == STOPPING
+    failure.leaves_upstream_writing() || failure.error_type == STOPPING
 }
 
 /// The journal's view of a usage report.

@@ -129,8 +129,20 @@ fn a_value_can_come_from_a_variable_or_a_file() {
     assert_eq!(loaded.config.server.workers, Some(3));
     assert_eq!(loaded.config.server.tls_cert, Some(dir.path().join("cert.pem")), "beside the file");
     assert_eq!(loaded.config.server.tls_key.as_deref(), Some(Path::new("/key.pem")));
-    // What is shown is what is written, not what it leads to.
-    assert_eq!(shown(&loaded, "bedrock.bearer_token").0, "${file:token}");
+    // What is shown is what holds, and what leads to it; of a secret only the latter.
+    let written = |name: &str| {
+        let shown = loaded.shown.iter().find(|shown| shown.name == name).expect("every setting is shown");
+        (shown.value.clone().unwrap_or_default(), shown.written.clone().unwrap_or_default())
+    };
+    for (name, value, as_written) in [
+        ("bedrock.bearer_token", "(hidden)", "${file:token}"),
+        ("bedrock.region", "eu-west-1", "${PLACE}-1"),
+        ("bedrock.profile", "${PLACE}", ""),
+        ("server.workers", "3", "${CORES}"),
+        ("server.tls_cert", "cert.pem", ""),
+    ] {
+        assert_eq!(written(name), (value.to_owned(), as_written.to_owned()), "{name}");
+    }
 }
 
 #[test]

@@ -20,8 +20,10 @@ const SIMULATOR_PREFIX: &str = "STONEGATE_SIM_";
 pub struct Shown {
     /// The setting's name.
     pub name: &'static str,
-    /// The value as it was written; `None` when there is none, "(hidden)" for secrets.
+    /// The value that holds; `None` when there is none, "(hidden)" for secrets.
     pub value: Option<String>,
+    /// As it was written, where that refers to a variable or a file.
+    pub written: Option<String>,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -107,13 +109,12 @@ impl<'a> Values<'a> {
             .expect("the table and the reading of it come from one list");
         let entry = self.entries.remove(name).or_else(|| self.fallback(setting));
         let Some(entry) = entry else {
-            self.shown.push(Shown { name, value: None, origin: Origin::Default });
+            self.shown.push(Shown { name, value: None, written: None, origin: Origin::Default });
             return K::missing().or_else(|| {
                 self.problem(setting, Origin::Default, "has no value".to_owned(), K::SHAPE);
                 None
             });
         };
-        self.shown.push(show(setting, &entry));
         let base = match entry.origin {
             Origin::File { .. } => self.base.clone(),
             Origin::Default | Origin::Variable(_) | Origin::Flag(_) => PathBuf::new(),
@@ -121,6 +122,7 @@ impl<'a> Values<'a> {
         let value = match interpolate(&entry.written, self.ground.environment, &base) {
             Ok(value) => value,
             Err(missing) => {
+                self.shown.push(show(setting, &entry, None));
                 self.problems.push(Problem {
                     setting: Some(name.to_owned()),
                     origin: entry.origin,
@@ -130,6 +132,7 @@ impl<'a> Values<'a> {
                 return None;
             }
         };
+        self.shown.push(show(setting, &entry, Some(&value)));
         let parsed = K::parse(&value, &base);
         if parsed.is_none() {
             let wrong = match (setting.meta.secret, &entry.written) {
@@ -166,16 +169,31 @@ impl<'a> Values<'a> {
     }
 }
 
-fn show(setting: &Setting, entry: &Entry) -> Shown {
-    let value = if setting.meta.secret && !mentions_a_source(&entry.written) {
-        "(hidden)".to_owned()
-    } else {
-        match &entry.written {
-            Written::Text(text) => without_password(&text.replace("$${", "${")),
-            other => other.to_string(),
-        }
+/// `value` is what the written one leads to, where it leads anywhere.
+fn show(setting: &Setting, entry: &Entry, value: Option<&Written>) -> Shown {
+    let text = |written: &Written| match written {
+        Written::Text(text) => without_password(text),
+        other => other.to_string(),
     };
-    Shown { name: setting.name, value: Some(value), origin: entry.origin.clone() }
+    let refers = value.is_none_or(|value| *value != without_escapes(&entry.written));
+    let is_told = !setting.meta.secret || mentions_a_source(&entry.written);
+    Shown {
+        name: setting.name,
+        value: Some(if setting.meta.secret {
+            "(hidden)".to_owned()
+        } else {
+            value.map_or_else(String::new, text)
+        }),
+        written: (refers && is_told).then(|| text(&entry.written)),
+        origin: entry.origin.clone(),
+    }
+}
+
+fn without_escapes(written: &Written) -> Written {
+    match written {
+        Written::Text(text) => Written::Text(text.replace("$${", "${")),
+        other => other.clone(),
+    }
 }
 
 /// `postgres://user:secret@host` → `postgres://user:***@host`.

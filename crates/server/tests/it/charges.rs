@@ -134,6 +134,17 @@ async fn an_answer_that_the_gateway_waits_for_no_longer_is_charged_what_was_held
     gateway.finish().await;
 }
 
+#[tokio::test]
+async fn a_model_that_timed_out_by_upstreams_word_is_charged_its_prompt() {
+    let gateway = TestGateway::builder().settings("bedrock.max_attempts = 1").start().await;
+    gateway.simulator.script(Behaviour::error("ModelTimeoutException"));
+    gateway.messages(&ask("Hello there")).await;
+    let record = gateway.record().await;
+    assert_eq!((record.outcome, record.basis), (Outcome::UpstreamFailed, Basis::Estimated));
+    assert!(record.tokens.input > 0 && record.tokens.output == 0, "{record:?}");
+    gateway.finish().await;
+}
+
 /// A request with these very words.
 fn raw(body: String) -> Request {
     Request::post("/v1/messages", body).header("anthropic-version", "2023-06-01")

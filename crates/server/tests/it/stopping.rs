@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 use stonegate_server::{Gateway, StartError, config::Config};
-use stonegate_simulator::{Auth, Behaviour};
+use stonegate_simulator::{Auth, Behaviour, SAMPLE_BEARER_TOKEN};
 use stonegate_store::OpenError;
 use tokio::net::TcpStream;
 
 use crate::client::Request;
-use crate::gateway::{Expected, TestGateway, ask, streamed, with};
+use crate::gateway::{Expected, SOON, TestGateway, ask, streamed, with};
 
 #[tokio::test]
 async fn open_streams_outlive_the_order_to_stop_and_new_calls_get_503() {
@@ -121,12 +121,35 @@ async fn it_says_that_it_lives_and_whether_it_can_serve() {
 #[tokio::test]
 async fn credentials_that_upstream_does_not_take_are_the_operators_matter() {
     let mut gateway = TestGateway::start().await;
+    let taken = Auth { credentials: Vec::new(), bearer_tokens: vec![SAMPLE_BEARER_TOKEN.to_owned()] };
     gateway.simulator.set_auth(Auth { credentials: Vec::new(), bearer_tokens: Vec::new() });
     let answer = gateway.messages(&ask("Hello")).await;
     let (status, kind, message) = answer.error();
     assert_eq!((status, &*kind), (500, "api_error"), "no 401: the caller's own key is fine");
     assert!(message.contains("administrator"), "{message}");
     assert_eq!(answer.header("x-should-retry"), Some("false"));
+    let ready = gateway.send(Request::get("/readyz")).await;
+    assert_eq!((ready.status, &ready.json()["credentials"]["ok"]), (503, &serde_json::Value::Bool(false)));
+    // Nobody sends calls to what is not ready: it finds out by itself when it is.
+    gateway.simulator.set_auth(taken);
+    let is_ready = async { while gateway.send(Request::get("/readyz")).await.status != 200 {} };
+    tokio::time::timeout(SOON, is_ready).await.expect("ready again");
     gateway.expect(Expected { refused: 1, ..Expected::default() });
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_denied_takes_no_gateway_off_its_load_balancer() {
+    let mut gateway = TestGateway::start().await;
+    for _ in 0..3 {
+        gateway.simulator.script(Behaviour::error_with(
+            403,
+            "AccessDeniedException",
+            "You don't have access to the model with the specified model ID.",
+        ));
+        assert_eq!(gateway.messages(&ask("Hello")).await.status, 500);
+        assert_eq!(gateway.send(Request::get("/readyz")).await.status, 200);
+    }
+    gateway.expect(Expected::default());
     gateway.finish().await;
 }

@@ -327,7 +327,7 @@ async fn a_request_without_the_beta_does_not_spoil_the_member_for_those_that_sen
     ] });
     for (members, beta, dropped) in [
         (edits, "context-management-2025-06-27", "context_management"),
-        (deferred, "tool-search-tool-2025-10-19", "tools.*.defer_loading"),
+        (deferred, "tool-search-tool-2025-10-19", "tools.*:custom.defer_loading"),
     ] {
         let mut gateway = TestGateway::start().await;
         let body = with(ask("Hello"), members);
@@ -355,5 +355,32 @@ async fn tools_that_anthropic_takes_without_a_beta_are_taken_here_too() {
     ] });
     let answer = gateway.messages(&with(ask("Hello"), tools)).await;
     assert_eq!((answer.status, answer.header("x-stonegate-dropped")), (200, None), "{}", answer.text());
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_leaving_the_part_out_does_not_end_teaches_nothing() {
+    let gateway = TestGateway::start().await;
+    let refusal = |path: &str| {
+        let words = format!("{path}: Extra inputs are not permitted");
+        Behaviour::error_with(400, "ValidationException", &words)
+    };
+    let tools = json!({ "tools": [
+        { "name": "a", "input_schema": { "type": "object" }, "eager_input_streaming": true },
+    ] });
+    let body = with(ask("Hello"), tools);
+    gateway.simulator.script(refusal("tools.0.custom.eager_input_streaming"));
+    gateway.simulator.script(Behaviour::error_with(400, "ValidationException", "Something else is wrong"));
+    assert_eq!(gateway.messages(&body).await.status, 400);
+    let next = gateway.messages(&body).await;
+    assert_eq!((next.status, next.header("x-stonegate-dropped")), (200, None), "{}", next.text());
+
+    gateway.simulator.script(refusal("tools.0.custom.eager_input_streaming"));
+    let healed = gateway.messages(&body).await;
+    let dropped = Some("tools.*:custom.eager_input_streaming");
+    assert_eq!((healed.status, healed.header("x-stonegate-dropped")), (200, dropped), "{}", healed.text());
+    assert_eq!(gateway.messages(&body).await.header("x-stonegate-dropped"), dropped, "now it is known");
+    let mut gateway = gateway;
+    gateway.expect(Expected { repeated: 2, ..Expected::default() });
     gateway.finish().await;
 }

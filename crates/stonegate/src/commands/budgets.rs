@@ -27,7 +27,7 @@ Examples:
   stonegate budgets set --account user:ann --window daily --limit-usd 12.50
   stonegate budgets set --account key:laptop --window total --limit-tokens 1000000")]
 pub(crate) struct Set {
-    /// Whose spending is limited: tenant:ID, user:ID or key:ID; users and keys may be given by name.
+    /// Whose spending is limited: tenant:ID, team:ID, user:ID or key:ID; users and keys may be given by name.
     #[arg(long, value_name = "ACCOUNT")]
     account: String,
     /// How often it renews, by the calendar in UTC.

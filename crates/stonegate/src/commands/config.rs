@@ -92,7 +92,10 @@ fn as_text(shown: &[Shown], style: Style) -> String {
     for setting in shown {
         let name = format!("{:name_width$}", setting.name);
         let value = format!("{:value_width$}", value(setting));
-        let origin = setting.origin.to_string();
+        let origin = match &setting.written {
+            Some(written) => format!("{}, as {written}", setting.origin),
+            None => setting.origin.to_string(),
+        };
         text.push_str(&if is_set(setting) {
             format!("{name}  {}  {origin}\n", style.bold(&value))
         } else {
@@ -122,7 +125,12 @@ fn as_json(shown: &[Shown]) -> String {
                 Origin::Variable(name) => ("env", Some(name.clone())),
                 Origin::Flag(flag) => ("flag", Some(flag.clone())),
             };
-            json!({ "name": setting.name, "value": setting.value, "origin": kind, "place": place })
+            let mut told =
+                json!({ "name": setting.name, "value": setting.value, "origin": kind, "place": place });
+            if let Some(written) = &setting.written {
+                told["written"] = json!(written);
+            }
+            told
         })
         .collect();
     format!("{:#}\n", json!({ "settings": settings }))

@@ -16,7 +16,7 @@ use crate::admin::{AdminState, Problem, Visit, body::Params, wire};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BudgetParams {
-    /// Only those on this account: `tenant:ID`, `user:ID` or `key:ID`.
+    /// Only those on this account: `tenant:ID`, `team:ID`, `user:ID` or `key:ID`.
     account: Option<String>,
 }
 
