@@ -263,15 +263,42 @@ def test_a_spent_budget_is_one_request(
 
 @pytest.mark.parametrize("model", [CLAUDE, NOVA])
 def test_a_broken_stream_is_an_error(runtime: Any, marker: str, model: str) -> None:
-    messages = ask(marker, "text a b c d e f; exception modelStreamErrorException after 5")
-    with pytest.raises(EventStreamError, match="broke off"):
-        list(runtime.converse_stream(modelId=model, messages=messages)["stream"])
+    for kind in ("modelStreamErrorException", "internalServerException", "throttlingException"):
+        messages = ask(marker, f"text a b c d e f; exception {kind} after 5")
+        with pytest.raises(EventStreamError) as broken:
+            list(runtime.converse_stream(modelId=model, messages=messages)["stream"])
+        assert broken.value.response["Error"]["Code"] == kind
+
+
+@pytest.mark.parametrize("model", [CLAUDE, NOVA])
+def test_a_broken_invocation_is_an_error(runtime: Any, marker: str, model: str) -> None:
+    text = f"{marker} [sim: text a b c d e f; exception modelStreamErrorException after 5]"
+    body = anthropic_body(text)
+    if model == NOVA:
+        body = json.dumps({"messages": [{"role": "user", "content": [{"text": text}]}]}).encode()
+    with pytest.raises(EventStreamError) as broken:
+        list(runtime.invoke_model_with_response_stream(modelId=model, body=body)["body"])
+    assert broken.value.response["Error"]["Code"] == "modelStreamErrorException"
+
+
+@both_ways
+def test_a_field_that_the_model_refuses_is_told_after_one_attempt(
+    runtime: Any, simulator: Simulator, marker: str, streamed: bool
+) -> None:
+    """Nothing is left out of Bedrock's own bodies to make a call succeed."""
+    asked = {"modelId": CLAUDE, "messages": ask(marker), "additionalModelRequestFields": {"brand_new": 1}}
+    with pytest.raises(runtime.exceptions.ValidationException, match="brand_new"):
+        conversed(runtime, streamed, **asked)
+    assert [arrival.status for arrival in simulator.arrivals(marker)] == [400]
 
 
 def test_what_there_is_is_listed(connect: Connect) -> None:
     control = connect("bedrock")
     models = {model["modelId"]: model for model in control.list_foundation_models()["modelSummaries"]}
-    assert models["amazon.nova-lite-v1:0"]["providerName"].lower() == "amazon"
+    makers = {model.split(".")[0]: summary["providerName"] for model, summary in models.items()}
+    named = {"amazon": "Amazon", "anthropic": "Anthropic", "meta": "Meta", "mistral": "Mistral AI", "openai": "OpenAI"}
+    assert named.items() <= makers.items()
+    assert all(maker != family for family, maker in makers.items())
     assert "IMAGE" in models["amazon.nova-lite-v1:0"]["inputModalities"]
     summaries = control.list_inference_profiles()["inferenceProfileSummaries"]
     profiles = {profile["inferenceProfileId"] for profile in summaries}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
@@ -236,3 +237,71 @@ def test_usage_is_recorded(client: openai.OpenAI, gateway: Gateway, key: Key, ma
     usage = gateway.wait_for_usage(key, 1)
     assert said.usage is not None
     assert usage.tokens["output"] == said.usage.output_tokens and usage.nanodollars > 0
+
+
+@pytest.mark.parametrize("model", [*MODELS, "nova-2-lite"])
+@both_ways
+def test_a_response_says_when_it_was_complete(client: openai.OpenAI, marker: str, model: str, streamed: bool) -> None:
+    said = answered(client, streamed, model=model, input=ask(marker))
+    assert said.completed_at is not None and said.created_at <= said.completed_at <= time.time() + 1
+    cut = client.responses.create(model=model, input=ask(marker, "text a b c; stop max_tokens"))
+    assert (cut.status, cut.completed_at) == ("incomplete", None)
+
+
+@every_model
+@both_ways
+def test_a_response_says_whether_it_is_kept(
+    client: openai.OpenAI, gateways: Callable[..., Gateway], marker: str, model: str, streamed: bool
+) -> None:
+    forgetful = gateways(responses__keep="false")
+    elsewhere = client.with_options(base_url=f"{forgetful.base_url}/v1", api_key=forgetful.key.text)
+    for asked, place, is_kept in [
+        ({}, client, True),
+        ({"store": True}, client, True),
+        ({"store": False}, client, False),
+        ({"store": True}, elsewhere, False),
+    ]:
+        said = answered(place, streamed, model=model, input=ask(marker), **asked)
+        assert said.store is is_kept, asked
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "gpt-6-sol"])
+@both_ways
+def test_thoughts_are_sealed_as_openai_would_and_where_it_would_keep_them(
+    client: openai.OpenAI, marker: str, model: str, streamed: bool
+) -> None:
+    sealed: list[Any] = ["reasoning.encrypted_content"]
+    for asked, is_sealed in [
+        ({"store": False}, False),
+        ({"store": False, "include": sealed}, True),
+        ({"store": True, "include": sealed}, True),
+        # Here nothing is kept by the ids of items, so the client gets what it needs to send them back.
+        ({"store": True}, True),
+    ]:
+        said = answered(
+            client, streamed, model=model, input=ask(marker, "think 20; text Hm."), reasoning={"effort": "high"}, **asked
+        )
+        (thought,) = (item for item in said.output if item.type == "reasoning")
+        assert bool(thought.encrypted_content) is is_sealed, asked
+
+
+@every_model
+def test_an_item_is_named_only_where_it_is_kept(client: openai.OpenAI, marker: str, model: str) -> None:
+    first = client.responses.create(model=model, input=f"{marker} My name is Ada.")
+    named: Any = {"type": "item_reference", "id": first.output[-1].id}
+    more: Any = [named, {"role": "user", "content": "What is my name?"}]
+    second = client.responses.create(model=model, input=more, previous_response_id=first.id)
+    assert "Ada" in second.output_text
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.responses.create(model=model, input=more)
+    assert "previous_response_id" in refused.value.message and str(refused.value.param).startswith("input.0")
+
+
+@every_model
+def test_a_limit_on_tool_calls_breaks_nothing(client: openai.OpenAI, marker: str, model: str) -> None:
+    """It counts the calls of tools that OpenAI runs, of which other models have none."""
+    said = client.responses.with_raw_response.create(model=model, input=ask(marker), max_tool_calls=3)
+    assert said.parse().max_tool_calls == 3
+    left_out = said.headers.get("x-stonegate-dropped", "")
+    speaks_responses = model.startswith("gpt") and model != "gpt-oss-120b"
+    assert ("max_tool_calls" in left_out) is not speaks_responses

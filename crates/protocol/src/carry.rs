@@ -92,14 +92,30 @@ pub struct Bounds {
 }
 
 /// What an answer says of itself that no upstream knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Answering {
     /// The call's id: `req_…`.
     pub call: String,
     /// When it came in, in seconds since the Unix epoch.
     pub created_at: i64,
+    /// Tells when the answer is complete, in the same seconds.
+    pub clock: fn() -> i64,
+    /// Whether the gateway keeps the answer for later calls.
+    pub is_kept: bool,
     /// The media at the addresses that the request names, fetched.
     pub fetched: BTreeMap<String, Fetched>,
+}
+
+impl Default for Answering {
+    fn default() -> Answering {
+        Answering {
+            call: String::new(),
+            created_at: 0,
+            clock: || 0,
+            is_kept: false,
+            fetched: BTreeMap::new(),
+        }
+    }
 }
 
 /// A medium that was fetched for a call.

@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::capabilities::Capabilities;
-use crate::carry::{Answering, Bounds, Carried, Door, Target, Unsupported};
+use crate::carry::{Answering, Bounds, Carried, Door, Surface, Target, Unsupported};
 use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
@@ -96,6 +96,12 @@ pub trait Inbound: fmt::Debug + Send + Sync {
         _answering: &Answering,
     ) -> Option<Result<Carried, Unsupported>> {
         None
+    }
+
+    /// Whether parts that upstream refuses by name are left out of such requests. Not where Bedrock's own API carries its own
+    /// bodies as they came: those clients are told what AWS would tell them.
+    fn heals(&self, _surface: Surface) -> bool {
+        true
     }
 
     /// The kept answer that the request goes on from, by its id.

@@ -115,7 +115,12 @@ const TOOLS: &str = r#"[{"type":"function","name":"f","parameters":null,"strict"
 fn written(members: &str, events: &[Event], failure: Option<&Failure>) -> String {
     let body = format!(r#"{{"model":"gpt-x","input":"Hi","tools":{TOOLS}{members}}}"#);
     let inbound = openai_responses::parse(Bytes::from(body)).unwrap();
-    let answering = Answering { call: "req_7".to_owned(), created_at: 1_700_000_000, ..Answering::default() };
+    let answering = Answering {
+        call: "req_7".to_owned(),
+        created_at: 1_700_000_000,
+        is_kept: true,
+        ..Answering::default()
+    };
     let (_, mut writer) = inbound.translate(&answering).unwrap();
     let mut out = BytesMut::new();
     for event in events {
@@ -342,5 +347,51 @@ fn a_trigger_gives_one_compaction_that_goes_on_as_a_summary() {
         let next = openai_responses::parse(Bytes::from(body)).unwrap();
         let (request, _) = next.translate(&Answering::default()).unwrap();
         assert!(format!("{:?}", request.messages[0]).contains("All is done."));
+    }
+}
+
+/// A response to a request with these members, given at `now`.
+fn response_at(now: fn() -> i64, members: &str, is_kept: bool) -> Value {
+    let body = format!(r#"{{"model":"m","input":"Hi"{members}}}"#);
+    let inbound = openai_responses::parse(Bytes::from(body)).unwrap();
+    let answering = Answering { created_at: 1_000, clock: now, is_kept, ..Answering::default() };
+    let (_, mut writer) = inbound.translate(&answering).unwrap();
+    let mut out = BytesMut::new();
+    let thoughts = vec![Delta::Thinking("Hm.".to_owned()), Delta::Signature("s".to_owned())];
+    let sealed = BlockStart::SealedThinking { data: "AAAA".to_owned() };
+    let said = [block(0, BlockStart::Thinking, thoughts), block(1, sealed, Vec::new())].concat();
+    for event in said.into_iter().chain([stop(StopReason::EndTurn)]) {
+        writer.write(event, &mut out);
+    }
+    writer.finish(&Usage::default(), None, &mut out);
+    serde_json::from_slice(&out).unwrap()
+}
+
+#[test]
+fn a_response_says_when_it_was_complete_and_whether_it_is_kept() {
+    for (now, completed_at) in [((|| 1_007) as fn() -> i64, 1_007), (|| 900, 1_000)] {
+        assert_eq!(response_at(now, "", true)["completed_at"], completed_at);
+    }
+    for (members, is_kept) in
+        [("", true), ("", false), (r#","store":true"#, false), (r#","store":false"#, false)]
+    {
+        assert_eq!(response_at(|| 0, members, is_kept)["store"], is_kept, "{members}");
+    }
+}
+
+#[test]
+fn thoughts_are_sealed_for_who_asks_and_where_openai_would_keep_them() {
+    const INCLUDE: &str = r#","include":["reasoning.encrypted_content"]"#;
+    for (members, is_sealed) in [
+        (String::new(), true),
+        (r#","store":true"#.to_owned(), true),
+        (format!(r#","store":false{INCLUDE}"#), true),
+        (r#","store":false"#.to_owned(), false),
+        (r#","store":false,"include":[]"#.to_owned(), false),
+    ] {
+        let response = response_at(|| 0, &members, false);
+        let sealed: Vec<bool> =
+            (0..2).map(|at| response["output"][at]["encrypted_content"].is_string()).collect();
+        assert_eq!(sealed, [is_sealed, is_sealed], "{members}");
     }
 }

@@ -47,7 +47,12 @@ fn carried(inbound: &dyn Inbound, service: Service) -> Result<Carried, Unsupport
         traits: &traits,
         long_context: false,
     };
-    let answering = Answering { call: "req_7".to_owned(), created_at: 1_700_000_000, ..Answering::default() };
+    let answering = Answering {
+        call: "req_7".to_owned(),
+        created_at: 1_700_000_000,
+        is_kept: true,
+        ..Answering::default()
+    };
     carry(inbound, &target, &Learned::default(), BOUNDS, &answering)
 }
 

@@ -33,7 +33,7 @@ use crate::call::entrance::Entrance;
 use crate::call::flow::{Audience, Flow, Stop};
 use crate::call::intake::Intake;
 use crate::call::reply::StreamBody;
-use crate::{error, kept};
+use crate::{clock, error, kept};
 
 /// A dispatch under way.
 type Work = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
@@ -117,7 +117,13 @@ async fn prepare(
     let draft = reserve::draft(app, &admission, &*inbound, intake, intake::client(&head.headers));
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);
-    let answering = Answering { call: intake.call.to_string(), created_at: intake.at.as_second(), fetched };
+    let answering = Answering {
+        call: intake.call.to_string(),
+        created_at: intake.at.as_second(),
+        clock: || clock::now().as_second(),
+        is_kept: app.config.responses.keep && inbound.wants_kept(),
+        fetched,
+    };
     Ok(Outgoing {
         inbound,
         admission,

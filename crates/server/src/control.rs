@@ -204,7 +204,7 @@ fn summary(app: &App, model: &Model) -> ModelSummary {
         model_arn: model_arn(app, model),
         model_id: model.bedrock_id.to_string(),
         model_name: model.display_name.to_string(),
-        provider_name: model.family.to_string(),
+        provider_name: maker(&model.family).to_owned(),
         input_modalities: std::iter::once("TEXT").chain(more.into_iter().flatten()).collect(),
         output_modalities: match model.purpose {
             Use::Chat | Use::Rerank | Use::Video => vec!["TEXT"],
@@ -216,6 +216,32 @@ fn summary(app: &App, model: &Model) -> ModelSummary {
         customizations_supported: [],
         inference_types_supported: kinds.into_iter().flatten().collect(),
         model_lifecycle: Lifecycle { status: if model.retires.is_some() { "LEGACY" } else { "ACTIVE" } },
+    }
+}
+
+/// Who made a model, as Bedrock's list names them; a family that an operator added goes by its own name.
+fn maker(family: &str) -> &str {
+    match family {
+        "ai21" => "AI21 Labs",
+        "amazon" => "Amazon",
+        "anthropic" => "Anthropic",
+        "cohere" => "Cohere",
+        "deepseek" => "DeepSeek",
+        "google" => "Google",
+        "luma" => "Luma AI",
+        "meta" => "Meta",
+        "minimax" => "MiniMax",
+        "mistral" => "Mistral AI",
+        "moonshot" | "moonshotai" => "Moonshot AI",
+        "nvidia" => "NVIDIA",
+        "openai" => "OpenAI",
+        "qwen" => "Qwen",
+        "stability" => "Stability AI",
+        "twelvelabs" => "TwelveLabs",
+        "writer" => "Writer",
+        "xai" => "xAI",
+        "zai" => "Z.AI",
+        other => other,
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
 use crate::converse;
+use crate::failure::Failure;
 use crate::framing::eventstream::Frame;
 use crate::problem::Problem;
 
@@ -40,12 +41,12 @@ impl Travel {
     }
 
     /// What ends a stream that went wrong.
-    pub(super) fn fail(self, problem: &Problem, out: &mut BytesMut) {
+    pub(super) fn fail(self, failure: &Failure, out: &mut BytesMut) {
         match self {
-            Travel::Events => error::event(problem, out),
+            Travel::Events => error::event(&Problem::from(failure), out),
             Travel::Chunks => {
                 let mut exception = Vec::new();
-                converse::error::event(problem, &mut exception);
+                converse::error::broken(failure, &mut exception);
                 out.extend_from_slice(&exception);
             }
         }

@@ -12,7 +12,6 @@ use crate::conversation::{
     Answer, Block, BlockStart, Citation, Content, Delta, Event, JsonText, Span, StopReason,
 };
 use crate::failure::Failure;
-use crate::problem::Problem;
 use crate::relay::Writer;
 
 use super::answer::{
@@ -174,7 +173,7 @@ impl Writer for StreamWriter {
 
     fn finish(mut self: Box<Self>, usage: &Usage, failure: Option<&Failure>, out: &mut BytesMut) {
         if let Some(failure) = failure {
-            self.travel.fail(&Problem::from(failure), out);
+            self.travel.fail(failure, out);
             return;
         }
         self.usage = *usage;

@@ -205,6 +205,10 @@ impl AnyInbound for Inbound {
         }
     }
 
+    fn heals(&self, _surface: Surface) -> bool {
+        matches!(self.content, Body::Claude(_))
+    }
+
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
         let Body::Claude(messages) = &self.content else {
             let why = format!("{} cannot be called by InvokeModel; use Converse", self.model);

@@ -15,7 +15,6 @@ use crate::converse::error;
 use crate::failure::{Failure, from_exception};
 use crate::framing::eventstream::{Decoder, Frame, FrameKind};
 use crate::json;
-use crate::problem::Problem;
 use crate::relay::{Carrier, Ending, UpstreamEnd};
 
 /// Reads from the events of a model what they consumed.
@@ -192,7 +191,7 @@ impl<M: Reads> Carrier for NativeStream<M> {
         }
         if let Some(failure) = &self.failure {
             let mut event = Vec::new();
-            error::event(&Problem::from(failure), &mut event);
+            error::broken(failure, &mut event);
             out.extend_from_slice(&event);
         } else if let Some(last) = &self.last {
             last.append(out);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::failure::{Failure, FailureClass};
 use crate::framing::eventstream;
 use crate::problem::{ErrorReply, LONGEST_WAIT, Problem, ProblemKind};
 
@@ -40,6 +41,27 @@ pub fn event(problem: &Problem, out: &mut Vec<u8>) {
         first.make_ascii_lowercase();
     }
     eventstream::write_exception(stream_exception(&name), &body(problem), out);
+}
+
+/// Renders what ended an answer as the exception that ends an event stream: a stream that broke off has an exception of its
+/// own, by which SDKs tell it from an error of the service.
+pub(crate) fn broken(failure: &Failure, out: &mut Vec<u8>) {
+    let problem = Problem::from(failure);
+    match failure.class {
+        FailureClass::BrokenOff => {
+            eventstream::write_exception("modelStreamErrorException", &body(&problem), out)
+        }
+        FailureClass::Throttled
+        | FailureClass::Exhausted
+        | FailureClass::Overloaded
+        | FailureClass::Unavailable
+        | FailureClass::Rejected
+        | FailureClass::Credentials
+        | FailureClass::Denied
+        | FailureClass::NotFound
+        | FailureClass::TimedOut
+        | FailureClass::Unreachable => event(&problem, out),
+    }
 }
 
 /// The exceptions that a stream's shape has; another name would be an unmodelled error to an SDK.

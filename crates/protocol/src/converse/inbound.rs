@@ -98,6 +98,10 @@ impl crate::inbound::Inbound for Inbound {
         (target.door.surface == Surface::Converse).then(|| self.pass(target, bounds))
     }
 
+    fn heals(&self, surface: Surface) -> bool {
+        surface != Surface::Converse
+    }
+
     fn translate(&self, _answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
         let request = messages::request(&self.body)?;
         let writer: Box<dyn Writer> =

@@ -8,7 +8,6 @@ use crate::conversation::usage::Usage;
 use crate::failure::Failure;
 use crate::framing::eventstream::{Decoder, Frame, FrameKind};
 use crate::json::lenient;
-use crate::problem::Problem;
 use crate::relay::{Carrier, Ending, UpstreamEnd};
 
 use super::answer::{MessageStop, Metadata, Trace, Whole};
@@ -116,7 +115,7 @@ impl Carrier for PassedStream {
             self.last.iter().for_each(|frame| frame.append(out));
         } else if let Some(failure) = &self.failure {
             let mut event = Vec::new();
-            error::event(&Problem::from(failure), &mut event);
+            error::broken(failure, &mut event);
             out.extend_from_slice(&event);
         }
         self.meter.end(self.failure)

@@ -10,7 +10,6 @@ use crate::conversation::usage::Usage;
 use crate::conversation::{Answer, Block as Part, BlockStart, Content, Delta, Event, StopReason};
 use crate::failure::Failure;
 use crate::framing::eventstream::Frame;
-use crate::problem::Problem;
 use crate::relay::Writer;
 
 use super::answer::{TokenUsage, stop_word};
@@ -73,7 +72,7 @@ impl Writer for StreamWriter {
     fn finish(self: Box<Self>, usage: &Usage, failure: Option<&Failure>, out: &mut BytesMut) {
         if let Some(failure) = failure {
             let mut event = Vec::new();
-            error::event(&Problem::from(failure), &mut event);
+            error::broken(failure, &mut event);
             out.extend_from_slice(&event);
             return;
         }

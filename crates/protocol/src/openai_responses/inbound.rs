@@ -42,6 +42,9 @@ pub(super) enum Purpose {
     Compact,
 }
 
+/// What `include` asks for where a client wants thoughts that it can send back.
+pub(super) const ENCRYPTED_THOUGHTS: &str = "reasoning.encrypted_content";
+
 /// Reads a `POST /v1/responses` body.
 ///
 /// # Errors
@@ -114,6 +117,16 @@ impl Inbound {
         self.members.loose(name)
     }
 
+    /// Whether the client said that nothing shall be stored.
+    pub(super) fn stores_nothing(&self) -> bool {
+        self.loose::<bool>("store") == Some(false)
+    }
+
+    /// Whether the client asks for this to be in the answer.
+    pub(super) fn includes(&self, what: &str) -> bool {
+        self.loose::<Vec<String>>("include").is_some_and(|asked| asked.iter().any(|asked| asked == what))
+    }
+
     /// How long the whole prompt is to be cached.
     pub(super) fn caching(&self) -> CacheLifetime {
         self.caching
@@ -136,7 +149,7 @@ impl crate::inbound::Inbound for Inbound {
     }
 
     fn wants_kept(&self) -> bool {
-        self.purpose == Purpose::Answer && self.loose::<bool>("store") != Some(false)
+        self.purpose == Purpose::Answer && !self.stores_nothing()
     }
 
     fn kept(&self, last: &[u8]) -> Option<(String, Bytes)> {

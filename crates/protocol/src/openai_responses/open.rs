@@ -3,17 +3,44 @@
 use crate::conversation::{BlockStart, Citation, answer};
 use crate::json::quoted;
 
+use super::inbound::{ENCRYPTED_THOUGHTS, Inbound};
 use super::response::{self, Called, Status};
 use super::sealed::Sealed;
 use super::tools::{Form, Forms, custom_text};
+use super::wire::Reasoning;
+
+/// What a client gets of thoughts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Thoughts {
+    pub(super) place: Place,
+    /// Whether they come sealed as well, to be sent back.
+    is_sealed: bool,
+}
 
 /// Where a client reads thoughts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thoughts {
+pub(super) enum Place {
     /// It asked for a summary.
     Summary,
     /// It did not: they are given as a model without a summary gives them.
     Text,
+}
+
+impl Thoughts {
+    /// Sealed where the client asks for it, and where OpenAI would keep them: its client sends such items back by no more
+    /// than their id, and here nothing is kept by the ids of items. A client that has nothing stored and does not ask
+    /// could not send them back to OpenAI either.
+    pub(super) fn of(inbound: &Inbound) -> Thoughts {
+        let reasoning: Reasoning = inbound.loose("reasoning").unwrap_or_default();
+        Thoughts {
+            place: if reasoning.wants_summary() { Place::Summary } else { Place::Text },
+            is_sealed: !inbound.stores_nothing() || inbound.includes(ENCRYPTED_THOUGHTS),
+        }
+    }
+
+    fn seal(self, thoughts: impl FnOnce() -> Sealed) -> Option<String> {
+        self.is_sealed.then(|| thoughts().seal())
+    }
 }
 
 /// An item that is being written.
@@ -75,18 +102,18 @@ impl Open {
         match self {
             Open::Message { text, citations } => response::message(id, status, &text_part(text, citations)),
             Open::Thinking { text, signature } => {
-                let sealed = (!text.is_empty() || signature.is_some())
-                    .then(|| Sealed::Thinking { text: text.clone(), signature: signature.clone() }.seal());
+                let inside = || Sealed::Thinking { text: text.clone(), signature: signature.clone() };
+                let says_anything = !text.is_empty() || signature.is_some();
+                let sealed = if says_anything { thoughts.seal(inside) } else { None };
                 let part = |kind| if text.is_empty() { String::new() } else { response::thought(kind, text) };
-                match thoughts {
-                    Thoughts::Summary => {
-                        response::reasoning(id, &part("summary_text"), "", sealed.as_deref())
-                    }
-                    Thoughts::Text => response::reasoning(id, "", &part("reasoning_text"), sealed.as_deref()),
+                match thoughts.place {
+                    Place::Summary => response::reasoning(id, &part("summary_text"), "", sealed.as_deref()),
+                    Place::Text => response::reasoning(id, "", &part("reasoning_text"), sealed.as_deref()),
                 }
             }
             Open::Sealed { data } => {
-                response::reasoning(id, "", "", Some(&Sealed::Unreadable { data: data.clone() }.seal()))
+                let sealed = thoughts.seal(|| Sealed::Unreadable { data: data.clone() });
+                response::reasoning(id, "", "", sealed.as_deref())
             }
             Open::Function { call_id, name, namespace, arguments } => {
                 Called { id, call_id, name, namespace: namespace.as_deref() }.function(status, arguments)
@@ -123,14 +150,14 @@ impl Open {
             }
             Open::Thinking { text, .. } if text.is_empty() => Vec::new(),
             Open::Thinking { text, .. } => {
-                let (done, part_done, place, kind) = match thoughts {
-                    Thoughts::Summary => (
+                let (done, part_done, place, kind) = match thoughts.place {
+                    Place::Summary => (
                         "response.reasoning_summary_text.done",
                         "response.reasoning_summary_part.done",
                         "summary_index",
                         "summary_text",
                     ),
-                    Thoughts::Text => (
+                    Place::Text => (
                         "response.reasoning_text.done",
                         "response.content_part.done",
                         "content_index",

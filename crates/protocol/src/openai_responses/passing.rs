@@ -16,7 +16,7 @@ use crate::passthrough::{Splice, find_members, remove_learned};
 use crate::relay::Relay;
 use crate::traits::Feature;
 
-use super::inbound::{Inbound, Purpose};
+use super::inbound::{ENCRYPTED_THOUGHTS, Inbound, Purpose};
 use super::open::Thoughts;
 use super::passes::most_tool_calls;
 use super::relayed::{Events, Repeated, Response};
@@ -34,8 +34,6 @@ const RUNTIME_TOOLS: [&str; 7] =
 const MANTLE_TOOLS: [&str; 2] = ["function", "mcp"];
 /// Forms of tools that a translation knows how to say as functions.
 const TRANSLATED_TOOLS: [&str; 3] = ["custom", "namespace", "tool_search"];
-/// What asks for thoughts in a form that can be sent back.
-const ENCRYPTED_THOUGHTS: &str = "reasoning.encrypted_content";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -106,11 +104,11 @@ fn pass(
         stream: inbound.is_stream(),
     };
     let meter = Meter::new(bounds, inbound.cache_lifetime());
-    let repeated = Repeated::of(inbound);
+    let repeated = Repeated::of(inbound, answering);
     let relay = if inbound.is_stream() {
         let label = Label::new(answering, inbound.model());
-        let (forms, echo) = (Forms::default(), Echo::of(inbound));
-        let failing = ResponseWriter::new(label, echo, forms, Thoughts::Text, Product::Answer, true);
+        let (forms, echo) = (Forms::default(), Echo::of(inbound, answering));
+        let failing = ResponseWriter::new(label, echo, forms, Thoughts::of(inbound), Product::Answer, true);
         Relay::new(Events::new(repeated, meter, failing))
     } else {
         Relay::new(Response::new(repeated, meter))

@@ -5,6 +5,7 @@
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 
+use crate::carry::Answering;
 use crate::conversation::JsonText;
 use crate::conversation::meter::Meter;
 use crate::conversation::usage::Usage;
@@ -24,7 +25,7 @@ use super::writer::ResponseWriter;
 pub(super) struct Repeated(Vec<(&'static str, Vec<u8>)>);
 
 impl Repeated {
-    pub(super) fn of(inbound: &Inbound) -> Repeated {
+    pub(super) fn of(inbound: &Inbound, answering: &Answering) -> Repeated {
         let said = |name: &str, usual: &str| match inbound.find(name) {
             Some(member) => inbound.raw(&member.place.value).to_vec(),
             None => usual.as_bytes().to_vec(),
@@ -33,7 +34,7 @@ impl Repeated {
             ("model", quoted(inbound.model()).into_bytes()),
             ("max_output_tokens", said("max_output_tokens", "null")),
             ("previous_response_id", said("previous_response_id", "null")),
-            ("store", said("store", "true")),
+            ("store", if answering.is_kept { b"true".to_vec() } else { b"false".to_vec() }),
         ])
     }
 

@@ -15,6 +15,7 @@ pub(super) struct Label {
     /// What the ids of its items end with, before their number.
     call: String,
     pub(super) created_at: i64,
+    clock: fn() -> i64,
     /// The model as the client named it.
     pub(super) model: String,
 }
@@ -22,7 +23,18 @@ pub(super) struct Label {
 impl Label {
     pub(super) fn new(answering: &Answering, model: &str) -> Label {
         let call = answering.call.strip_prefix("req_").unwrap_or(&answering.call).to_owned();
-        Label { id: format!("resp_{call}"), call, created_at: answering.created_at, model: model.to_owned() }
+        Label {
+            id: format!("resp_{call}"),
+            call,
+            created_at: answering.created_at,
+            clock: answering.clock,
+            model: model.to_owned(),
+        }
+    }
+
+    /// Now: when the response is complete.
+    pub(super) fn completed_at(&self) -> i64 {
+        (self.clock)().max(self.created_at)
     }
 
     /// The id of an item: the same whenever the same answer is written.
@@ -49,7 +61,7 @@ const ECHOED: [(&str, &str); 19] = [
     ("prompt_cache_key", "null"),
     ("safety_identifier", "null"),
     ("service_tier", r#""default""#),
-    ("store", "true"),
+    ("store", "false"),
     ("temperature", "1.0"),
     ("tool_choice", r#""auto""#),
     ("tools", "[]"),
@@ -59,7 +71,7 @@ const ECHOED: [(&str, &str); 19] = [
 ];
 
 impl Echo {
-    pub(super) fn of(inbound: &Inbound) -> Echo {
+    pub(super) fn of(inbound: &Inbound, answering: &Answering) -> Echo {
         let mut text = String::new();
         let mut add = |name: &str, value: &str| {
             text.push_str(",\"");
@@ -72,7 +84,12 @@ impl Echo {
             std::str::from_utf8(inbound.raw(&member.place.value)).ok().filter(|raw| *raw != "null")
         };
         for (name, usual) in ECHOED {
-            let said = raw(name).filter(|said| name != "service_tier" || *said != r#""auto""#);
+            let said = match name {
+                // Not what was asked for: whoever reads `true` goes on from the response.
+                "store" => answering.is_kept.then_some("true"),
+                "service_tier" => raw(name).filter(|said| *said != r#""auto""#),
+                _ => raw(name),
+            };
             add(name, said.unwrap_or(usual));
         }
         let reasoning: Reasoning = inbound.loose("reasoning").unwrap_or_default();

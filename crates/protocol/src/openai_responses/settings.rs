@@ -14,7 +14,7 @@ use crate::effort::Effort;
 use crate::inbound::Inbound as _;
 use crate::relay::Writer;
 
-use super::inbound::{Inbound, Purpose};
+use super::inbound::{ENCRYPTED_THOUGHTS, Inbound, Purpose};
 use super::items;
 use super::open::Thoughts;
 use super::response::{Echo, Label};
@@ -64,9 +64,15 @@ pub(super) fn translate(
     request.left_out.sort();
     request.left_out.dedup();
     let label = Label::new(answering, inbound.model());
-    let shows_summary = request.thinking_display == ThinkingDisplay::Shown;
-    let thoughts = if shows_summary { Thoughts::Summary } else { Thoughts::Text };
-    let writer = ResponseWriter::new(label, Echo::of(inbound), forms, thoughts, product, inbound.is_stream());
+    let thoughts = Thoughts::of(inbound);
+    let writer = ResponseWriter::new(
+        label,
+        Echo::of(inbound, answering),
+        forms,
+        thoughts,
+        product,
+        inbound.is_stream(),
+    );
     Ok((request, Box::new(writer)))
 }
 
@@ -264,12 +270,12 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The thoughts are always given along; the rest is of tools that are not served, or changes what an answer says.
+    /// Whether thoughts are sealed for the client, [`Thoughts`] knows; the rest is of tools that are not served, or changes what an answer says.
     fn include(&mut self) -> Result<(), Unsupported> {
         let asked: Vec<String> = self.read()?;
         for what in asked {
             match what.as_str() {
-                "reasoning.encrypted_content" => {}
+                ENCRYPTED_THOUGHTS => {}
                 "message.output_text.logprobs" => {
                     return Err(self.refuse("`message.output_text.logprobs` is not given by this model"));
                 }

@@ -56,7 +56,7 @@ impl Stored {
     /// [`Relay::finish`](crate::Relay::finish) gave them. None where the client wants nothing kept, or the answer has no end.
     #[must_use]
     pub fn of(inbound: &Inbound, last: &[u8]) -> Option<Stored> {
-        let is_kept = inbound.purpose == Purpose::Answer && inbound.loose::<bool>("store") != Some(false);
+        let is_kept = inbound.purpose == Purpose::Answer && !inbound.stores_nothing();
         let response = is_kept.then(|| response_in(last)).flatten()?;
         let id = known(&response).id?;
         let bare = id.strip_prefix("resp_").unwrap_or(&id);

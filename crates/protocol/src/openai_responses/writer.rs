@@ -12,7 +12,7 @@ use crate::json::quoted;
 use crate::openai::error::response_error;
 use crate::relay::Writer;
 
-use super::open::{Open, Thoughts};
+use super::open::{Open, Place, Thoughts};
 use super::response::{self, Echo, Label, Status};
 use super::sealed::Sealed;
 use super::tools::Forms;
@@ -125,9 +125,10 @@ impl ResponseWriter {
         let error = error.unwrap_or("null");
         let usage = usage.map_or_else(|| "null".to_owned(), usage_text);
         let (id, model, output) = (quoted(id), quoted(model), self.output.join(","));
-        // When it was completed only a clock could tell.
+        let completed = (status == "completed").then(|| self.label.completed_at().to_string());
+        let completed = completed.as_deref().unwrap_or("null");
         format!(
-            r#"{{"id":{id},"object":"response","created_at":{created_at},"completed_at":null,"status":"{status}","error":{error},"incomplete_details":{incomplete},"model":{model},"output":[{output}],"usage":{usage}{}"#,
+            r#"{{"id":{id},"object":"response","created_at":{created_at},"completed_at":{completed},"status":"{status}","error":{error},"incomplete_details":{incomplete},"model":{model},"output":[{output}],"usage":{usage}{}"#,
             self.echo.0
         )
     }
@@ -191,14 +192,14 @@ impl ResponseWriter {
     }
 
     fn thought(&mut self, id: &str, index: usize, is_first: bool, more: &str, out: &mut BytesMut) {
-        let (added, place, delta, kind) = match self.thoughts {
-            Thoughts::Summary => (
+        let (added, place, delta, kind) = match self.thoughts.place {
+            Place::Summary => (
                 "response.reasoning_summary_part.added",
                 "summary_index",
                 "response.reasoning_summary_text.delta",
                 "summary_text",
             ),
-            Thoughts::Text => (
+            Place::Text => (
                 "response.content_part.added",
                 "content_index",
                 "response.reasoning_text.delta",

@@ -150,7 +150,9 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
         if outcome_of(&failure) == Outcome::Refused {
             current.reservation.mark_refused();
         }
-        if current.inbound.learns() && trial.leave_out(&learned, &failure, betas) {
+        let heals = |door: Door<'_>| current.inbound.heals(door.surface);
+        let is_healed = current.inbound.learns() && current.admission.door().is_ok_and(heals);
+        if is_healed && trial.leave_out(&learned, &failure, betas) {
             made -= 1;
             continue;
         }
@@ -285,26 +287,24 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
         Dialect::BedrockNative => answer_headers(&reply),
         Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Converse => Vec::new(),
     };
+    let label = outgoing.label();
+    let keeping = outgoing.answering.is_kept.then(|| {
+        let days = app.config.responses.keep_days;
+        Box::new(Keeping { inbound: outgoing.inbound, owner: outgoing.owner, days })
+    });
     let terms = Terms {
-        label: outgoing.label(),
+        label,
         price: outgoing.price,
         endpoint: Arc::clone(&app.endpoint.name),
         started: outgoing.started,
         idle_timeout: app.config.bedrock.idle_timeout,
-        keeping: keeping(app, outgoing.inbound, outgoing.owner),
+        keeping,
     };
     Answer {
         flow: Flow::new(reply, carried.relay, outgoing.reservation, terms, first),
         dropped: carried.dropped,
         headers,
     }
-}
-
-/// What is needed to keep the answer, where the client wants it and the settings allow it.
-fn keeping(app: &App, inbound: Box<dyn Inbound>, owner: DocumentOwner) -> Option<Box<Keeping>> {
-    let responses = &app.config.responses;
-    let is_kept = responses.keep && inbound.wants_kept();
-    is_kept.then(|| Box::new(Keeping { inbound, owner, days: responses.keep_days }))
 }
 
 fn answer_headers(reply: &Reply) -> Vec<(HeaderName, HeaderValue)> {

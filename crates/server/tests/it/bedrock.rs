@@ -170,3 +170,20 @@ async fn a_stream_that_breaks_ends_with_an_exception() {
     assert!(!body.is_empty());
     gateway.finish().await;
 }
+
+/// Other clients' requests are healed of members that Bedrock refuses; one of Bedrock's own is answered as AWS answers it,
+/// after one attempt, and teaches nothing.
+#[tokio::test]
+async fn a_member_that_bedrock_refuses_is_told_to_its_own_clients() {
+    let gateway = TestGateway::start().await;
+    let mut body = converse("Hi");
+    body["additionalModelRequestFields"] = json!({ "brand_new": 1 });
+    for attempts in 1..=2 {
+        let answer = call(&gateway, CLAUDE, "converse", &body).await;
+        let found = (answer.status, answer.header("x-amzn-errortype"));
+        assert_eq!(found, (400, Some("ValidationException")), "{}", answer.text());
+        assert!(answer.text().contains("brand_new"), "{}", answer.text());
+        assert_eq!(gateway.simulator.log().len(), attempts);
+    }
+    gateway.finish().await;
+}

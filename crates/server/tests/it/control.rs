@@ -65,7 +65,10 @@ async fn models_and_profiles_are_listed_as_aws_lists_them() {
         assert_eq!(&gateway.send(Request::get(&path)).await.json(), sonnet);
         let models = gateway.send(Request::get(&format!("{prefix}/foundation-models"))).await.json();
         let models = models["modelSummaries"].as_array().expect("a list").clone();
-        assert!(models.iter().any(|model| model["modelId"] == "amazon.titan-embed-text-v2:0"));
+        let maker =
+            |id: &str| models.iter().find(|model| model["modelId"] == id).expect(id)["providerName"].clone();
+        assert_eq!(maker("amazon.titan-embed-text-v2:0"), "Amazon");
+        assert_eq!(maker("mistral.mistral-large-3-675b-instruct"), "Mistral AI");
         let path = format!("{prefix}/foundation-models/amazon.nova-lite-v1%3A0");
         let one = gateway.send(Request::get(&path)).await.json();
         assert_eq!(one["modelDetails"]["inputModalities"], serde_json::json!(["TEXT", "IMAGE"]));
