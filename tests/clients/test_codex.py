@@ -44,6 +44,42 @@ def test_a_task_with_commands(
     assert usage.tokens["output"] == task.usage["output_tokens"] and usage.nanodollars > 0
 
 
+def test_commands_run_by_a_script(gateway: Gateway, codex: Codex, simulator: Simulator, marker: str) -> None:
+    """The newest models get their tools as an item of the input, and one of them runs JavaScript that runs the others."""
+    script = 'const r = await tools.exec_command({cmd: "echo one > notes.txt; cat notes.txt"}); text(r.output);'
+    plan = f"tool exec {json.dumps({'input': script})}; then text All done."
+    task = codex.do(gateway.base_url, gateway.key.text, f"{marker} [sim: {plan}]", model="gpt-6-sol")
+    assert task.said == "All done."
+    assert (codex.directory / "notes.txt").read_text() == "one\n"
+    assert [item["aggregated_output"] for item in task.items("command_execution")] == ["one\n"]
+    first, second = simulator.arrivals(marker)
+    assert first.json["input"][0]["type"] == "additional_tools"
+    assert "one" in second.json["input"][-1]["output"][-1]["text"]
+
+
+def test_thoughts_are_carried_from_call_to_call(
+    gateway: Gateway, codex: Codex, simulator: Simulator, marker: str
+) -> None:
+    """Nothing is stored: Codex asks for its thoughts under seal, and sends them back."""
+    plan = f"think 20; {COMMAND}; then text Done."
+    effort = ["-c", 'model_reasoning_effort="high"']
+    task = codex.do(gateway.base_url, gateway.key.text, f"{marker} [sim: {plan}]", *effort)
+    assert task.said == "Done."
+    # The simulator refuses a thought whose signature was not made for its text; that there was one to refuse:
+    turns = simulator.arrivals(marker)[1].json["messages"]
+    blocks = [block["type"] for turn in turns if turn["role"] == "assistant" for block in turn["content"]]
+    assert blocks == ["thinking", "tool_use"]
+
+
+@every_model
+def test_the_second_call_reads_the_cache(gateway: Gateway, codex: Codex, marker: str, model: str) -> None:
+    key = gateway.create_key(marker)
+    task = codex.do(gateway.base_url, key.text, f"{marker} [sim: {COMMAND}; then text Done.]", model=model)
+    usage = gateway.wait_for_usage(key, calls=2)
+    assert usage.tokens["cache_read"] == task.usage["cached_input_tokens"]
+    assert usage.tokens["cache_read"] > 0 or model == "gpt-oss-120b"
+
+
 def test_an_edit_by_the_tool_that_takes_free_text(
     gateway: Gateway, codex: Codex, simulator: Simulator, marker: str
 ) -> None:
@@ -67,8 +103,9 @@ def test_a_task_is_gone_on_with(
 
 def test_it_falls_back_from_the_web_socket_at_once(gateway: Gateway, codex: Codex, marker: str) -> None:
     with Tap(gateway.base_url) as tap:
-        task = codex.do(tap.base_url, gateway.key.text, f"Say {marker}")
+        task = codex.do(tap.base_url, gateway.key.text, f"Say {marker}", websockets=True)
     assert task.said == marker and task.seconds < 15
+    assert (tap.requests[0], tap.statuses[0]) == ("GET /v1/responses", 426)
     assert tap.requests.count("POST /v1/responses") == 1
 
 

@@ -22,6 +22,7 @@ name = "Stonegate"
 base_url = "{base_url}/v1"
 env_key = "STONEGATE_KEY"
 wire_api = "responses"
+supports_websockets = {websockets}
 """
 
 
@@ -67,10 +68,12 @@ class Codex:
         *flags: str,
         model: str = "claude-sonnet-5-5",
         resume: bool = False,
+        websockets: bool = False,
         stop_when: Callable[[Event], bool] | None = None,
     ) -> Task:
         """Runs one task to its end, or to the event on which the person presses Ctrl-C."""
-        (self.home / "config.toml").write_text(SETTINGS.format(model=model, base_url=base_url))
+        settings = SETTINGS.format(model=model, base_url=base_url, websockets=str(websockets).lower())
+        (self.home / "config.toml").write_text(settings)
         command = [str(self.program), "exec", "--json", "--skip-git-repo-check"]
         # The tests' own sandbox is the directory of each test.
         command += ["--dangerously-bypass-approvals-and-sandbox", *flags]

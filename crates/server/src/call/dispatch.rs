@@ -11,7 +11,7 @@ use stonegate_catalog::Price;
 use stonegate_identity::archive::DocumentOwner;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
-    Answering, Bounds, Carried, Dialect, Dropped, Failure, FailureClass, Inbound, Learned, Problem,
+    Answering, Bounds, Carried, Dialect, Door, Dropped, Failure, FailureClass, Inbound, Learned, Problem,
     RejectedPart, Relay, SentBetas, Target, bedrock_native, carry,
 };
 use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
