@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # What the gateway's tests sent to their simulators; the client tests hold it against AWS's service model.
 RECORDS := $(TARGET)/tmp
-.PHONY: help demo check test clients deny bench pgo fuzz fmt
+.PHONY: help demo check test clients deny bench soak pgo fuzz fmt
 
 help:            ## This list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ deny:            ## Licences, sources and banned dependencies
 
 bench:           ## Ratios to a bare proxy in the same run; see docs/performance.md
 	bash bench/run.sh
+
+soak:            ## Kill servers and PostgreSQL under load for SOAK_SECONDS (600 if not set)
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} cargo test --package stonegate --test fleet -- --nocapture
 
 pgo:             ## A release build optimised by what a benchmark run counted: target/pgo/stonegate
 	bash bench/pgo.sh

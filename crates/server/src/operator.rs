@@ -16,11 +16,13 @@ use crate::{admin::Problem, clock};
 mod budgets;
 mod keys;
 mod moment;
+mod store;
 mod tenants;
 mod usage;
 mod users;
 
 pub use keys::{KeyRequest, KeySelection};
+pub use stonegate_store::{Status as StoreStatus, TransferError};
 pub use usage::UsageRequest;
 
 /// An open store in the hands of its operator.

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod simulate;
+pub(crate) mod store;
 pub(crate) mod tenants;
 pub(crate) mod usage;
 pub(crate) mod users;

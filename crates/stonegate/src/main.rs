@@ -18,7 +18,7 @@ use mimalloc::MiMalloc;
 use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
-use crate::commands::{budgets, config, demo, keys, models, serve, simulate, tenants, usage, users};
+use crate::commands::{budgets, config, demo, keys, models, serve, simulate, store, tenants, usage, users};
 
 /// Streams make many small, short-lived buffers on all threads; the system's allocator keeps too much of them.
 #[global_allocator]
@@ -61,6 +61,9 @@ enum Command {
     Budgets(budgets::Command),
     /// What was used, and what it cost.
     Usage(usage::Arguments),
+    /// Look at the store, and move an installation from one to another.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Check the settings, or show them with where each came from.
     #[command(subcommand)]
     Config(config::Command),
@@ -86,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tenants(command) => tenants::run(&command),
         Command::Budgets(command) => budgets::run(&command),
         Command::Usage(arguments) => usage::run(&arguments),
+        Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Models(arguments) => models::run(&arguments),
         Command::Simulate(arguments) => simulate::run(arguments),

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use stonegate_server::config::Loaded;
-use stonegate_server::{admin::Problem, operator::Operator};
+use stonegate_server::operator::Operator;
 
 use crate::{
     output::json,
@@ -29,9 +29,9 @@ pub(crate) struct StoreArguments {
 
 impl StoreArguments {
     /// Opens the store, does one thing to it, and leaves it tidy.
-    pub(crate) fn operate<T>(
+    pub(crate) fn operate<T, E: Into<anyhow::Error>>(
         &self,
-        act: impl AsyncFnOnce(&Operator) -> Result<T, Problem>,
+        act: impl AsyncFnOnce(&Operator) -> Result<T, E>,
     ) -> anyhow::Result<T> {
         let Loaded { config, shown } = self.settings.load(Vec::new())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -40,7 +40,7 @@ impl StoreArguments {
                 Operator::open(&config.store.url).await.map_err(|error| told(error.into(), &shown))?;
             let done = act(&operator).await;
             operator.close().await;
-            Ok(done?)
+            done.map_err(Into::into)
         })
     }
 

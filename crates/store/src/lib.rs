@@ -3,7 +3,11 @@
 //! [`open`] chooses the backend by the address's scheme. Several processes may have one store open at a time: the
 //! command line works on it while the server runs.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    io::{BufRead, Write},
+    sync::Arc,
+};
 
 use stonegate_identity::Directory;
 use stonegate_identity::archive::Archive;
@@ -16,10 +20,12 @@ mod error;
 mod ledger;
 mod postgres;
 mod sqlite;
+mod transfer;
 
 pub use error::OpenError;
 
 pub use address::shown;
+pub use transfer::{Column, Kind, Table, TransferError};
 
 use address::Address;
 
@@ -112,6 +118,17 @@ pub struct Claim {
     _lock: Option<File>,
 }
 
+/// How a store stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The number of the newest step that made its tables.
+    pub form: i64,
+    /// How many servers work on it.
+    pub servers: u64,
+    /// Its tables and how many rows each has.
+    pub rows: Vec<(String, u64)>,
+}
+
 /// How many servers may work on a store at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -139,6 +156,66 @@ impl Store {
         match &self.place {
             Place::File(pools) => Ok(Claim { _lock: Some(pools.claim()?) }),
             Place::Server(_) => Ok(Claim { _lock: None }),
+        }
+    }
+
+    /// Writes all that it holds as lines of text, as it is at one moment. Gives how many rows that were.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the lines cannot be written.
+    pub async fn export(&self, out: &mut dyn Write) -> Result<u64, TransferError> {
+        match &self.place {
+            Place::File(pools) => transfer::export(&mut pools.read().await?, out).await,
+            Place::Server(pools) => transfer::export(&mut pools.long(pools.read().await?).await?, out).await,
+        }
+    }
+
+    /// Reads what [`Store::export`] wrote, all or nothing. Gives how many rows that were.
+    ///
+    /// # Errors
+    /// When there is something in it already, the lines are no whole copy, or it cannot be written.
+    pub async fn import(&self, lines: &mut dyn BufRead) -> Result<u64, TransferError> {
+        match &self.place {
+            Place::File(pools) => {
+                let mut transaction = pools.write().await?;
+                let count = transfer::import(&mut transaction, lines).await?;
+                transaction.commit().await?;
+                Ok(count)
+            }
+            Place::Server(pools) => {
+                let mut transaction = pools.long(pools.write().await?).await?;
+                let count = transfer::import(&mut transaction, lines).await?;
+                transaction.commit().await?;
+                Ok(count)
+            }
+        }
+    }
+
+    /// The tables that it consists of.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn tables(&self) -> Result<Vec<Table>, TransferError> {
+        match &self.place {
+            Place::File(pools) => Ok(transfer::tables(&mut pools.read().await?).await?),
+            Place::Server(pools) => Ok(transfer::tables(&mut pools.read().await?).await?),
+        }
+    }
+
+    /// How it stands: its form, how many servers work on it, and how many rows it has.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn status(&self) -> Result<Status, TransferError> {
+        match &self.place {
+            Place::File(pools) => {
+                let rows = transfer::count(&mut pools.read().await?).await?;
+                Ok(Status { form: sqlite::newest(), servers: u64::from(pools.claim().is_err()), rows })
+            }
+            Place::Server(pools) => {
+                let rows = transfer::count(&mut pools.long(pools.read().await?).await?).await?;
+                Ok(Status { form: postgres::newest(), servers: pools.servers().await?, rows })
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod sync_line;
 pub(crate) use archive::PostgresArchive;
 pub(crate) use directory::PostgresDirectory;
 pub(crate) use ledger::PostgresLedger;
+pub(crate) use migrate::newest;
 
 use sync_line::SyncLine;
 
@@ -50,6 +51,27 @@ impl Pools {
     /// Begins a transaction that only reads, and sees one state of the store from its first read to its end.
     pub(crate) async fn read(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
         self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    /// Lets a transaction take its time.
+    pub(crate) async fn long(
+        &self,
+        mut transaction: Transaction<'static, Postgres>,
+    ) -> sqlx::Result<Transaction<'static, Postgres>> {
+        let patient = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+        transaction.execute(sqlx::raw_sql(patient)).await?;
+        Ok(transaction)
+    }
+
+    /// How many servers were heard of a moment ago.
+    pub(crate) async fn servers(&self) -> sqlx::Result<u64> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM replicas
+              WHERE NOT is_dead AND to_timestamp(heard_at / 1000000.0) > clock_timestamp() - interval '10 seconds'",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     /// Connections for single statements.

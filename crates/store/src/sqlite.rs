@@ -19,6 +19,7 @@ mod sync_thread;
 pub(crate) use archive::SqliteArchive;
 pub(crate) use directory::SqliteDirectory;
 pub(crate) use ledger::SqliteLedger;
+pub(crate) use migrate::newest;
 
 use sync_thread::SyncThread;
 

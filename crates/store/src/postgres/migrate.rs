@@ -24,7 +24,7 @@ const OLDEST_SERVER: i64 = 150_000;
 const TAKEN: [&str; 2] = ["42P07", "42723"];
 
 /// The number of the newest step.
-pub(super) fn newest() -> i64 {
+pub(crate) fn newest() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 

@@ -5,6 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may unwrap as the test itself does")]
 
 mod conformance;
+#[path = "../installation/mod.rs"]
+mod installation;
+mod moving;
 mod opening;
 mod schema;
 mod sharing;

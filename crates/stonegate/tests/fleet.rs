@@ -1,0 +1,282 @@
+//! Three servers on one PostgreSQL: what fits a budget is served and nothing more, whoever serves it; and when servers are
+//! killed and PostgreSQL is stopped at any moment, no answer whose end a client has seen is lost from the books.
+//!
+//! `SOAK_SECONDS` says for how long the second is done; some seconds without it.
+
+mod processes;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use stonegate_ledger::{Adoption, BudgetState, ReplicaId, Unrecorded};
+use stonegate_server::clock;
+use stonegate_simulator::{Options, Running, Simulator};
+
+use processes::{
+    Seen, Server, check_that_every_end_is_recorded, check_that_everything_adds_up, people, read_books,
+};
+
+const REPLICAS: usize = 3;
+const CLIENTS: usize = 200;
+/// How many calls a budget is made for. A dozen or so of the last are refused: what they would take is on lease where nobody
+/// asks any more.
+const CALLS: u64 = 2_000;
+/// So long that what is unsure of a quote, its input, is a small part of it.
+const TEXT: &str = "say one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
+    seventeen eighteen nineteen twenty and then again one two three four five six seven eight nine ten eleven twelve";
+
+/// A PostgreSQL of the test's own.
+struct Database {
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+impl Database {
+    /// `None` where there are no programs to start one with.
+    #[expect(clippy::print_stdout, reason = "whoever runs the tests should know what was not tested")]
+    fn start() -> Option<Database> {
+        // Not in the folder for temporary files that the variables name: a socket's path must be short.
+        let folder =
+            tempfile::Builder::new().prefix("stonegate-fleet.").tempdir_in("/tmp").expect("a folder");
+        let made = script(&["create", folder.path().to_str()?]);
+        if made.status.code() == Some(3) {
+            println!("not tested: {}", String::from_utf8_lossy(&made.stderr));
+            return None;
+        }
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let url = String::from_utf8(made.stdout).expect("an address").trim().to_owned();
+        Some(Database { folder, url })
+    }
+
+    /// As a crash.
+    fn stop(&self) {
+        script(&["stop", self.path(), "immediate"]);
+    }
+
+    fn start_again(&self) {
+        let done = script(&["start", self.path()]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn path(&self) -> &str {
+        self.folder.path().to_str().expect("text")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn script(arguments: &[&str]) -> std::process::Output {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/postgres.sh");
+    Command::new("bash").arg(path).args(arguments).output().expect("bash runs")
+}
+
+struct Fleet {
+    runtime: tokio::runtime::Runtime,
+    simulator: Running,
+    home: tempfile::TempDir,
+    database: Database,
+    replicas: Vec<RwLock<Option<Server>>>,
+}
+
+impl Fleet {
+    /// PostgreSQL and the simulator, and no server yet.
+    fn start() -> Option<Fleet> {
+        let database = Database::start()?;
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let simulator = runtime.block_on(Simulator::start(Options::default())).expect("a simulator");
+        let home = tempfile::tempdir().expect("a folder");
+        let replicas = (0..REPLICAS).map(|_| RwLock::new(None)).collect();
+        Some(Fleet { runtime, simulator, home, database, replicas })
+    }
+
+    fn serve_all(&self) {
+        (0..REPLICAS).for_each(|number| self.serve(number));
+    }
+
+    /// Starts a replica; until PostgreSQL is there, it does not start.
+    fn serve(&self, number: usize) {
+        let data_dir: PathBuf = self.home.path().join(format!("data{number}"));
+        // A call that does not fit is refused, not cut to fit: so all calls cost the same.
+        let flags = ["--set", "budget.fit_floor_tokens=0"];
+        let upstream = self.simulator.base_url();
+        let server = Server::start(self.home.path(), &self.database.url, &data_dir, &upstream, &flags);
+        *self.replicas[number].write().expect("no panic") = Some(server);
+    }
+
+    fn kill(&self, number: usize) {
+        if let Some(server) = self.replicas[number].write().expect("no panic").take() {
+            server.kill();
+        }
+    }
+
+    /// All stop in good order, and the books of those that did not are closed.
+    fn stop(&self) {
+        for replica in &self.replicas {
+            if let Some(server) = replica.write().expect("no panic").take() {
+                server.stop();
+            }
+        }
+        self.runtime.block_on(async {
+            let options = stonegate_store::Options::default();
+            let store = stonegate_store::open(&self.database.url, &options).await.expect("the store");
+            let by = ReplicaId::new("heir");
+            let (at, silent_since) = (clock::now(), None);
+            let adoption = Adoption { at, by, silent_since, unrecorded: Unrecorded::Unknown };
+            store.ledger.adopt(adoption).await.expect("adopted");
+            store.close().await;
+        });
+    }
+
+    fn call(&self, number: usize, key: &str, max_tokens: u64, stream: bool) -> Call {
+        // Who calls holds nobody up who would take the server away.
+        let connection = match &*self.replicas[number].read().expect("no panic") {
+            Some(server) => server.connect(),
+            None => None,
+        };
+        let Some(answer) = connection.and_then(|connection| connection.call(key, TEXT, max_tokens, stream))
+        else {
+            return Call::Nothing;
+        };
+        match (answer.end(), answer.status()) {
+            (Some(seen), _) => Call::Ended(seen),
+            (None, Some(429)) => Call::Refused,
+            (None, _) => Call::Nothing,
+        }
+    }
+
+    /// What one such call takes: its output tokens, and its cost in nano-dollars.
+    fn measure(&self, key: &str) -> (u64, u64) {
+        let Call::Ended(seen) = self.call(0, key, 1_000, false) else {
+            unreachable!("there is no budget yet")
+        };
+        let Call::Ended(again) = self.call(0, key, seen.output_tokens, false) else {
+            unreachable!("as before")
+        };
+        assert_eq!(seen.output_tokens, again.output_tokens, "it ends by itself");
+        let books = self.runtime.block_on(read_books(&self.database.url));
+        (seen.output_tokens, books.records[0].cost.get())
+    }
+}
+
+enum Call {
+    Ended(Seen),
+    Refused,
+    Nothing,
+}
+
+fn dollars(nanodollars: u64) -> String {
+    format!("{}.{:09}", nanodollars / 1_000_000_000, nanodollars % 1_000_000_000)
+}
+
+#[test]
+fn what_fits_a_budget_is_served_by_three_replicas_and_nothing_more() {
+    let Some(fleet) = Fleet::start() else { return };
+    let people_of = |users: &[&'static str], budgets: &[(&str, &str)]| {
+        fleet.runtime.block_on(people(&fleet.database.url, users, budgets))
+    };
+    let (_, measuring) = people_of(&["eve"], &[]).remove(0);
+    fleet.serve_all();
+    let (tokens, cost) = fleet.measure(&measuring);
+    let (_, key) = people_of(&["ann"], &[("user:ann", &dollars(cost * CALLS))]).remove(0);
+    // By then every replica knows of it.
+    std::thread::sleep(Duration::from_secs(1));
+
+    let served = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (fleet, key, served) = (&fleet, &key, &served);
+            scope.spawn(move || {
+                loop {
+                    match fleet.call(client % REPLICAS, key, tokens, false) {
+                        Call::Ended(_) => served.fetch_add(1, Ordering::Relaxed),
+                        Call::Refused => return,
+                        Call::Nothing => unreachable!("all servers are up"),
+                    };
+                }
+            });
+        }
+    });
+    fleet.stop();
+
+    let served = u64::try_from(served.into_inner()).expect("not that many");
+    let books = fleet.runtime.block_on(read_books(&fleet.database.url));
+    check_that_everything_adds_up(&books);
+    let [BudgetState { counter, unresolved, .. }] = books.budgets.as_slice() else {
+        unreachable!("one budget")
+    };
+    assert_eq!((counter.spent, *unresolved), (served * cost, 0));
+    println!("{served} of {CALLS} calls were served");
+    assert!(served <= CALLS, "{served}");
+    assert!(served * 100 >= CALLS * 99, "{served} of {CALLS} calls that fit were served");
+}
+
+#[test]
+fn killing_replicas_and_stopping_the_store_loses_nothing_and_overspends_nothing() {
+    let Some(fleet) = Fleet::start() else { return };
+    let users = ["ann", "bob", "carol"];
+    let budgets = [("user:ann", "0.2"), ("user:bob", "100"), ("tenant:default", "1000")];
+    // Before the servers start: a call that is under way when its budget is made is charged to it all the same.
+    let keys = fleet.runtime.block_on(people(&fleet.database.url, &users, &budgets));
+    fleet.serve_all();
+    #[expect(clippy::disallowed_methods, reason = "a test's surroundings are in its variables")]
+    let wanted = std::env::var("SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let until = Instant::now() + Duration::from_secs(wanted.unwrap_or(8));
+
+    let seen = Mutex::new(Vec::new());
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (fleet, keys, seen, is_over) = (&fleet, &keys, &seen, &is_over);
+            scope.spawn(move || {
+                let (_, key) = &keys[client % keys.len()];
+                for number in client.. {
+                    if is_over.load(Ordering::Acquire) {
+                        return;
+                    }
+                    match fleet.call(number % REPLICAS, key, 100, number % 3 == 0) {
+                        Call::Ended(end) => seen.lock().expect("no panic").push(end),
+                        // It comes again as a person would, not as a loop.
+                        Call::Refused | Call::Nothing => std::thread::sleep(Duration::from_millis(50)),
+                    }
+                }
+            });
+        }
+        while Instant::now() < until {
+            disturb(&fleet);
+        }
+        is_over.store(true, Ordering::Release);
+    });
+    fleet.stop();
+
+    let seen = seen.into_inner().expect("no panic");
+    let books = fleet.runtime.block_on(read_books(&fleet.database.url));
+    println!("{} ends seen, {} records", seen.len(), books.records.len());
+    assert!(seen.len() > CLIENTS, "there was some load: {}", seen.len());
+    check_that_every_end_is_recorded(&seen, &books.records);
+    check_that_everything_adds_up(&books);
+}
+
+/// Kills a replica and starts it again, or stops PostgreSQL and starts it again.
+fn disturb(fleet: &Fleet) {
+    let [what, moment] = clock::random::<2>();
+    std::thread::sleep(Duration::from_millis(200 + u64::from(moment)));
+    match usize::from(what) % (REPLICAS + 1) {
+        REPLICAS => {
+            fleet.database.stop();
+            std::thread::sleep(Duration::from_millis(u64::from(moment) * 2));
+            fleet.database.start_again();
+        }
+        number => {
+            fleet.kill(number);
+            std::thread::sleep(Duration::from_millis(u64::from(moment)));
+            fleet.serve(number);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A store with something in every table.
+#![expect(unreachable_pub, reason = "each test that declares this module uses it")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stonegate_identity::{
+    BootstrapToken, KeyId, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
+    archive::{Document, DocumentOwner},
+    directory::{Act, Actor, NewKey, NewTenant, NewUser, Rotation},
+};
+use stonegate_ledger::{
+    AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, Limit, Nanodollars, Outcome, Picodollars,
+    Quote, ReplicaId, Settlement, Tokens, Window,
+};
+use stonegate_store::{Durability, Options, Store, open};
+
+pub async fn open_file(path: &Path) -> Store {
+    let options = Options { durability: Durability::Process, ..Options::default() };
+    open(&format!("sqlite:{}", path.display()), &options).await.unwrap()
+}
+
+/// All that a store holds, as text.
+pub async fn copy(store: &Store) -> String {
+    let mut lines = Vec::new();
+    store.export(&mut lines).await.unwrap();
+    String::from_utf8(lines).unwrap()
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// Puts something into every table.
+pub async fn furnish(store: &Store) {
+    let act = Act { by: Actor::Operator, at: now(), request_id: Some("req_ü\"\\".to_owned()) };
+    let token = BootstrapToken::mint([7; 24]);
+    store.directory.offer_bootstrap(token.digest(), now(), &act).await.unwrap();
+    let tenant = TenantId::parse("acme").unwrap();
+    let rule = ModelRule::new(vec!["claude-*".to_owned()], Vec::new()).unwrap();
+    let new = NewTenant { id: tenant.clone(), name: "Acme \u{1f980}\n\t'".to_owned(), models: rule };
+    store.directory.create_tenant(new, &act).await.unwrap();
+    let user = UserId::mint(now(), [1; 6]);
+    let new = NewUser {
+        id: user.clone(),
+        tenant: tenant.clone(),
+        name: "ann".to_owned(),
+        email: Some("ann@example.org".to_owned()),
+        role: Role::User,
+        models: ModelRule::default(),
+    };
+    store.directory.create_user(new, &act).await.unwrap();
+    let (text, next) = (KeyText::mint([1; 24]), KeyText::mint([2; 24]));
+    let new = NewKey {
+        id: KeyId::mint(now(), [2; 6]),
+        user: user.clone(),
+        name: "laptop".to_owned(),
+        digest: text.digest(),
+        public_form: text.public_form(),
+        scopes: Scopes::for_calls(),
+        models: ModelRule::default(),
+        expires_at: None,
+    };
+    let key = store.directory.create_key(new, &act).await.unwrap();
+    let rotation = Rotation { digest: next.digest(), public_form: next.public_form(), old_until: now() };
+    store.directory.rotate_key(&key.id, rotation, &act).await.unwrap();
+    let document = Document {
+        owner: DocumentOwner { tenant, user },
+        id: "resp_1".to_owned(),
+        body: (0..=255).collect(),
+        created_at: now(),
+        expires_at: Timestamp::MAX,
+    };
+    store.archive.put(document).await.unwrap();
+    spend(store).await;
+}
+
+/// A budget with a call that ended and one that is under way.
+async fn spend(store: &Store) {
+    let limit = Limit::Usd(Nanodollars::new(i64::MAX.unsigned_abs()));
+    let mut budget = Budget::block("b1", "tenant:acme".parse().unwrap(), Window::Monthly, limit);
+    budget.thresholds = vec![50, 80];
+    store.ledger.define_budget(budget).await.unwrap();
+    let removed = Budget::block("b2", "user:ann".parse().unwrap(), Window::Total, Limit::Tokens(7));
+    store.ledger.define_budget(removed.clone()).await.unwrap();
+    store.ledger.remove_budget(removed.id).await.unwrap();
+    let options = BookOptions { open_grace: jiff::SignedDuration::ZERO, ..BookOptions::default() };
+    let book = Book::new(ReplicaId::new("r1"), options);
+    sync(store, &book).await;
+    let path = AccountPath::new("acme", Some("core".into()), "ann", None);
+    for number in [1, 2] {
+        let reserve = || book.reserve(&path, quote(), draft(number), now());
+        let reservation = match reserve() {
+            Ok(reservation) => reservation,
+            Err(_) => {
+                sync(store, &book).await;
+                reserve().unwrap()
+            }
+        };
+        if number == 1 {
+            let tokens = Tokens { input: 3, thinking: Some(2), ..Tokens::default() };
+            let cost = Nanodollars::new(40);
+            reservation.settle(Settlement::new(Outcome::Complete, Basis::Reported, cost, tokens));
+        } else {
+            // It is told of though no poll is due.
+            std::mem::forget(reservation);
+            book.ask_for_news();
+        }
+        sync(store, &book).await;
+    }
+}
+
+async fn sync(store: &Store, book: &Book) {
+    while let Some(request) = book.plan_sync(now()) {
+        let reply = store.ledger.sync(&Arc::clone(&request)).await.unwrap();
+        book.apply_sync(reply, now());
+    }
+}
+
+fn quote() -> Quote {
+    Quote {
+        input: Nanodollars::new(50),
+        input_tokens: 5,
+        per_output_token: Picodollars::new(0),
+        output_tokens: 0,
+        least_output_tokens: 0,
+    }
+}
+
+fn draft(number: u8) -> Draft {
+    Draft {
+        call: CallId::from_parts(now(), [number; 10]),
+        started_at: now(),
+        dialect: "anthropic".into(),
+        client: Some("claude-cli".into()),
+        model_requested: "sonnet".into(),
+        model_served: "claude-sonnet-5-5".into(),
+        price_version: "2026-11".into(),
+        stream: true,
+    }
+}
