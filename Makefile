@@ -27,6 +27,9 @@ clients:         ## The real Claude Code and the vendors' SDKs against the binar
 deny:            ## Licences, sources and banned dependencies
 	bash xtask/deny.sh
 
+soak:            ## A hundred thousand histories of the ledger, or HISTORIES=N; the seed is printed
+	PROPTEST_CASES=$(or $(HISTORIES),100000) cargo test --release --package stonegate-ledger --test properties -- --nocapture
+
 bench:           ## Ratios to a bare proxy in the same run; see docs/performance.md
 	bash bench/run.sh
 

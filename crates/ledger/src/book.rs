@@ -111,6 +111,7 @@ struct State {
     sequence: u64,
     in_flight: Option<InFlight>,
     answered_at: Option<Timestamp>,
+    swept_at: Option<Timestamp>,
     is_retired: bool,
 }
 
@@ -291,17 +292,24 @@ impl Book {
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.request.clone());
         }
-        let poll_is_due = state.answered_at.is_none_or(|at| {
-            let age = now.duration_since(at);
-            age >= options.poll || age.is_negative()
-        });
+        let is_due = |last: Option<Timestamp>| {
+            last.is_none_or(|at| {
+                let age = now.duration_since(at);
+                age >= options.poll || age.is_negative()
+            })
+        };
+        let (poll_is_due, sweep_is_due) = (is_due(state.answered_at), is_due(state.swept_at));
         if !self.0.has_work.swap(false, Ordering::AcqRel) && !poll_is_due {
             return None;
         }
-        if poll_is_due {
+        // However busy the replica is: what lies unused on one account is not forgotten for the traffic of another.
+        let is_poll = poll_is_due || sweep_is_due;
+        if is_poll {
             state.holdings.sweep(now);
+            state.swept_at = Some(now);
         }
         let mut request = state.collect(self.0.replica.clone(), now, options);
+        request.is_poll = is_poll;
         if request.is_idle() {
             if !poll_is_due {
                 return None;
@@ -320,6 +328,7 @@ impl Book {
         let is_answer = |in_flight: &mut InFlight| in_flight.request.sequence == reply.sequence;
         let Some(InFlight { request, up_to }) = state.in_flight.take_if(is_answer) else { return };
         state.holdings.apply(&request.moves, &reply.leases, now);
+        state.holdings.exhaust(&reply.exhausted);
         state.holdings.change(reply.budgets, reply.budgets_version);
         state.sequence = reply.sequence;
         state.answered_at = Some(now);
@@ -372,6 +381,7 @@ impl State {
             opened: told.iter().map(opened).collect(),
             records: std::mem::take(&mut self.calls.records),
             closed: std::mem::take(&mut self.calls.closed),
+            is_poll: false,
             moves: self.holdings.plan(now, options),
         }
     }

@@ -9,11 +9,18 @@ mod adoption;
 mod budgets;
 mod desk;
 mod queries;
+mod recall;
 mod syncing;
 mod unsteady;
 
 pub use desk::Fixture;
 pub use unsteady::Unsteady;
+
+/// Runs what is asked of stores that several servers share, each on a store of its own from `open`.
+pub async fn shared<S: Fixture>(open: impl AsyncFn() -> S) {
+    recall::what_others_hold_unused_comes_back_within_a_poll(open().await).await;
+    recall::nobody_is_told_who_is_alone(open().await).await;
+}
 
 /// Runs every test, each on a store of its own from `open`.
 pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {

@@ -62,6 +62,8 @@ pub struct LeaseState {
     pub leased: Amount,
     /// What is left for anyone to lease.
     pub remaining: Amount,
+    /// What others hold on lease: a part of it may be unused and come back.
+    pub elsewhere: Amount,
 }
 
 /// What a store keeps of one counter.
@@ -105,7 +107,19 @@ impl CounterState {
             counter: step.counter.clone(),
             leased: *lease,
             remaining: remaining.saturating_sub(granted),
+            elsewhere: self.leased.saturating_sub(*lease),
         }
+    }
+
+    /// How a replica's `lease` stands, without any change.
+    pub fn lease_state(&self, counter: Counter, lease: Amount, limit: Option<Amount>) -> LeaseState {
+        let elsewhere = self.leased.saturating_sub(lease);
+        LeaseState { counter, leased: lease, remaining: self.remaining(limit), elsewhere }
+    }
+
+    /// Whether all of it is spent or on lease, so that whoever holds unused lease should give it back to those who lack.
+    pub fn is_exhausted(&self, limit: Option<Amount>) -> bool {
+        limit.is_some() && self.remaining(limit) == 0
     }
 
     /// Moves an amount from a lease to what is spent. What the lease does not cover is charged all the same, and noted

@@ -110,17 +110,25 @@ impl State {
         let leases = request.moves.iter().map(|step| {
             let limit = self.limit(&step.counter.budget);
             let counter = self.counters.get(&step.counter).copied().unwrap_or_default();
-            LeaseState {
-                counter: step.counter.clone(),
-                leased: replica.leases.get(&step.counter).copied().unwrap_or(0),
-                remaining: counter.remaining(limit),
-            }
+            let lease = replica.leases.get(&step.counter).copied().unwrap_or(0);
+            counter.lease_state(step.counter.clone(), lease, limit)
         });
-        let leases = leases.collect();
+        let leases: Vec<LeaseState> = leases.collect();
+        let is_shared = self.replicas.values().any(|other| other.written_off.is_none());
+        let is_exhausted = |counter: &&Counter| {
+            let state = self.counters.get(*counter).copied().unwrap_or_default();
+            state.is_exhausted(self.limit(&counter.budget))
+        };
+        let exhausted = if request.is_poll && is_shared {
+            replica.leases.keys().filter(is_exhausted).cloned().collect()
+        } else {
+            Vec::new()
+        };
         self.replicas.insert(request.replica.clone(), replica);
         Ok(SyncReply {
             sequence: request.sequence,
             leases,
+            exhausted,
             budgets_version: self.version,
             budgets: self.changes_since(request.budgets_version),
         })

@@ -30,6 +30,9 @@ pub struct Shortfall {
     pub may_improve: bool,
     /// Whether the end of calls that are under way may: see [`Book::line_up`].
     pub may_free: bool,
+    /// Whether other replicas hold a part of it, of which what is unused comes back with their next poll. Then it is worth
+    /// asking again after a while.
+    pub is_elsewhere: bool,
     /// The budgets that are short, by their slots in the book.
     pub(crate) short: Vec<usize>,
 }
@@ -43,6 +46,7 @@ impl Shortfall {
             renews_at: None,
             may_improve: true,
             may_free: false,
+            is_elsewhere: false,
             short: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     budget::{Budget, BudgetId},
     call::{CallId, ReplicaId},
     journal::{Opened, UsageRecord},
-    lease::{LeaseMove, LeaseState},
+    lease::{Counter, LeaseMove, LeaseState},
     store::StoreError,
 };
 
@@ -28,6 +28,8 @@ pub struct SyncRequest {
     pub records: Vec<UsageRecord>,
     /// Those of them that were [`SyncRequest::opened`] before.
     pub closed: Vec<CallId>,
+    /// Whether it wants to hear which of its leases others lack.
+    pub is_poll: bool,
     /// What that means for the replica's leases, and what it asks for: one per counter.
     pub moves: Vec<LeaseMove>,
 }
@@ -64,6 +66,8 @@ pub struct SyncReply {
     pub sequence: u64,
     /// How the replica's leases stand: for each counter of the request, in any order.
     pub leases: Vec<LeaseState>,
+    /// Counters on which the replica holds lease while nothing is left for others, where there are others. Told to polls.
+    pub exhausted: Vec<Counter>,
     /// The newest change to budgets.
     pub budgets_version: u64,
     /// All changes to budgets since the version that the request names, the last one for each budget.

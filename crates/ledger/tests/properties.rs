@@ -9,7 +9,12 @@ mod step;
 #[path = "properties/world.rs"]
 mod world;
 
-use proptest::prelude::*;
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::Write as _,
+};
+
+use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::{
     step::{Step, steps},
@@ -20,7 +25,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn no_history_overspends_or_loses_a_record(replicas in 1..=4_usize, steps in steps(1..80)) {
+    fn no_history_overspends_or_loses_a_record(replicas in 1..=5_usize, steps in steps(1..80)) {
         let mut world = World::new(replicas);
         for step in &steps {
             world.take(step);
@@ -29,6 +34,38 @@ proptest! {
         world.come_to_rest();
         world.audit();
         world.audit_at_rest();
+    }
+
+    /// Any number of replicas: what fits is not refused, wherever unused credit lies.
+    #[test]
+    fn what_fits_is_had_from_whoever_holds_it_unused(
+        replicas in 1..=5_usize,
+        calls in prop::collection::vec((0..5_usize, 1..60_u64), 1..40),
+    ) {
+        let mut world = World::new(replicas);
+        for (replica, cost) in calls {
+            let free = world.free_of_tenant();
+            let served = world.call_with_recall(replica, cost);
+            prop_assert_eq!(served, cost <= free, "a call of {} with {} left", cost, free);
+            world.audit();
+        }
+    }
+
+    /// Calls that wait on several replicas at once do not keep from each other what one of them could use.
+    #[test]
+    fn those_who_wait_do_not_block_each_other(
+        replicas in 1..=5_usize,
+        before in prop::collection::vec((0..5_usize, 1..60_u64), 0..10),
+        waiting in prop::collection::vec((0..5_usize, 1..120_u64), 1..12),
+    ) {
+        let mut world = World::new(replicas);
+        for (replica, cost) in before {
+            world.call_with_recall(replica, cost);
+        }
+        let refused = world.wait_together(waiting);
+        let free = world.free_of_tenant();
+        prop_assert!(refused.iter().all(|cost| *cost > free), "{:?} wait with {} left", refused, free);
+        world.audit();
     }
 
     /// One replica, as on SQLite: what fits is never refused.
@@ -44,10 +81,17 @@ proptest! {
     }
 }
 
-/// Two thousand, or more if told so.
+/// Two thousand histories, or as many as `PROPTEST_CASES` says, from the seed `PROPTEST_RNG_SEED` or one of chance. The seed is
+/// printed, so that a run can be had again.
 fn config() -> ProptestConfig {
     let config = ProptestConfig::default();
-    ProptestConfig { cases: config.cases.max(2_000), max_shrink_iters: 20_000, ..config }
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().build_hasher().finish(),
+    };
+    writeln!(std::io::stdout(), "PROPTEST_RNG_SEED={seed}").expect("standard output is open");
+    let rng_seed = RngSeed::Fixed(seed);
+    ProptestConfig { cases: config.cases.max(2_000), max_shrink_iters: 20_000, rng_seed, ..config }
 }
 
 #[test]

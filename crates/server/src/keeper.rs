@@ -19,7 +19,7 @@ use crate::config::OnOutage;
 
 /// How often the store is asked for news when there is nothing to tell it: a budget that another process changed is
 /// in force within this time.
-const POLL: Duration = Duration::from_millis(250);
+pub(crate) const POLL: Duration = Duration::from_millis(250);
 /// How often other tasks get a turn before a commit, so that calls which are about to end share it: a transaction costs the
 /// same for one call and for thirty. On an idle machine these turns take no time.
 const TURNS: u32 = 16;

@@ -91,7 +91,7 @@ impl Holdings {
             let Some(line) = lines.iter_mut().find(|line| line.window == window) else { continue };
             line.dirty = false;
             let counter = || Counter { budget: budget.id.clone(), window };
-            moves.extend(line.plan(counter, provision, now, options.linger));
+            moves.extend(line.plan(counter, provision, now, options));
         }
         moves
     }
@@ -121,6 +121,17 @@ impl Holdings {
             let slot = self.by_id.get(&step.counter.budget).copied();
             if let Some((_, line)) = slot.and_then(|slot| self.line(slot, step.counter.window)) {
                 line.apply(states.get(&step.counter).copied(), now);
+            }
+        }
+    }
+
+    /// Takes word of counters of which others lack what may be unused here. It is seen to with the next sweep, when calls
+    /// that were just granted something have taken it.
+    pub(super) fn exhaust(&mut self, counters: &[Counter]) {
+        for counter in counters {
+            let slot = self.by_id.get(&counter.budget).copied();
+            if let Some((_, line)) = slot.and_then(|slot| self.line(slot, counter.window)) {
+                line.exhaust();
             }
         }
     }

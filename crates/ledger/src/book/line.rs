@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::BookOptions;
 use crate::{
     budget::Amount,
     lease::{Counter, LeaseMove, LeaseState},
@@ -26,12 +27,20 @@ pub(super) struct Line {
     asking: bool,
     /// What calls lacked that are waiting for the next answer.
     unmet: Amount,
+    /// The smallest amount that would serve one of them.
+    useful: Amount,
     /// A call wants to know how much is left.
     curious: bool,
     /// What calls took since the last request.
     taken: Amount,
     appetite: Appetite,
     answer: Option<LastAnswer>,
+    /// What the last request asked for calls that wait: theirs for a moment, though they have not taken it yet.
+    earmarked: Amount,
+    /// Nothing is left in the store, and there are others: what no call here needs goes back.
+    exhausted: bool,
+    /// What calls wait for was given back for the good of others, and is not asked for again before the next poll.
+    yielded: bool,
     /// The limit is another than it was: what is free goes back, so that the store can grant by the new one.
     recalled: bool,
     /// Listed among those that have something to say.
@@ -42,6 +51,8 @@ pub(super) struct Line {
 #[derive(Clone, Copy, Debug)]
 struct LastAnswer {
     remaining: Amount,
+    /// What others hold.
+    elsewhere: Amount,
     at: Timestamp,
 }
 
@@ -66,10 +77,14 @@ impl Line {
             returning: 0,
             asking: false,
             unmet: 0,
+            useful: Amount::MAX,
             curious: false,
             taken: 0,
             appetite: Appetite { current: 0, before: 0, turned_at: now },
             answer: None,
+            earmarked: 0,
+            exhausted: false,
+            yielded: false,
             recalled: false,
             dirty: false,
         }
@@ -82,9 +97,10 @@ impl Line {
             .fold(self.leased, u64::saturating_sub)
     }
 
-    /// Whether asking the store may bring more than there is.
-    pub(super) fn may_improve(&self, now: Timestamp, recheck: SignedDuration) -> bool {
-        self.is_stale(now, recheck) || self.answer.is_some_and(|answer| answer.remaining > 0)
+    /// Whether asking the store may bring so much that a call is served which takes `least`.
+    pub(super) fn may_improve(&self, now: Timestamp, options: &BookOptions, least: Amount) -> bool {
+        let is_left = self.answer.is_some_and(|answer| answer.remaining > 0);
+        self.is_stale(now, options) || (is_left && self.at_most() >= least)
     }
 
     /// What is left as far as it is known here: what is free, and what the store had left when it last answered.
@@ -92,9 +108,18 @@ impl Line {
         self.free().saturating_add(self.answer.map_or(0, |answer| answer.remaining))
     }
 
-    /// Whether what is [`Line::left`] is old news.
-    pub(super) fn is_stale(&self, now: Timestamp, recheck: SignedDuration) -> bool {
-        self.answer.is_none_or(|answer| now < answer.at || now.duration_since(answer.at) >= recheck)
+    /// Whether what is [`Line::left`] is old news. What others hold may come back with their next poll.
+    pub(super) fn is_stale(&self, now: Timestamp, options: &BookOptions) -> bool {
+        self.answer.is_none_or(|answer| {
+            let lasts =
+                if answer.elsewhere > 0 { options.poll.min(options.recheck) } else { options.recheck };
+            now < answer.at || now.duration_since(answer.at) >= lasts
+        })
+    }
+
+    /// What others held when the store last answered.
+    pub(super) fn elsewhere(&self) -> Amount {
+        self.answer.map_or(0, |answer| answer.elsewhere)
     }
 
     /// Whether the store was ever asked, so that what is left is known at all.
@@ -102,9 +127,14 @@ impl Line {
         self.answer.is_some()
     }
 
-    /// What would be free if calls under way took nothing.
-    pub(super) fn free_when_all_end(&self) -> Amount {
-        self.free().saturating_add(self.held)
+    /// What would be left if calls under way took nothing, here and elsewhere.
+    pub(super) fn at_most(&self) -> Amount {
+        self.left().saturating_add(self.held).saturating_add(self.elsewhere())
+    }
+
+    /// Nothing is left in the store: what is unused here goes back, for others lack it.
+    pub(super) fn exhaust(&mut self) {
+        self.exhausted = true;
     }
 
     /// Asks how much is left.
@@ -112,9 +142,15 @@ impl Line {
         self.curious = true;
     }
 
-    /// Notes that a call waits for so much.
-    pub(super) fn want(&mut self, amount: Amount) {
+    /// Asks for what a call lacks that takes `amount`, or `least` if need be. The store then gives all that it has, be it
+    /// too little, which tells others that it is lacked here; so what cannot suffice in any case is only asked about.
+    pub(super) fn want(&mut self, amount: Amount, least: Amount) {
+        if self.answer.is_some() && self.at_most() < least {
+            self.curious = true;
+            return;
+        }
         self.unmet = self.unmet.saturating_add(amount);
+        self.useful = self.useful.min(least);
     }
 
     pub(super) fn hold(&mut self, amount: Amount) {
@@ -146,17 +182,32 @@ impl Line {
         counter: impl FnOnce() -> Counter,
         provision: Provision,
         now: Timestamp,
-        linger: SignedDuration,
+        options: &BookOptions,
     ) -> Option<LeaseMove> {
         let free = self.free();
-        let unmet = std::mem::take(&mut self.unmet);
+        let mut unmet = std::mem::take(&mut self.unmet);
+        let useful = std::mem::replace(&mut self.useful, Amount::MAX);
         let demand = std::mem::take(&mut self.taken).saturating_add(unmet);
+        let is_exhausted = std::mem::take(&mut self.exhausted);
         let stock = match provision {
-            Provision::Stocked => self.appetite.feed(demand, now, linger).saturating_mul(2),
+            Provision::Stocked => self.appetite.feed(demand, now, options.linger).saturating_mul(2),
             Provision::RunDown => 0,
         };
+        let stock = if is_exhausted { 0 } else { stock };
         let returned = match () {
             () if std::mem::take(&mut self.recalled) => free,
+            () if is_exhausted => {
+                let spare = free.saturating_sub(self.earmark(now, options));
+                if spare > 0 && unmet > 0 && useful > free {
+                    // Too little for the calls that wait here, and perhaps enough for those that wait elsewhere. Two
+                    // that held on to their parts would wait for each other; asking comes next time.
+                    unmet = 0;
+                    self.yielded = true;
+                    spare
+                } else {
+                    spare.min(free.saturating_sub(unmet))
+                }
+            }
             // Twice the stock may lie about, lest small changes go back and forth.
             () if free > stock.saturating_mul(2) => free.saturating_sub(stock),
             () => 0,
@@ -170,14 +221,30 @@ impl Line {
         }
         self.charging = std::mem::take(&mut self.charged);
         self.returning = returned;
+        self.earmarked = least;
         self.asking = true;
         Some(LeaseMove { counter: counter(), charged: self.charging, returned, least, most })
+    }
+
+    /// What calls that have been waiting for it may still be about to take.
+    fn earmark(&self, now: Timestamp, options: &BookOptions) -> Amount {
+        let is_fresh = self.answer.is_some_and(|answer| {
+            let age = now.duration_since(answer.at);
+            age < options.poll && !age.is_negative()
+        });
+        if is_fresh { self.earmarked } else { 0 }
     }
 
     /// Takes the store's answer to the last plan. `None`: it knows nothing of this counter.
     pub(super) fn apply(&mut self, state: Option<&LeaseState>, now: Timestamp) {
         self.leased = state.map_or(0, |state| state.leased);
-        self.answer = Some(LastAnswer { remaining: state.map_or(0, |state| state.remaining), at: now });
+        let remaining = state.map_or(0, |state| state.remaining);
+        let elsewhere = state.map_or(0, |state| state.elsewhere);
+        let (remaining, elsewhere) = match std::mem::take(&mut self.yielded) {
+            true => (0, elsewhere.saturating_add(remaining)),
+            false => (remaining, elsewhere),
+        };
+        self.answer = Some(LastAnswer { remaining, elsewhere, at: now });
         self.charging = 0;
         self.returning = 0;
         self.asking = false;
@@ -185,8 +252,9 @@ impl Line {
 
     /// The store did not answer: for now, what is here is all there is.
     pub(super) fn give_up_asking(&mut self, now: Timestamp) {
-        self.answer = Some(LastAnswer { remaining: 0, at: now });
+        self.answer = Some(LastAnswer { remaining: 0, elsewhere: 0, at: now });
         self.unmet = 0;
+        self.useful = Amount::MAX;
         self.curious = false;
     }
 

@@ -77,7 +77,7 @@ impl Holdings {
         let may_fit = holds.iter().all(|hold| {
             self.line(hold.slot, hold.window).is_none_or(|(budget, line)| {
                 let least = quote.amount(budget.limit, quote.floor());
-                budget.hard_limit().is_none() || line.free_when_all_end() >= least
+                budget.hard_limit().is_none() || line.at_most() >= least
             })
         });
         if !may_fit {
@@ -100,7 +100,7 @@ impl Holdings {
             }
             let fair = quote.fair_ceiling(budget.limit, line.left(), request.options.share_percent);
             if fair < quote.output_tokens {
-                survey.is_stale |= line.is_stale(request.now, request.options.recheck);
+                survey.is_stale |= line.is_stale(request.now, request.options);
             }
             survey.fair = survey.fair.min(fair);
             survey.is_covered &= line.free() >= quote.amount(budget.limit, quote.output_tokens);
@@ -112,7 +112,7 @@ impl Holdings {
     fn fit(&mut self, holds: &[Hold], request: &Request<'_>, fair: u64) -> Result<u64, Shortfall> {
         let Request { quote, now, options, .. } = *request;
         let mut tightest: Option<Tightest> = None;
-        let (mut may_improve, mut may_free) = (false, true);
+        let (mut may_improve, mut may_free, mut is_elsewhere) = (false, true, false);
         let mut short = Vec::new();
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
@@ -123,9 +123,11 @@ impl Holdings {
             if ceiling >= Some(fair) {
                 continue;
             }
-            may_improve |= line.may_improve(now, options.recheck);
+            let least = quote.amount(budget.limit, quote.floor());
+            may_improve |= line.may_improve(now, options, least);
             if ceiling.is_none() {
-                may_free &= line.free_when_all_end() >= quote.amount(budget.limit, quote.floor());
+                may_free &= line.at_most() >= least;
+                is_elsewhere |= line.elsewhere() > 0;
                 short.push(hold.slot);
             }
             if tightest.as_ref().is_none_or(|other| ceiling < other.ceiling) {
@@ -137,7 +139,12 @@ impl Holdings {
             self.want(holds, request, fair);
             return Err(Shortfall { may_improve, short, ..self.shortfall(&tight, quote) });
         }
-        tight.ceiling.ok_or_else(|| Shortfall { may_free, short, ..self.shortfall(&tight, quote) })
+        tight.ceiling.ok_or_else(|| Shortfall {
+            may_free,
+            is_elsewhere,
+            short,
+            ..self.shortfall(&tight, quote)
+        })
     }
 
     /// Asks how much is left where it matters and is not known, or was known a while ago.
@@ -147,7 +154,7 @@ impl Holdings {
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
             let is_asked = budget.hard_limit().is_some()
-                && line.is_stale(now, options.recheck)
+                && line.is_stale(now, options)
                 && quote.fair_ceiling(budget.limit, line.left(), options.share_percent) < quote.output_tokens;
             if !is_asked {
                 continue;
@@ -157,7 +164,7 @@ impl Holdings {
                 line.ask();
             } else {
                 // Mostly there is enough, and the call need not wait for a second answer.
-                line.want(amount);
+                line.want(amount, quote.amount(budget.limit, quote.floor()));
             }
             self.mark(hold.slot, hold.window);
             tightest.get_or_insert(Tightest { slot: hold.slot, window: hold.window, ceiling: None });
@@ -174,13 +181,12 @@ impl Holdings {
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
             let amount = quote.amount(budget.limit, output_tokens);
-            if budget.hard_limit().is_none()
-                || line.free() >= amount
-                || !line.may_improve(now, options.recheck)
-            {
+            let least = quote.amount(budget.limit, quote.floor());
+            let may_improve = line.may_improve(now, options, least);
+            if budget.hard_limit().is_none() || line.free() >= amount || !may_improve {
                 continue;
             }
-            line.want(amount);
+            line.want(amount, least);
             self.mark(hold.slot, hold.window);
         }
     }
@@ -196,6 +202,7 @@ impl Holdings {
             budget,
             may_improve: false,
             may_free: false,
+            is_elsewhere: false,
             short: Vec::new(),
         }
     }

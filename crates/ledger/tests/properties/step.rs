@@ -19,6 +19,10 @@ pub(crate) enum Step {
     LoseRequest { replica: usize },
     /// A request is taken, but its answer never arrives.
     LoseAnswer { replica: usize },
+    /// A request is taken, and its answer comes later.
+    Delay { replica: usize },
+    /// The answer that was delayed arrives.
+    Arrive { replica: usize },
     /// A request arrives twice, and so does the answer.
     Double { replica: usize },
     /// An old request arrives once more.
@@ -38,7 +42,7 @@ pub(crate) enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let replica = 0..4_usize;
+    let replica = 0..5_usize;
     let nth = 0..8_usize;
     prop_oneof![
         12 => (replica.clone(), 1..40_u64, 0..40_u64)
@@ -51,6 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => replica.clone().prop_map(|replica| Step::LoseRequest { replica }),
         2 => replica.clone().prop_map(|replica| Step::LoseAnswer { replica }),
         2 => replica.clone().prop_map(|replica| Step::Double { replica }),
+        2 => replica.clone().prop_map(|replica| Step::Delay { replica }),
+        2 => replica.clone().prop_map(|replica| Step::Arrive { replica }),
         1 => (replica.clone(), nth).prop_map(|(replica, nth)| Step::Echo { replica, nth }),
         1 => replica.clone().prop_map(|replica| Step::Crash { replica }),
         1 => replica.prop_map(|by| Step::Adopt { by }),

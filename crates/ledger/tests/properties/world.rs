@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use stonegate_ledger::{
     AccountPath, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId, Counter,
     Draft, JournalQuery, LedgerStore, Limit, MemoryStore, Mode, Nanodollars, Outcome, Picodollars, Quote,
-    ReplicaId, Reservation, Seen, Settlement, SyncRequest, Tokens, Unrecorded, UsageFilter, UsageRecord,
-    Window,
+    ReplicaId, Reservation, Seen, Settlement, Shortfall, SyncReply, SyncRequest, Tokens, Unrecorded,
+    UsageFilter, UsageRecord, Window,
 };
 
 use crate::step::Step;
@@ -24,7 +24,17 @@ struct Replica {
     book: Book,
     open: Vec<(Reservation, u64)>,
     said: Vec<Arc<SyncRequest>>,
+    /// An answer on its way.
+    late: Option<(Arc<SyncRequest>, SyncReply)>,
+    /// How far its clock is ahead.
+    skew: SignedDuration,
 }
+
+/// The clocks of replicas agree with nobody's. One that is far behind is taken for dead again and again.
+const SKEWS: [i64; 5] = [0, 2_000, -3_000, 30_000, -30_000];
+
+/// How often replicas ask for news.
+const POLL: SignedDuration = SignedDuration::from_millis(250);
 
 pub(crate) struct World {
     store: MemoryStore,
@@ -73,7 +83,9 @@ impl World {
     fn born(&mut self) -> Replica {
         self.lives += 1;
         let id = ReplicaId::new(format!("life-{}", self.lives));
-        Replica { book: Book::new(id, BookOptions::default()), open: Vec::new(), said: Vec::new() }
+        let skew = SignedDuration::from_millis(SKEWS[self.lives % SKEWS.len()]);
+        let book = Book::new(id, BookOptions::default());
+        Replica { book, open: Vec::new(), said: Vec::new(), late: None, skew }
     }
 
     fn define(&self, id: &str, account: &str, window: Window, limit: Limit, mode: Mode) {
@@ -85,12 +97,14 @@ impl World {
     pub(crate) fn take(&mut self, step: &Step) {
         let count = self.replicas.len();
         match *step {
-            Step::Reserve { replica, quote, least } => self.reserve(replica % count, quote, least),
+            Step::Reserve { replica, quote, least } => drop(self.reserve(replica % count, quote, least)),
             Step::Settle { replica, nth, percent } => self.settle(replica % count, nth, percent),
             Step::Drop { replica, nth, sent } => self.drop_call(replica % count, nth, sent),
             Step::Sync { replica } => self.sync(replica % count),
             Step::LoseRequest { replica } => self.lose(replica % count, false),
             Step::LoseAnswer { replica } => self.lose(replica % count, true),
+            Step::Delay { replica } => self.delay(replica % count),
+            Step::Arrive { replica } => self.arrive(replica % count),
             Step::Double { replica } => self.double(replica % count),
             Step::Echo { replica, nth } => self.echo(replica % count, nth),
             Step::Crash { replica } => self.crash(replica % count),
@@ -110,7 +124,7 @@ impl World {
         }
     }
 
-    fn reserve(&mut self, replica: usize, ask: u64, least: u64) {
+    fn reserve(&mut self, replica: usize, ask: u64, least: u64) -> Result<(), Shortfall> {
         self.calls += 1;
         let call = CallId::from(CallId::first_at(self.now).get() + self.calls);
         // One nano-dollar and one token for each token of output, so that both kinds of budget see the same number.
@@ -122,9 +136,10 @@ impl World {
             least_output_tokens: least,
         };
         let name: Arc<str> = "model".into();
+        let now = self.time_of(replica);
         let draft = Draft {
             call,
-            started_at: self.now,
+            started_at: now,
             dialect: "anthropic".into(),
             client: None,
             model_requested: name.clone(),
@@ -133,11 +148,16 @@ impl World {
             stream: false,
         };
         let replica = &mut self.replicas[replica];
-        if let Ok(reservation) = replica.book.reserve(&path(), quote, draft, self.now) {
-            let granted = reservation.output_tokens();
-            assert!(granted <= ask && granted >= least);
-            replica.open.push((reservation, granted));
-        }
+        let reservation = replica.book.reserve(&path(), quote, draft, now)?;
+        let granted = reservation.output_tokens();
+        assert!(granted <= ask && granted >= least);
+        replica.open.push((reservation, granted));
+        Ok(())
+    }
+
+    /// What a replica's clock says.
+    fn time_of(&self, replica: usize) -> Timestamp {
+        self.now + self.replicas[replica].skew
     }
 
     fn settle(&mut self, replica: usize, nth: usize, percent: u64) {
@@ -171,34 +191,59 @@ impl World {
     }
 
     fn sync(&mut self, replica: usize) {
+        let now = self.time_of(replica);
         let replica = &mut self.replicas[replica];
-        let Some(request) = replica.book.plan_sync(self.now) else { return };
+        let Some(request) = replica.book.plan_sync(now) else { return };
         let reply = at_once(self.store.sync(&request)).expect("in order");
         replica.said.push(request);
-        replica.book.apply_sync(reply, self.now);
+        replica.book.apply_sync(reply, now);
     }
 
     fn lose(&mut self, replica: usize, arrived: bool) {
+        let now = self.time_of(replica);
         let replica = &mut self.replicas[replica];
-        let Some(request) = replica.book.plan_sync(self.now) else { return };
+        let Some(request) = replica.book.plan_sync(now) else { return };
         if arrived {
             at_once(self.store.sync(&request)).expect("in order");
             replica.said.push(request);
         }
-        replica.book.sync_failed(self.now);
+        replica.book.sync_failed(now);
     }
 
     fn double(&mut self, replica: usize) {
+        let now = self.time_of(replica);
         let replica = &mut self.replicas[replica];
-        let Some(request) = replica.book.plan_sync(self.now) else { return };
+        let Some(request) = replica.book.plan_sync(now) else { return };
         let first = at_once(self.store.sync(&request)).expect("in order");
         let second = at_once(self.store.sync(&request)).expect("again");
         replica.said.push(request);
-        replica.book.apply_sync(first, self.now);
-        replica.book.apply_sync(second, self.now);
+        replica.book.apply_sync(first, now);
+        replica.book.apply_sync(second, now);
+    }
+
+    fn delay(&mut self, replica: usize) {
+        let now = self.time_of(replica);
+        let replica = &mut self.replicas[replica];
+        let Some(request) = replica.book.plan_sync(now) else { return };
+        let reply = at_once(self.store.sync(&request)).expect("in order");
+        replica.said.push(request.clone());
+        replica.late = Some((request, reply));
+    }
+
+    fn arrive(&mut self, replica: usize) {
+        let now = self.time_of(replica);
+        let replica = &mut self.replicas[replica];
+        let Some((request, reply)) = replica.late.take() else { return };
+        // A line gives the answers to what was asked on it; what was given up for lost may come all the same.
+        let awaited = replica.book.plan_sync(now);
+        let is_awaited = awaited.as_ref().is_some_and(|awaited| Arc::ptr_eq(awaited, &request));
+        if is_awaited || awaited.is_none_or(|awaited| awaited.sequence != reply.sequence) {
+            replica.book.apply_sync(reply, now);
+        }
     }
 
     fn echo(&mut self, replica: usize, nth: usize) {
+        let now = self.time_of(replica);
         let replica = &mut self.replicas[replica];
         if replica.said.is_empty() {
             return;
@@ -206,8 +251,8 @@ impl World {
         let request = &replica.said[nth % replica.said.len()];
         let reply = at_once(self.store.sync(request)).expect("it was in order once");
         // The answer to something said long ago. The last word's own answer may be the one that is awaited.
-        if replica.book.plan_sync(self.now).is_none_or(|current| current.sequence != reply.sequence) {
-            replica.book.apply_sync(reply, self.now);
+        if replica.book.plan_sync(now).is_none_or(|current| current.sequence != reply.sequence) {
+            replica.book.apply_sync(reply, now);
         }
     }
 
@@ -217,10 +262,11 @@ impl World {
     }
 
     fn adopt(&self, by: usize, silence: Option<SignedDuration>) {
+        let at = self.time_of(by);
         let by = self.replicas[by].book.replica().clone();
-        let silent_since = silence.map(|silence| self.now - silence);
+        let silent_since = silence.map(|silence| at - silence);
         let unrecorded = Unrecorded::Unknown;
-        let adoption = Adoption { at: self.now, by, silent_since, unrecorded };
+        let adoption = Adoption { at, by, silent_since, unrecorded };
         at_once(self.store.adopt(adoption)).expect("it adopts");
     }
 
@@ -273,7 +319,8 @@ impl World {
                 self.settle(replica, 0, 50);
             }
         }
-        for _ in 0..8 {
+        // Long enough for the clocks that differ most.
+        for _ in 0..15 {
             self.now += SignedDuration::from_secs(10);
             for replica in 0..self.replicas.len() {
                 self.sync(replica);
@@ -317,14 +364,72 @@ impl World {
     /// One call, served as a server does it; all of its quote is spent.
     pub(crate) fn call_to_the_end(&mut self, cost: u64) -> bool {
         self.sync(0);
-        self.reserve(0, cost, cost);
-        if self.replicas[0].open.is_empty() {
-            self.sync(0);
-            self.reserve(0, cost, cost);
-        }
-        let served = !self.replicas[0].open.is_empty();
+        let served = self.ask(0, cost).is_ok();
         self.settle(0, 0, 100);
         self.sync(0);
         served
+    }
+
+    /// The same on any replica, while the others poll.
+    pub(crate) fn call_with_recall(&mut self, replica: usize, cost: u64) -> bool {
+        let replica = replica % self.replicas.len();
+        // A server waits for three polls before it refuses; the first may be the one that brings word.
+        for _ in 0..4 {
+            match self.ask(replica, cost) {
+                Ok(()) => {
+                    self.settle(replica, 0, 100);
+                    self.sync(replica);
+                    return true;
+                }
+                Err(short) if short.may_free => self.poll_all(),
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Calls of which each waits on its replica for as long as there is hope. Gives the costs of those that it leaves.
+    pub(crate) fn wait_together(&mut self, calls: Vec<(usize, u64)>) -> Vec<u64> {
+        let count = self.replicas.len();
+        let mut waiting: Vec<_> = calls.into_iter().map(|(replica, cost)| (replica % count, cost)).collect();
+        let mut refused = Vec::new();
+        for _ in 0..40 {
+            waiting.retain(|(replica, cost)| match self.ask(*replica, *cost) {
+                Ok(()) => false,
+                Err(short) if short.may_free => true,
+                Err(_) => {
+                    refused.push(*cost);
+                    false
+                }
+            });
+            self.poll_all();
+            for replica in 0..count {
+                while !self.replicas[replica].open.is_empty() {
+                    self.settle(replica, 0, 100);
+                }
+                self.sync(replica);
+            }
+        }
+        refused.extend(waiting.into_iter().map(|(_, cost)| cost));
+        refused
+    }
+
+    /// Asks for credit, and the store for as long as it may have some.
+    fn ask(&mut self, replica: usize, cost: u64) -> Result<(), Shortfall> {
+        for _ in 0..8 {
+            match self.reserve(replica, cost, cost) {
+                Err(short) if short.may_improve => self.sync(replica),
+                result => return result,
+            }
+        }
+        unreachable!("nobody else takes what the store grants")
+    }
+
+    fn poll_all(&mut self) {
+        self.now += POLL;
+        for replica in 0..self.replicas.len() {
+            self.sync(replica);
+            self.sync(replica);
+        }
     }
 }

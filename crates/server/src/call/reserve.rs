@@ -12,11 +12,13 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::intake::Intake;
-use crate::keeper::StoreAway;
+use crate::keeper::{POLL, StoreAway};
 use crate::{clock, error};
 
 /// How long a call goes on asking for credit that the store has and that others take before it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a call waits at least for what other replicas hold unused: they hear of it at their next poll and give it back.
+const RECALL: Duration = POLL.saturating_mul(3);
 
 /// Holds the quote against every budget on the account path.
 ///
@@ -53,7 +55,7 @@ pub(crate) async fn reserve(
             }
             // What a store that is away would have granted, nobody knows.
             Err(_) if app.keeper.is_away() => return Err(error::store_away(StoreAway)),
-            Err(short) if short.may_free && turn.may_wait(app.config.budget.wait) => {
+            Err(short) if short.may_free && !matches!(turn, Turn::Last(_)) => {
                 turn = turn.wait(book, &short, app.config.budget.wait).await;
                 asked_since = None;
             }
@@ -76,23 +78,18 @@ enum Turn {
 }
 
 impl Turn {
-    fn may_wait(&self, wait: Duration) -> bool {
-        match self {
-            Turn::Newcomer => !wait.is_zero(),
-            Turn::Waiting { .. } => true,
-            Turn::Last(_) => false,
-        }
-    }
-
     async fn wait(self, book: &Book, short: &Shortfall, wait: Duration) -> Turn {
+        let now = Instant::now();
         let (place, until) = match self {
-            Turn::Newcomer => (book.line_up(short), Instant::now() + wait),
+            Turn::Newcomer if short.is_elsewhere => (book.line_up(short), now + wait.max(RECALL)),
+            Turn::Newcomer => (book.line_up(short), now + wait),
             Turn::Waiting { place, until } => (place, until),
             Turn::Last(place) => return Turn::Last(place),
         };
-        match tokio::time::timeout_at(until, place.called()).await {
-            Ok(()) => Turn::Waiting { place, until },
-            Err(_) => Turn::Last(place),
+        let next = if short.is_elsewhere { until.min(now + POLL) } else { until };
+        match tokio::time::timeout_at(next, place.called()).await {
+            Err(_) if next == until => Turn::Last(place),
+            Ok(()) | Err(_) => Turn::Waiting { place, until },
         }
     }
 }

@@ -22,6 +22,7 @@ mod archive {
 async fn postgres_keeps_the_ledgers_promises() {
     schema!();
     stonegate_ledger::conformance::all(desk).await;
+    stonegate_ledger::conformance::shared(desk).await;
 }
 
 async fn fresh_directory() -> Option<(Arc<dyn Directory>, Store)> {

@@ -121,6 +121,7 @@ fn asking(replica: &str, counters: &[&str]) -> Arc<SyncRequest> {
         sequence: 1,
         at: now(),
         budgets_version: 0,
+        is_poll: false,
         opened: Vec::new(),
         records: Vec::new(),
         closed: Vec::new(),

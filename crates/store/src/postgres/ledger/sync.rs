@@ -28,15 +28,15 @@ const ATTEMPTS: usize = 3;
 /// What came of a request.
 enum Taken {
     /// It is in the store, now or since before.
-    Kept { leases: Vec<LeaseState>, budgets_version: u64 },
+    Kept { leases: Vec<LeaseState>, exhausted: Vec<Counter>, budgets_version: u64 },
     /// Nothing was done: the replica had been declared dead, and has to be brought back to life first.
     Dead,
 }
 
 pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<SyncReply, StoreError> {
-    let (leases, budgets_version) = loop {
+    let (leases, exhausted, budgets_version) = loop {
         match take(pools, request).await? {
-            Taken::Kept { leases, budgets_version } => break (leases, budgets_version),
+            Taken::Kept { leases, exhausted, budgets_version } => break (leases, exhausted, budgets_version),
             Taken::Dead => adopt::revive(pools, &request.replica).await?,
         }
     };
@@ -46,13 +46,21 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     } else {
         Vec::new()
     };
-    Ok(SyncReply { sequence: request.sequence, leases, budgets_version, budgets })
+    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets })
 }
 
 async fn take(pools: &Pools, request: &SyncRequest) -> Result<Taken, StoreError> {
     let mut line = pools.sync_line().take().await?;
     let work = async {
-        if request.is_idle() { poll(&mut line, request).await } else { exchange(&mut line, request).await }
+        let mut taken = if request.is_idle() {
+            poll(&mut line, request).await?
+        } else {
+            exchange(&mut line, request).await?
+        };
+        if let (true, Taken::Kept { exhausted, .. }) = (request.is_poll, &mut taken) {
+            *exhausted = exhausted_leases(&mut line, request).await?;
+        }
+        Ok::<Taken, StoreError>(taken)
     };
     let slow = |_| StoreError::Unavailable(format!("no answer within {PATIENCE:?}"));
     let taken = tokio::time::timeout(PATIENCE, work).await.map_err(slow)??;
@@ -74,7 +82,7 @@ async fn poll(connection: &mut PgConnection, request: &SyncRequest) -> Result<Ta
     .map_err(unavailable)?;
     let mut columns = Columns::of(&row);
     let (sequence, is_dead, silence) = (columns.count()?, columns.flag()?, columns.signed()?);
-    let kept = Taken::Kept { leases: Vec::new(), budgets_version: columns.count()? };
+    let kept = Taken::Kept { leases: Vec::new(), exhausted: Vec::new(), budgets_version: columns.count()? };
     request.is_next_after(sequence)?;
     if is_dead {
         return Ok(Taken::Dead);
@@ -92,6 +100,27 @@ async fn poll(connection: &mut PgConnection, request: &SyncRequest) -> Result<Ta
     .await
     .map_err(unavailable)?;
     Ok(if beat.rows_affected() == 0 { Taken::Dead } else { kept })
+}
+
+/// The counters on which the replica holds lease while nothing is left for the others.
+async fn exhausted_leases(
+    connection: &mut PgConnection,
+    request: &SyncRequest,
+) -> Result<Vec<Counter>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT leases.budget || '@' || leases.\"window\"
+           FROM leases
+           JOIN counters ON counters.budget = leases.budget AND counters.\"window\" = leases.\"window\"
+           JOIN budgets ON budgets.id = leases.budget
+          WHERE leases.replica = $1 AND leases.leased > 0 AND budgets.mode = 'block' AND NOT budgets.removed
+            AND counters.spent + counters.leased >= budgets.limit_amount
+            AND EXISTS (SELECT FROM replicas WHERE id <> $1 AND NOT is_dead)",
+    )
+    .bind(request.replica.as_str())
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Columns::of(row).parsed()).collect()
 }
 
 /// The transaction. Left in its midst, it is undone.
@@ -122,15 +151,14 @@ async fn exchange(connection: &mut PgConnection, request: &SyncRequest) -> Resul
         leases.push(if is_new {
             counter.apply(lease, step, *limit, standing.replicas)
         } else {
-            let remaining = counter.remaining(*limit);
-            LeaseState { counter: step.counter.clone(), leased: *lease, remaining }
+            counter.lease_state(step.counter.clone(), *lease, *limit)
         });
     }
     if is_new {
         save(&mut transaction, request, &holdings).await?;
     }
     transaction.commit().await.map_err(unavailable)?;
-    Ok(Taken::Kept { leases, budgets_version: standing.budgets_version })
+    Ok(Taken::Kept { leases, exhausted: Vec::new(), budgets_version: standing.budgets_version })
 }
 
 /// One counter and the replica's lease on it.

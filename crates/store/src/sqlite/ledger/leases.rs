@@ -55,10 +55,8 @@ pub(super) fn apply(moves: &[LeaseMove], holdings: &mut [Holding]) -> Vec<LeaseS
 
 /// What a replica is answered whose moves were counted before.
 pub(super) fn states(moves: &[LeaseMove], holdings: &[Holding]) -> Vec<LeaseState> {
-    let state = |(step, holding): (&LeaseMove, &Holding)| LeaseState {
-        counter: step.counter.clone(),
-        leased: holding.lease,
-        remaining: holding.counter.remaining(holding.limit),
+    let state = |(step, holding): (&LeaseMove, &Holding)| {
+        holding.counter.lease_state(step.counter.clone(), holding.lease, holding.limit)
     };
     moves.iter().zip(holdings).map(state).collect()
 }

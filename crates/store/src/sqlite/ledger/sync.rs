@@ -46,7 +46,9 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     } else {
         Vec::new()
     };
-    Ok(SyncReply { sequence: request.sequence, leases, budgets_version, budgets })
+    // Only one server works on a file, so there is nobody who could lack what it holds.
+    let exhausted = Vec::new();
+    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets })
 }
 
 /// The transaction.
