@@ -27,13 +27,11 @@ clients:         ## The real Claude Code and the vendors' SDKs against the binar
 deny:            ## Licences, sources and banned dependencies
 	bash xtask/deny.sh
 
-soak:            ## A hundred thousand histories of the ledger, or HISTORIES=N; the seed is printed
-	PROPTEST_CASES=$(or $(HISTORIES),100000) cargo test --release --package stonegate-ledger --test properties -- --nocapture
-
 bench:           ## Ratios to a bare proxy in the same run; see docs/performance.md
 	bash bench/run.sh
 
-soak:            ## Kill servers and PostgreSQL under load for SOAK_SECONDS (600 if not set)
+soak:            ## HISTORIES (100000) of the ledger; servers and PostgreSQL killed under load for SOAK_SECONDS (600)
+	PROPTEST_CASES=$${HISTORIES:-100000} cargo test --release --package stonegate-ledger --test properties -- --nocapture
 	SOAK_SECONDS=$${SOAK_SECONDS:-600} cargo test --package stonegate --test fleet -- --nocapture
 
 pgo:             ## A release build optimised by what a benchmark run counted: target/pgo/stonegate

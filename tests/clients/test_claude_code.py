@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import WORK
 from harness.claude_code import ClaudeCode, Turn
 from harness.gateway import Demo, Gateway, Key
 from harness.simulator import Simulator
@@ -310,3 +313,28 @@ def test_a_budget_that_is_used_up_is_told_once(
     assert turn.seconds < 10
     assert (tap.requests, tap.statuses) == (["POST /v1/messages"], [429])
     assert simulator.arrivals(marker) == []
+
+
+def test_ten_at_once_on_a_small_budget_all_get_their_work_done(
+    gateways: Callable[..., Gateway], tmp_path: Path, marker: str
+) -> None:
+    """What each of them may cost is more than a third of the budget, so they take what the others leave, in turn."""
+    gateway = gateways(budget__wait_seconds="60")
+    key = gateway.create_key(marker)
+    gateway.limit(key, window="total", limit_usd="5")
+    command = json.dumps({"command": "echo done > work.txt"})
+
+    def work(number: int) -> tuple[Turn, Path]:
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        coder = ClaudeCode(WORK / "node/node_modules/.bin/claude", directory)
+        prompt = f"{marker} [sim: tool Bash {command}; then text All done.]"
+        return coder.ask(gateway.base_url, key.text, prompt, *TOOLS), coder.directory / "work.txt"
+
+    with ThreadPoolExecutor(10) as pool:
+        turns = list(pool.map(work, range(10)))
+    assert [turn.said for turn, _ in turns] == ["All done."] * 10
+    assert all(file.read_text().strip() == "done" for _, file in turns)
+    asked = [arrival.json["max_tokens"] for arrival in gateway.simulator.arrivals(marker)]
+    assert len(asked) >= 20 and min(asked) < max(asked), asked
+    assert gateway.usage(key).nanodollars <= 5_000_000_000
