@@ -82,11 +82,6 @@ pub trait Inbound: fmt::Debug + Send + Sync {
         true
     }
 
-    /// Whether what an upstream refuses by name can be left out of it.
-    fn learns(&self) -> bool {
-        true
-    }
-
     /// What goes upstream, where the target speaks this very dialect; none where the request has to be translated.
     fn pass_through(
         &self,

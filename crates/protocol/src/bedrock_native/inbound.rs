@@ -86,10 +86,7 @@ pub fn parse<'h>(
         Some(Some(version)) => Body::Claude(Box::new(claude(&body, stream, model, &version)?)),
         None => {
             let mut sizes = media.sizes(&body);
-            let mut named = Sizes::default();
-            media::count(&mut Scanner::new(&body), &mut named)?;
-            sizes.images = sizes.images.max(named.images);
-            sizes.unbounded += named.unbounded;
+            media::count(&mut Scanner::new(&body), &mut sizes)?;
             let asked = bounds::found(&body).into_iter().filter_map(|(asked, _)| asked).max();
             Body::Other { sizes, asked, body }
         }
@@ -148,11 +145,6 @@ impl AnyInbound for Inbound {
 
     fn service_tier(&self) -> Option<&str> {
         self.header("x-amzn-bedrock-service-tier")
-    }
-
-    /// What other makers' bodies hold is theirs to say.
-    fn learns(&self) -> bool {
-        matches!(self.content, Body::Claude(_))
     }
 
     fn passes(&self, capabilities: &Capabilities) -> Passes {

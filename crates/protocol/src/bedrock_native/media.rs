@@ -1,13 +1,12 @@
-//! The media of a body of which nothing is known but what its members are called, in the words of the families whose models
-//! see, hear or read documents. They are counted from above: a schema that names a member alike counts as well.
+//! The media that no size bounds, in a body of which nothing is known but what its members are called, in the words of the
+//! families whose models watch, hear or read documents. They are counted from above: a schema that names a member alike
+//! counts as well.
 
 use crate::conversation::Sizes;
 use crate::inbound::Malformed;
 use crate::json::Scanner;
 
-/// Members that hold an image, or a list of them.
-const IMAGES: [&str; 5] = ["image", "images", "image_url", "inputImage", "input_image"];
-/// Members that hold something else that is no text.
+/// Members that hold what is neither text nor an image.
 const UNBOUNDED: [&str; 12] = [
     "video",
     "video_url",
@@ -42,18 +41,7 @@ fn walk(scanner: &mut Scanner<'_>, sizes: &mut Sizes, deeper: u32) -> Result<(),
                 if UNBOUNDED.contains(&&*name) {
                     sizes.unbounded += 1;
                 }
-                if !IMAGES.contains(&&*name) {
-                    return walk(scanner, sizes, deeper - 1);
-                }
-                if scanner.peek() != Some(b'[') {
-                    sizes.images += 1;
-                    return walk(scanner, sizes, deeper - 1);
-                }
-                scanner.array(|scanner, _| {
-                    sizes.images += 1;
-                    walk(scanner, sizes, deeper - 1)
-                })?;
-                Ok::<(), Malformed>(())
+                walk(scanner, sizes, deeper - 1)
             })?;
         }
         Some(b'[') => {

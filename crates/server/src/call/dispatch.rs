@@ -151,8 +151,7 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
             current.reservation.mark_refused();
         }
         let heals = |door: Door<'_>| current.inbound.heals(door.surface);
-        let is_healed = current.inbound.learns() && current.admission.door().is_ok_and(heals);
-        if is_healed && trial.leave_out(&learned, &failure, betas) {
+        if current.admission.door().is_ok_and(heals) && trial.leave_out(&learned, &failure, betas) {
             made -= 1;
             continue;
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Request};
-use crate::gateway::TestGateway;
+use crate::gateway::{Expected, TestGateway};
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-5-5";
 
@@ -175,7 +175,7 @@ async fn a_stream_that_breaks_ends_with_an_exception() {
 /// after one attempt, and teaches nothing.
 #[tokio::test]
 async fn a_member_that_bedrock_refuses_is_told_to_its_own_clients() {
-    let gateway = TestGateway::start().await;
+    let mut gateway = TestGateway::start().await;
     let mut body = converse("Hi");
     body["additionalModelRequestFields"] = json!({ "brand_new": 1 });
     for attempts in 1..=2 {
@@ -185,5 +185,6 @@ async fn a_member_that_bedrock_refuses_is_told_to_its_own_clients() {
         assert!(answer.text().contains("brand_new"), "{}", answer.text());
         assert_eq!(gateway.simulator.log().len(), attempts);
     }
+    gateway.expect(Expected { refused: 2, ..Expected::default() });
     gateway.finish().await;
 }
