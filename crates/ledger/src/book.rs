@@ -333,6 +333,10 @@ impl Book {
         state.sequence = reply.sequence;
         state.answered_at = Some(now);
         state.is_ready = !state.is_retired;
+        if state.is_retired {
+            // The request may have been made before that, and asked for something.
+            state.holdings.sweep(now);
+        }
         let is_dirty = state.holdings.is_dirty();
         let called = state.queue.call_all();
         drop(state);

@@ -36,6 +36,18 @@ proptest! {
         world.audit_at_rest();
     }
 
+    /// Nothing has to be written off for a replica that stops as it should, whatever it was in the midst of.
+    #[test]
+    fn replicas_that_stop_in_good_order_leave_nothing_behind(replicas in 1..=5_usize, steps in steps(1..60)) {
+        let mut world = World::new(replicas);
+        for step in steps.iter().filter(|step| !matches!(step, Step::Crash { .. } | Step::Adopt { .. })) {
+            world.take(step);
+        }
+        world.stop_all();
+        world.audit();
+        world.audit_at_rest();
+    }
+
     /// Any number of replicas: what fits is not refused, wherever unused credit lies.
     #[test]
     fn what_fits_is_had_from_whoever_holds_it_unused(

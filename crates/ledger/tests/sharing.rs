@@ -8,9 +8,9 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use stonegate_ledger::{
-    AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, LedgerStore, Limit, MemoryStore,
-    Nanodollars, Outcome, Picodollars, Place, Quote, ReplicaId, Reservation, Settlement, Shortfall, Tokens,
-    Window,
+    AccountPath, Basis, Book, BookOptions, Budget, BudgetFilter, CallId, Draft, LedgerStore, Limit,
+    MemoryStore, Nanodollars, Outcome, Picodollars, Place, Quote, ReplicaId, Reservation, Settlement,
+    Shortfall, Tokens, Window,
 };
 
 fn at_once<F: Future>(future: F) -> F::Output {
@@ -54,6 +54,12 @@ impl Desk {
             let reply = at_once(self.store.sync(&request)).expect("in order");
             self.book.apply_sync(reply, self.now);
         }
+    }
+
+    /// What replicas hold of the tenant's budget.
+    fn leased(&self) -> u64 {
+        let states = at_once(self.store.list_budgets(BudgetFilter::default(), self.now)).expect("it lists");
+        states.iter().map(|state| state.counter.leased).sum()
     }
 
     fn call(&self, user: &str, asked: u64, least: u64) -> (AccountPath, Quote, Draft) {
@@ -211,4 +217,40 @@ fn the_last_try_is_made_whoever_else_waits() {
     let (path, quote, draft) = desk.call("ada", 5, 5);
     drop(small.reserve_at_last(&path, quote, draft, desk.now).expect("it fits, and time is up"));
     drop((held, large));
+}
+
+#[test]
+fn whoever_retires_gives_back_what_calls_were_waiting_for() {
+    let desk = Desk::new(60);
+    // There is another replica, for which nothing will be left.
+    let other = Book::new(ReplicaId::new("r2"), BookOptions::default());
+    let hello = other.plan_sync(desk.now).expect("its first word");
+    at_once(desk.store.sync(&hello)).expect("in order");
+    let (path, quote, draft) = desk.call("ada", 60, 60);
+    let short = desk.book.reserve(&path, quote, draft, desk.now).expect_err("nothing is on lease yet");
+    assert!(short.may_improve, "{short:?}");
+    desk.sync();
+    // It is there now, and whoever waited for it has left.
+    desk.sync();
+    assert_eq!(desk.leased(), 60);
+
+    desk.book.retire();
+    desk.sync();
+    assert_eq!(desk.leased(), 0);
+}
+
+#[test]
+fn a_store_that_is_back_is_asked_before_a_call_is_refused() {
+    let desk = Desk::new(1_000);
+    let held = desk.reserve("ada", 10, 10).expect("it fits");
+    desk.book.ask_for_news();
+    let lost = desk.book.plan_sync(desk.now).expect("a request");
+    desk.book.sync_failed(desk.now);
+    let short = desk.reserve("ada", 900, 900).expect_err("for now, what is on lease is all there is");
+    assert!(!short.may_improve, "{short:?}");
+
+    let reply = at_once(desk.store.sync(&lost)).expect("in order");
+    desk.book.apply_sync(reply, desk.now);
+    drop(desk.reserve("ada", 900, 900).expect("the store has it"));
+    drop(held);
 }

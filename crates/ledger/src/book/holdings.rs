@@ -27,6 +27,8 @@ pub(super) struct Holdings {
     dirty: Vec<(usize, WindowKey)>,
     pub(super) version: u64,
     is_retired: bool,
+    /// The store did not answer when it was last asked.
+    is_cut_off: bool,
 }
 
 /// One budget with its lines: the one of the current window, and older ones until they are settled.
@@ -115,6 +117,9 @@ impl Holdings {
 
     /// Takes the store's answers to these moves.
     pub(super) fn apply(&mut self, moves: &[LeaseMove], leases: &[LeaseState], now: Timestamp) {
+        if std::mem::take(&mut self.is_cut_off) {
+            self.lines().for_each(Line::hope_again);
+        }
         let states: HashMap<&Counter, &LeaseState> =
             leases.iter().map(|state| (&state.counter, state)).collect();
         for step in moves {
@@ -138,9 +143,12 @@ impl Holdings {
 
     /// Nothing can be had from the store at present.
     pub(super) fn give_up_asking(&mut self, now: Timestamp) {
-        for line in self.slots.iter_mut().flat_map(|slot| &mut slot.lines) {
-            line.give_up_asking(now);
-        }
+        self.is_cut_off = true;
+        self.lines().for_each(|line| line.give_up_asking(now));
+    }
+
+    fn lines(&mut self) -> impl Iterator<Item = &mut Line> {
+        self.slots.iter_mut().flat_map(|slot| &mut slot.lines)
     }
 
     /// Takes news of budgets.

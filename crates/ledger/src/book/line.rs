@@ -35,6 +35,8 @@ pub(super) struct Line {
     taken: Amount,
     appetite: Appetite,
     answer: Option<LastAnswer>,
+    /// That answer is none of the store's, which is away.
+    is_given_up: bool,
     /// What the last request asked for calls that wait: theirs for a moment, though they have not taken it yet.
     earmarked: Amount,
     /// Nothing is left in the store, and there are others: what no call here needs goes back.
@@ -82,6 +84,7 @@ impl Line {
             taken: 0,
             appetite: Appetite { current: 0, before: 0, turned_at: now },
             answer: None,
+            is_given_up: false,
             earmarked: 0,
             exhausted: false,
             yielded: false,
@@ -191,11 +194,15 @@ impl Line {
         let is_exhausted = std::mem::take(&mut self.exhausted);
         let stock = match provision {
             Provision::Stocked => self.appetite.feed(demand, now, options.linger).saturating_mul(2),
-            Provision::RunDown => 0,
+            Provision::RunDown => {
+                // Whoever waits gets nothing of it any more.
+                unmet = 0;
+                0
+            }
         };
         let stock = if is_exhausted { 0 } else { stock };
         let returned = match () {
-            () if std::mem::take(&mut self.recalled) => free,
+            () if std::mem::take(&mut self.recalled) || provision == Provision::RunDown => free,
             () if is_exhausted => {
                 let spare = free.saturating_sub(self.earmark(now, options));
                 if spare > 0 && unmet > 0 && useful > free {
@@ -253,9 +260,17 @@ impl Line {
     /// The store did not answer: for now, what is here is all there is.
     pub(super) fn give_up_asking(&mut self, now: Timestamp) {
         self.answer = Some(LastAnswer { remaining: 0, elsewhere: 0, at: now });
+        self.is_given_up = true;
         self.unmet = 0;
         self.useful = Amount::MAX;
         self.curious = false;
+    }
+
+    /// The store answers again: what is left is not known until it is asked about.
+    pub(super) fn hope_again(&mut self) {
+        if std::mem::take(&mut self.is_given_up) {
+            self.answer = None;
+        }
     }
 
     /// Whether nothing is left that the store or a call would ask about.

@@ -330,6 +330,19 @@ impl World {
         self.adopt(0, Some(SILENCE));
     }
 
+    /// Every replica stops in good order: its calls end, and it says all that it has to say.
+    pub(crate) fn stop_all(&mut self) {
+        for replica in 0..self.replicas.len() {
+            while !self.replicas[replica].open.is_empty() {
+                self.settle(replica, 0, 50);
+            }
+            self.replicas[replica].book.retire();
+            while self.replicas[replica].book.has_work() {
+                self.sync(replica);
+            }
+        }
+    }
+
     /// What must be true when nothing is under way any more.
     pub(crate) fn audit_at_rest(&self) {
         for BudgetState { budget, counter, .. } in self.budgets() {
