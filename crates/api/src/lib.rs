@@ -13,7 +13,10 @@ mod usage;
 mod user;
 mod whoami;
 
-pub use budget::{Budget, BudgetCreate, BudgetMode, BudgetWindow};
+pub use budget::{
+    Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetMode,
+    BudgetOverride, BudgetWhenShort, BudgetWindow,
+};
 pub use key::{Key, KeyCreate, KeyCreated, KeyRotate, KeyStatus, ModelRule};
 pub use page::Page;
 pub use problem::{Problem, ProblemBody, ProblemType};

@@ -18,6 +18,10 @@ pub struct TenantCreate {
     /// Which models its users may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<ModelRule>,
+    /// The calendar by which its budgets renew, a name of IANA's database; UTC when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Berlin")]
+    pub time_zone: Option<String>,
 }
 
 /// What to change of a tenant; what is absent stays.
@@ -30,6 +34,10 @@ pub struct TenantUpdate {
     /// Which models its users may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<ModelRule>,
+    /// The calendar by which its budgets renew, a name of IANA's database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Berlin")]
+    pub time_zone: Option<String>,
     /// Whether its users are locked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
@@ -44,6 +52,8 @@ pub struct Tenant {
     pub name: String,
     /// Which models its users may use.
     pub models: ModelRule,
+    /// The calendar by which its budgets renew, a name of IANA's database.
+    pub time_zone: String,
     /// Since when its users are locked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]

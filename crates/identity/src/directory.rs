@@ -176,6 +176,8 @@ pub struct Tenant {
     pub name: String,
     /// Models that its users may use.
     pub models: ModelRule,
+    /// The calendar by which its budgets renew: a name of IANA's database.
+    pub time_zone: String,
     /// Since when its users are locked out.
     pub disabled_at: Option<Timestamp>,
     /// When it was made.
@@ -191,6 +193,8 @@ pub struct NewTenant {
     pub name: String,
     /// Models that its users may use.
     pub models: ModelRule,
+    /// The calendar by which its budgets renew: a name of IANA's database.
+    pub time_zone: String,
 }
 
 /// What to change of a tenant; `None` leaves it.
@@ -200,6 +204,8 @@ pub struct TenantEdit {
     pub name: Option<String>,
     /// Models that its users may use.
     pub models: Option<ModelRule>,
+    /// The calendar by which its budgets renew: a name of IANA's database.
+    pub time_zone: Option<String>,
     /// Whether its users are locked out.
     pub disabled: Option<bool>,
 }

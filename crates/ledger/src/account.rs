@@ -17,6 +17,16 @@ pub enum AccountKind {
     Key,
 }
 
+impl AccountKind {
+    /// Whether several people spend on such an account, so that how it stands is none's own business.
+    pub const fn is_shared(self) -> bool {
+        match self {
+            Self::Tenant | Self::Team => true,
+            Self::User | Self::Key => false,
+        }
+    }
+}
+
 spelled!(AccountKind { Tenant = "tenant", Team = "team", User = "user", Key = "key" });
 
 /// One account, written `tenant:acme`.

@@ -215,7 +215,7 @@ impl Book {
         });
         state.calls.open(call.clone());
         drop(state);
-        Ok(Reservation::new(self.clone(), call, quote, grant.output_tokens))
+        Ok(Reservation::new(self.clone(), call, quote, grant.output_tokens, grant.near))
     }
 
     /// Ends a call: frees what it held, charges what it took.

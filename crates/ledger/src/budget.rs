@@ -2,12 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use crate::{
     account::AccountId,
     money::Nanodollars,
+    terms::Allowance,
+    text::spelled,
     window::{Period, Window},
+    zone::Zone,
 };
 
 /// The largest amount that a budget may have, in its unit: what every store can count in a signed column.
@@ -77,16 +80,28 @@ impl fmt::Display for Limit {
 /// What happens at the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Calls are refused. The only mode that holds anyone back today; the others are counted.
+    /// Calls are refused.
     Block,
-    /// The account is slowed down to so many requests a minute.
+    /// The account is slowed down: past the limit a call begins only when what was spent beyond it is worked off.
     Throttle {
-        /// The rate past the limit.
-        requests_per_minute: u32,
+        /// The rate past the limit, in the budget's unit.
+        per_minute: Amount,
     },
     /// Someone is told.
     Notify,
 }
+
+/// What happens to a call that asks for more output than is left, where a lower ceiling would fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenShort {
+    /// Its ceiling is lowered.
+    #[default]
+    Lower,
+    /// It is refused.
+    Refuse,
+}
+
+spelled!(WhenShort { Lower = "lower", Refuse = "refuse" });
 
 /// A limit on an account for a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,14 +112,20 @@ pub struct Budget {
     pub account: AccountId,
     /// How often it renews.
     pub window: Window,
+    /// By whose calendar: its tenant's.
+    pub time_zone: Zone,
     /// How much may be spent in one window.
     pub limit: Limit,
     /// What happens at the limit.
     pub mode: Mode,
     /// Counts only calls of these models: a name of the catalog, in which `*` stands for any run of characters.
     pub model_filter: Option<String>,
+    /// What happens to a call that would fit with less output.
+    pub when_short: WhenShort,
     /// Per cents of the limit that someone wants to hear of.
     pub thresholds: Vec<u8>,
+    /// What people allowed beside the limit. Changed by adjustments only: a definition leaves it as it is.
+    pub allowance: Allowance,
 }
 
 /// Why a budget cannot be.
@@ -119,13 +140,35 @@ pub enum InvalidBudget {
     /// A share beyond the whole.
     #[error("a threshold of {0} % is not between 1 and 100")]
     Threshold(u8),
+    /// A rate at which nothing would ever be worked off.
+    #[error("a budget that slows down needs a rate per minute of more than nothing")]
+    Rate,
+    /// A pattern that fits no model.
+    #[error("`{0}` is no pattern over model ids: 1 to 200 visible ASCII characters, `*` for any run of them")]
+    ModelFilter(String),
+    /// A time that ends before it begins.
+    #[error("what holds for a time must end after it begins")]
+    Span,
 }
+
+/// The longest pattern of models, as in keys' lists.
+const LONGEST_PATTERN: usize = 200;
 
 impl Budget {
     /// A plain hard budget: all models, no thresholds.
     pub fn block(id: impl Into<Arc<str>>, account: AccountId, window: Window, limit: Limit) -> Self {
-        let (model_filter, thresholds) = (None, Vec::new());
-        Self { id: BudgetId::new(id), account, window, limit, mode: Mode::Block, model_filter, thresholds }
+        Self {
+            id: BudgetId::new(id),
+            account,
+            window,
+            time_zone: Zone::UTC,
+            limit,
+            mode: Mode::Block,
+            model_filter: None,
+            when_short: WhenShort::Lower,
+            thresholds: Vec::new(),
+            allowance: Allowance::default(),
+        }
     }
 
     /// Whether it can be counted, and named in a list.
@@ -140,6 +183,18 @@ impl Budget {
         }
         if self.limit.amount() > LARGEST {
             return Err(InvalidBudget::TooLarge(self.limit));
+        }
+        if let Mode::Throttle { per_minute } = self.mode
+            && !(1..=LARGEST).contains(&per_minute)
+        {
+            return Err(InvalidBudget::Rate);
+        }
+        let is_pattern = |pattern: &&String| {
+            (1..=LONGEST_PATTERN).contains(&pattern.len())
+                && pattern.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if let Some(pattern) = self.model_filter.as_ref().filter(|pattern| !is_pattern(pattern)) {
+            return Err(InvalidBudget::ModelFilter(pattern.clone()));
         }
         match self.thresholds.iter().find(|percent| !(1..=100).contains(*percent)) {
             Some(percent) => Err(InvalidBudget::Threshold(*percent)),
@@ -159,36 +214,42 @@ impl Budget {
         self.model_filter.as_deref().is_none_or(|pattern| matches(pattern, model))
     }
 
-    /// The amount that may not be exceeded, or `None` when this budget only counts.
-    pub fn hard_limit(&self) -> Option<Amount> {
+    /// Whether it holds calls back when it is used up.
+    pub fn is_hard(&self) -> bool {
         match self.mode {
-            Mode::Block => Some(self.limit.amount()),
-            Mode::Throttle { .. } | Mode::Notify => None,
+            Mode::Block => true,
+            Mode::Throttle { .. } | Mode::Notify => false,
         }
     }
 
-    /// The window around `at`. Calendars are UTC for now; the tenant's own zone comes in here.
+    /// The window around `at`.
     pub fn period_at(&self, at: Timestamp) -> Period {
-        self.window.period_at(at, &TimeZone::UTC)
+        self.window.period_at(at, self.time_zone.time_zone())
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any run of characters.
+/// Whether `text` fits `pattern`, in which `*` stands for any run of characters. Letters match in either case, as in the
+/// lists of models that keys have.
 fn matches(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut text) = text.strip_prefix(head) else {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|head| without_head(text.as_bytes(), head.as_bytes())) else {
         return false;
     };
-    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for part in middle.split('*') {
-        match text.split_once(part) {
-            Some((_, after)) => text = after,
+    let Some(tail) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let found = (0..=rest.len()).find_map(|at| without_head(rest.get(at..)?, part.as_bytes()));
+        match found {
+            Some(after) => rest = after,
             None => return false,
         }
     }
-    text.ends_with(tail)
+    let end = rest.len().checked_sub(tail.len()).and_then(|at| rest.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(tail.as_bytes()))
+}
+
+fn without_head<'a>(text: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(head.len())?;
+    start.eq_ignore_ascii_case(head).then_some(rest)
 }
 
 #[cfg(test)]
@@ -213,6 +274,7 @@ mod tests {
         check_match("*opus*", &["claude-opus-4", "opus"], &["claude-sonnet"]);
         check_match("a*b*c", &["abc", "axxbyyc", "abbc"], &["ab", "acb", "abcd"]);
         check_match("a*a", &["aa", "aba"], &["a"]);
+        check_match("Claude-*-5", &["claude-opus-4-5", "CLAUDE-x-5"], &["claude-5", "claude-opus-4"]);
         check_match("*", &["", "anything"], &[]);
         check_match("**", &["", "anything"], &[]);
         check_match("", &[""], &["x"]);
@@ -233,5 +295,11 @@ mod tests {
         }
         let loud = Budget { thresholds: vec![50, 101], ..budget("b", 1) };
         assert_eq!(loud.validate(), Err(InvalidBudget::Threshold(101)));
+        let slow = Budget { mode: Mode::Throttle { per_minute: 0 }, ..budget("b", 1) };
+        assert_eq!(slow.validate(), Err(InvalidBudget::Rate));
+        for pattern in ["", "a b", "é"] {
+            let odd = Budget { model_filter: Some(pattern.to_owned()), ..budget("b", 1) };
+            assert_eq!(odd.validate(), Err(InvalidBudget::ModelFilter(pattern.to_owned())));
+        }
     }
 }

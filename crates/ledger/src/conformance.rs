@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "these are tests"))]
 
 mod adoption;
+mod allowances;
 mod budgets;
 mod desk;
 mod queries;
@@ -44,6 +45,13 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     adoption::a_replica_that_retires_leaves_nothing_to_write_off(open().await).await;
     budgets::news_of_a_budget_can_be_asked_for(open().await).await;
     adoption::only_the_silent_are_dead(open().await).await;
+    allowances::credit_holds_for_a_window_or_for_ever(open().await).await;
+    allowances::a_limit_for_a_time_begins_and_ends_by_itself(open().await).await;
+    allowances::adjustments_are_kept_and_count_once(open().await).await;
+    allowances::each_threshold_is_told_once_in_a_window(open().await).await;
+    allowances::what_the_dead_are_charged_reaches_thresholds_too(open().await).await;
+    allowances::past_its_limit_a_budget_slows_all_replicas_down(open().await).await;
+    allowances::windows_turn_by_the_calendar_of_the_budget(open().await).await;
     queries::usage_is_summed_by_every_group(open().await).await;
     queries::usage_can_be_filtered(open().await).await;
     queries::the_journal_is_read_page_by_page(open().await).await;

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    budget::{Amount, BudgetId, Limit},
+    budget::{Amount, BudgetId},
     journal::UsageRecord,
     lease::{Counter, CounterState},
     store::Unrecorded,
+    terms::{Crossing, Terms},
 };
 
 /// A replica's leases and the counters that they are part of.
@@ -24,25 +25,18 @@ pub struct Estate {
     pub written_off: BTreeMap<Counter, Amount>,
 }
 
-/// What a charge has to know of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The unit that it counts in.
-    pub unit: Limit,
-    /// The amount that may not be exceeded. `None` when the budget only counts, or is no more.
-    pub hard_limit: Option<Amount>,
-}
-
 /// The terms of each budget.
 pub type AllTerms = HashMap<BudgetId, Terms>;
 
 impl Estate {
-    /// Charges the calls that the replica had open, and what else it may have spent.
-    pub fn close(&mut self, lost: &[UsageRecord], terms: &AllTerms, unrecorded: Unrecorded) {
+    /// Charges the calls that the replica had open, and what else it may have spent. Gives the thresholds that this
+    /// reaches.
+    pub fn close(&mut self, lost: &[UsageRecord], terms: &AllTerms, unrecorded: Unrecorded) -> Vec<Crossing> {
         for (counter, amount) in charges(lost, terms) {
-            let limit = hard_limit(terms, &counter);
             let lease = self.leases.entry(counter.clone()).or_default();
-            self.counters.entry(counter).or_default().charge(lease, amount, limit);
+            let terms = terms.get(&counter.budget);
+            let state = self.counters.entry(counter).or_default();
+            state.charge(lease, amount, hard_limit(terms, state));
         }
         for (counter, mut lease) in std::mem::take(&mut self.leases) {
             let state = self.counters.entry(counter.clone()).or_default();
@@ -57,21 +51,26 @@ impl Estate {
                 }
             }
         }
+        let reached = |(counter, state): (&Counter, &mut CounterState)| {
+            terms.get(&counter.budget).map(|terms| terms.crossings(counter, state)).unwrap_or_default()
+        };
+        self.counters.iter_mut().flat_map(reached).collect()
     }
 
     /// Undoes [`Estate::close`]: the calls are open again, and what was written off is on lease again.
     pub fn reopen(&mut self, open: &[UsageRecord], terms: &AllTerms) {
         let written_off = std::mem::take(&mut self.written_off);
         for (counter, amount) in charges(open, terms).chain(written_off) {
-            let limit = hard_limit(terms, &counter);
             let lease = self.leases.entry(counter.clone()).or_default();
-            self.counters.entry(counter).or_default().uncharge(lease, amount, limit);
+            let terms = terms.get(&counter.budget);
+            let state = self.counters.entry(counter).or_default();
+            state.uncharge(lease, amount, hard_limit(terms, state));
         }
     }
 }
 
-fn hard_limit(terms: &AllTerms, counter: &Counter) -> Option<Amount> {
-    terms.get(&counter.budget)?.hard_limit
+fn hard_limit(terms: Option<&Terms>, state: &CounterState) -> Option<Amount> {
+    terms?.hard_limit(state.credit)
 }
 
 fn charges<'a>(
@@ -80,7 +79,7 @@ fn charges<'a>(
 ) -> impl Iterator<Item = (Counter, Amount)> + 'a {
     records.iter().flat_map(|record| {
         let amount = |counter: &Counter| {
-            let unit = terms.get(&counter.budget)?.unit;
+            let unit = terms.get(&counter.budget)?.limit;
             Some((counter.clone(), record.amount(unit)))
         };
         record.counters.iter().filter_map(amount)

@@ -6,8 +6,11 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
-    budget::{Amount, BudgetId},
+    budget::{Amount, BudgetId, Mode},
+    terms::Terms,
     text::UnknownText,
     window::WindowKey,
 };
@@ -64,6 +67,12 @@ pub struct LeaseState {
     pub remaining: Amount,
     /// What others hold on lease: a part of it may be unused and come back.
     pub elsewhere: Amount,
+    /// What was charged by all replicas.
+    pub spent: Amount,
+    /// How much may be spent in this window, as the terms are now.
+    pub limit: Amount,
+    /// Past the limit of a budget that slows down: when the next call may begin.
+    pub paced_until: Timestamp,
 }
 
 /// What a store keeps of one counter.
@@ -75,6 +84,12 @@ pub struct CounterState {
     pub leased: Amount,
     /// What was charged without having been on lease.
     pub uncovered: Amount,
+    /// What was granted for this window alone; below nothing when more was taken away.
+    pub credit: i64,
+    /// The highest threshold that was told.
+    pub raised: u8,
+    /// Past the limit of a budget that slows down: when what was spent beyond it is worked off.
+    pub paced_until: Timestamp,
 }
 
 impl CounterState {
@@ -90,35 +105,49 @@ impl CounterState {
         &mut self,
         lease: &mut Amount,
         step: &LeaseMove,
-        limit: Option<Amount>,
+        terms: &Terms,
         replicas: u64,
     ) -> LeaseState {
-        self.charge(lease, step.charged, limit);
+        let before = self.spent;
+        self.charge(lease, step.charged, terms.hard_limit(self.credit));
+        self.pace(before, terms);
         let returned = step.returned.min(*lease);
         self.release(lease, returned);
 
-        let remaining = self.remaining(limit);
+        let remaining = self.remaining(terms.hard_limit(self.credit));
         let share = remaining.div_ceil(replicas.max(1).saturating_mul(2));
         let granted = step.most.min(share).max(step.least).min(remaining);
         *lease = lease.saturating_add(granted);
         self.leased = self.leased.saturating_add(granted);
 
+        self.state(&step.counter, *lease, terms)
+    }
+
+    /// How a replica's lease on this counter stands.
+    pub fn state(&self, counter: &Counter, lease: Amount, terms: &Terms) -> LeaseState {
         LeaseState {
-            counter: step.counter.clone(),
-            leased: *lease,
-            remaining: remaining.saturating_sub(granted),
-            elsewhere: self.leased.saturating_sub(*lease),
+            counter: counter.clone(),
+            leased: lease,
+            remaining: self.remaining(terms.hard_limit(self.credit)),
+            elsewhere: self.leased.saturating_sub(lease),
+            spent: self.spent,
+            limit: terms.limit(self.credit),
+            paced_until: self.paced_until,
         }
     }
 
-    /// How a replica's `lease` stands, without any change.
-    pub fn lease_state(&self, counter: Counter, lease: Amount, limit: Option<Amount>) -> LeaseState {
-        let elsewhere = self.leased.saturating_sub(lease);
-        LeaseState { counter, leased: lease, remaining: self.remaining(limit), elsewhere }
+    /// What was charged past the limit of a budget that slows down has to be worked off at its rate before the next call.
+    fn pace(&mut self, before: Amount, terms: &Terms) {
+        let Mode::Throttle { per_minute } = terms.mode else { return };
+        let beyond = self.spent.saturating_sub(before.max(terms.limit(self.credit)));
+        if beyond > 0 {
+            self.paced_until = worked_off(self.paced_until.max(terms.at), beyond, per_minute);
+        }
     }
 
     /// Whether all of it is spent or on lease, so that whoever holds unused lease should give it back to those who lack.
-    pub fn is_exhausted(&self, limit: Option<Amount>) -> bool {
+    pub fn is_exhausted(&self, terms: &Terms) -> bool {
+        let limit = terms.hard_limit(self.credit);
         limit.is_some() && self.remaining(limit) == 0
     }
 
@@ -153,9 +182,29 @@ impl CounterState {
     }
 }
 
+/// When an amount that is begun at `from` is worked off at so much a minute.
+pub(crate) fn worked_off(from: Timestamp, amount: Amount, per_minute: Amount) -> Timestamp {
+    let minute = SignedDuration::from_mins(1).as_millis().unsigned_abs();
+    let wait = u128::from(amount).saturating_mul(minute).div_ceil(u128::from(per_minute.max(1)));
+    let wait = SignedDuration::from_millis(i64::try_from(wait).unwrap_or(i64::MAX));
+    from.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{budget::Limit, terms::Allowance};
+
+    fn terms(mode: Mode) -> Terms {
+        Terms {
+            limit: Limit::Tokens(100),
+            mode,
+            allowance: Allowance::default(),
+            thresholds: Vec::new(),
+            is_removed: false,
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
 
     fn step(charged: u64, returned: u64, least: u64, most: u64) -> LeaseMove {
         LeaseMove { counter: "b@total".parse().unwrap(), charged, returned, least, most }
@@ -164,8 +213,8 @@ mod tests {
     #[track_caller]
     fn check(before: (u64, u64), step: &LeaseMove, replicas: u64, after: (u64, u64), remaining: u64) {
         let (spent, mut lease) = before;
-        let mut state = CounterState { spent, leased: lease, uncovered: 0 };
-        let answer = state.apply(&mut lease, step, Some(100), replicas);
+        let mut state = CounterState { spent, leased: lease, ..CounterState::default() };
+        let answer = state.apply(&mut lease, step, &terms(Mode::Block), replicas);
         assert_eq!((state.spent, state.leased), after);
         assert_eq!((answer.leased, answer.remaining), (lease, remaining));
         assert_eq!(state.leased, lease);
@@ -193,10 +242,25 @@ mod tests {
 
     #[test]
     fn a_charge_beyond_the_lease_is_counted_and_nothing_is_granted_past_the_limit() {
-        let mut state = CounterState { spent: 90, leased: 5, uncovered: 0 };
+        let mut state = CounterState { spent: 90, leased: 5, ..CounterState::default() };
         let mut lease = 5;
-        let answer = state.apply(&mut lease, &step(20, 0, 10, 10), Some(100), 1);
-        assert_eq!(state, CounterState { spent: 110, leased: 0, uncovered: 15 });
+        let answer = state.apply(&mut lease, &step(20, 0, 10, 10), &terms(Mode::Block), 1);
+        assert_eq!(state, CounterState { spent: 110, uncovered: 15, ..CounterState::default() });
         assert_eq!((answer.leased, answer.remaining), (0, 0));
+    }
+
+    #[test]
+    fn what_is_spent_past_the_limit_of_a_budget_that_slows_down_is_worked_off_at_its_rate() {
+        let mut state = CounterState { spent: 90, ..CounterState::default() };
+        let slow = terms(Mode::Throttle { per_minute: 10 });
+        let mut apply = |charged, at: i64| {
+            let terms = Terms { at: Timestamp::from_second(at).unwrap(), ..slow.clone() };
+            state.apply(&mut 0, &step(charged, 0, 0, 0), &terms, 1).paced_until.as_second()
+        };
+        assert_eq!(apply(10, 0), 0, "up to the limit nobody is slowed down");
+        assert_eq!(apply(5, 1_000), 1_030);
+        assert_eq!(apply(0, 1_010), 1_030);
+        assert_eq!(apply(10, 1_010), 1_090, "it adds up");
+        assert_eq!(apply(10, 5_000), 5_060, "and what was not used is not saved up");
     }
 }

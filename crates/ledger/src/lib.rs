@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod adjust;
 mod book;
 mod budget;
 mod call;
@@ -24,16 +25,20 @@ mod place;
 mod quote;
 mod report;
 mod reservation;
+mod standing;
 mod store;
 mod sync;
+mod terms;
 mod text;
 mod window;
+mod zone;
 
 pub use account::{AccountId, AccountKind, AccountPath};
+pub use adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery};
 pub use book::{Book, BookOptions, Ticket};
-pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode};
+pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode, WhenShort};
 pub use call::{CallId, ReplicaId};
-pub use estate::{AllTerms, Estate, Terms};
+pub use estate::{AllTerms, Estate};
 pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord};
 pub use lease::{Counter, CounterState, LeaseMove, LeaseState};
 pub use memory::MemoryStore;
@@ -44,7 +49,10 @@ pub use report::{
     BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageBy, UsageFilter, UsageQuery, UsageSum,
 };
 pub use reservation::{Reservation, Seen, Shortfall};
+pub use standing::Standing;
 pub use store::{Adopted, Adoption, Answer, LedgerStore, StoreError, Unrecorded};
 pub use sync::{BudgetChange, SyncReply, SyncRequest};
+pub use terms::{Allowance, Crossing, Override, Terms};
 pub use text::UnknownText;
 pub use window::{Period, Window, WindowKey};
+pub use zone::{UnknownZone, Zone};

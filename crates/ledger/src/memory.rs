@@ -8,14 +8,16 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    budget::{Amount, Budget, BudgetId},
+    adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery},
+    budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::{CallId, ReplicaId},
-    estate::{AllTerms, Estate, Terms},
+    estate::{AllTerms, Estate},
     journal::{Basis, Opened, UsageRecord},
-    lease::{Counter, CounterState, LeaseState},
+    lease::{Counter, CounterState, LeaseMove, LeaseState},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
-    store::{Adopted, Adoption, Answer, LedgerStore, StoreError, Unrecorded},
+    store::{Adopted, Adoption, Answer, LedgerStore, StoreError},
     sync::{BudgetChange, SyncReply, SyncRequest},
+    terms::{Crossing, Terms},
 };
 
 /// Keeps everything in memory, and forgets it with the process.
@@ -29,6 +31,8 @@ struct State {
     counters: BTreeMap<Counter, CounterState>,
     replicas: HashMap<ReplicaId, Replica>,
     journal: BTreeMap<CallId, UsageRecord>,
+    adjustments: Vec<Adjustment>,
+    crossings: Vec<Crossing>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +80,18 @@ impl LedgerStore for MemoryStore {
         now(Ok(self.state().remove(&id)))
     }
 
+    fn adjust_budget(&self, adjustment: Adjustment) -> Answer<'_, ()> {
+        now(self.state().adjust(adjustment))
+    }
+
+    fn adjustments(&self, query: AdjustmentQuery) -> Answer<'_, Vec<Adjustment>> {
+        now(Ok(self.state().adjustments(&query)))
+    }
+
+    fn events(&self, query: EventQuery) -> Answer<'_, Vec<BudgetEvent>> {
+        now(Ok(self.state().events(&query)))
+    }
+
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
         now(Ok(self.state().list(&filter, at)))
     }
@@ -100,24 +116,26 @@ impl State {
         let is_new = request.is_next_after(sequence)?;
         let mut replica = self.replicas.remove(&request.replica).unwrap_or_else(|| Replica::new(request.at));
         if let Some(written_off) = replica.written_off.take() {
-            self.revive(&mut replica, written_off);
+            self.revive(&mut replica, written_off, request.at);
         }
         replica.heard_at = replica.heard_at.max(request.at);
+        let mut crossings = Vec::new();
         if is_new {
-            self.take(&mut replica, request);
+            crossings = self.take(&mut replica, request);
             replica.sequence = request.sequence;
         }
-        let leases = request.moves.iter().map(|step| {
-            let limit = self.limit(&step.counter.budget);
+        let lease = |step: &LeaseMove| {
+            let terms = self.budgets.get(&step.counter.budget)?.terms(request.at);
             let counter = self.counters.get(&step.counter).copied().unwrap_or_default();
-            let lease = replica.leases.get(&step.counter).copied().unwrap_or(0);
-            counter.lease_state(step.counter.clone(), lease, limit)
-        });
-        let leases: Vec<LeaseState> = leases.collect();
+            let leased = replica.leases.get(&step.counter).copied().unwrap_or(0);
+            Some(counter.state(&step.counter, leased, &terms))
+        };
+        let leases: Vec<LeaseState> = request.moves.iter().filter_map(lease).collect();
         let is_shared = self.replicas.values().any(|other| other.written_off.is_none());
         let is_exhausted = |counter: &&Counter| {
             let state = self.counters.get(*counter).copied().unwrap_or_default();
-            state.is_exhausted(self.limit(&counter.budget))
+            let known = self.budgets.get(&counter.budget);
+            known.is_some_and(|known| state.is_exhausted(&known.terms(request.at)))
         };
         let exhausted = if request.is_poll && is_shared {
             replica.leases.keys().filter(is_exhausted).cloned().collect()
@@ -131,11 +149,12 @@ impl State {
             exhausted,
             budgets_version: self.version,
             budgets: self.changes_since(request.budgets_version),
+            crossings,
         })
     }
 
-    /// Counts a request that was not counted before.
-    fn take(&mut self, replica: &mut Replica, request: &SyncRequest) {
+    /// Counts a request that was not counted before. Gives the thresholds that it reaches.
+    fn take(&mut self, replica: &mut Replica, request: &SyncRequest) -> Vec<Crossing> {
         for record in &request.records {
             self.journal.insert(record.call, record.clone());
         }
@@ -148,12 +167,19 @@ impl State {
         let is_alive = |other: &&Replica| other.written_off.is_none();
         let others = self.replicas.values().filter(is_alive).count();
         let replicas = u64::try_from(others).unwrap_or(u64::MAX).saturating_add(1);
+        let mut crossings = Vec::new();
         for step in &request.moves {
-            let limit = self.limit(&step.counter.budget);
+            // A replica speaks of budgets that it was told of, and none is ever forgotten.
+            let Some(known) = self.budgets.get(&step.counter.budget) else { continue };
+            let terms = known.terms(request.at);
             let lease = replica.leases.entry(step.counter.clone()).or_default();
-            self.counters.entry(step.counter.clone()).or_default().apply(lease, step, limit, replicas);
+            let counter = self.counters.entry(step.counter.clone()).or_default();
+            counter.apply(lease, step, &terms, replicas);
+            crossings.extend(terms.crossings(&step.counter, counter));
         }
         replica.leases.retain(|_, leased| *leased > 0);
+        self.crossings.extend(crossings.iter().cloned());
+        crossings
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Adopted {
@@ -165,17 +191,18 @@ impl State {
         let mut replicas = std::mem::take(&mut self.replicas);
         for (id, replica) in &mut replicas {
             if *id != adoption.by && is_dead(replica) {
-                self.close_books(replica, adoption.unrecorded, &mut adopted);
+                self.close_books(replica, adoption, &mut adopted);
             }
         }
         self.replicas = replicas;
         adopted
     }
 
-    fn close_books(&mut self, replica: &mut Replica, unrecorded: Unrecorded, adopted: &mut Adopted) {
+    fn close_books(&mut self, replica: &mut Replica, adoption: &Adoption, adopted: &mut Adopted) {
         let lost: Vec<_> = replica.opened.values().map(|opened| opened.if_lost.clone()).collect();
         let mut estate = self.estate(std::mem::take(&mut replica.leases), BTreeMap::new());
-        estate.close(&lost, &self.terms(), unrecorded);
+        let crossings = estate.close(&lost, &self.terms(adoption.at), adoption.unrecorded);
+        self.crossings.extend(crossings);
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         adopted.replicas = adopted.replicas.saturating_add(1);
         adopted.calls = adopted.calls.saturating_add(count(lost.len()));
@@ -186,7 +213,7 @@ impl State {
     }
 
     /// Takes back what was charged for a replica that was thought dead.
-    fn revive(&mut self, replica: &mut Replica, written_off: BTreeMap<Counter, Amount>) {
+    fn revive(&mut self, replica: &mut Replica, written_off: BTreeMap<Counter, Amount>, at: Timestamp) {
         let is_unresolved =
             |call: &CallId| self.journal.get(call).is_some_and(|record| record.basis == Basis::Unresolved);
         let opened = replica.opened.values().map(|opened| opened.if_lost.clone());
@@ -195,7 +222,7 @@ impl State {
             self.journal.remove(&record.call);
         }
         let mut estate = self.estate(std::mem::take(&mut replica.leases), written_off);
-        estate.reopen(&open, &self.terms());
+        estate.reopen(&open, &self.terms(at));
         self.counters = estate.counters;
         replica.leases = estate.leases;
     }
@@ -208,16 +235,8 @@ impl State {
         Estate { counters: std::mem::take(&mut self.counters), leases, written_off }
     }
 
-    fn terms(&self) -> AllTerms {
-        let terms = |id: &BudgetId, known: &Versioned| {
-            (id.clone(), Terms { unit: known.budget.limit, hard_limit: self.limit(id) })
-        };
-        self.budgets.iter().map(|(id, known)| terms(id, known)).collect()
-    }
-
-    fn limit(&self, id: &BudgetId) -> Option<Amount> {
-        let known = self.budgets.get(id).filter(|known| !known.removed)?;
-        known.budget.hard_limit()
+    fn terms(&self, at: Timestamp) -> AllTerms {
+        self.budgets.iter().map(|(id, known)| (id.clone(), known.terms(at))).collect()
     }
 
     fn changes_since(&self, version: u64) -> Vec<BudgetChange> {
@@ -230,12 +249,13 @@ impl State {
         changed.into_iter().map(change).collect()
     }
 
-    fn define(&mut self, budget: Budget) -> Result<(), StoreError> {
+    fn define(&mut self, mut budget: Budget) -> Result<(), StoreError> {
         budget.validate()?;
-        if let Some(known) = self.budgets.get(&budget.id)
-            && !budget.counts_as(&known.budget)
-        {
-            return Err(StoreError::OtherBudget(budget.id));
+        if let Some(known) = self.budgets.get(&budget.id) {
+            if !budget.counts_as(&known.budget) {
+                return Err(StoreError::OtherBudget(budget.id));
+            }
+            budget.allowance = known.budget.allowance.clone();
         }
         self.version = self.version.saturating_add(1);
         let version = self.version;
@@ -253,6 +273,56 @@ impl State {
         true
     }
 
+    fn adjust(&mut self, adjustment: Adjustment) -> Result<(), StoreError> {
+        let Some(known) = self.budgets.get_mut(&adjustment.budget).filter(|known| !known.removed) else {
+            return Err(StoreError::NoBudget(adjustment.budget));
+        };
+        if self.adjustments.iter().any(|other| other.id == adjustment.id) {
+            return Ok(());
+        }
+        let allowance = &mut known.budget.allowance;
+        match &adjustment.change {
+            Change::Credit { amount, window: None } => {
+                allowance.credit = allowance.credit.saturating_add(*amount);
+            }
+            Change::Credit { amount, window: Some(window) } => {
+                let counter = Counter { budget: adjustment.budget.clone(), window: *window };
+                let counter = self.counters.entry(counter).or_default();
+                counter.credit = counter.credit.saturating_add(*amount);
+            }
+            Change::Override(overridden) if overridden.until <= overridden.from => {
+                return Err(InvalidBudget::Span.into());
+            }
+            Change::Override(overridden) => allowance.overridden = Some(overridden.clone()),
+            Change::EndOverride => allowance.overridden = None,
+        }
+        self.version = self.version.saturating_add(1);
+        known.version = self.version;
+        self.adjustments.push(adjustment);
+        Ok(())
+    }
+
+    fn adjustments(&self, query: &AdjustmentQuery) -> Vec<Adjustment> {
+        let wanted = |entry: &&Adjustment| query.budget.as_ref().is_none_or(|budget| *budget == entry.budget);
+        self.adjustments.iter().rev().filter(wanted).take(whole(query.limit)).cloned().collect()
+    }
+
+    fn events(&self, query: &EventQuery) -> Vec<BudgetEvent> {
+        let event = |(number, crossing): (u64, &Crossing)| {
+            let Budget { id, account, limit, .. } = &self.budgets.get(&crossing.counter.budget)?.budget;
+            let is_wanted = number > query.after
+                && query.budget.as_ref().is_none_or(|wanted| wanted == id)
+                && query.account.as_ref().is_none_or(|wanted| wanted == account);
+            is_wanted.then(|| BudgetEvent {
+                number,
+                account: account.clone(),
+                limit: limit.with_amount(crossing.limit),
+                crossing: crossing.clone(),
+            })
+        };
+        (1..).zip(&self.crossings).filter_map(event).take(whole(query.limit)).collect()
+    }
+
     fn list(&self, filter: &BudgetFilter, at: Timestamp) -> Vec<BudgetState> {
         let wanted = |known: &&Versioned| {
             let account = &known.budget.account;
@@ -268,11 +338,13 @@ impl State {
         let unresolved = written_off
             .filter_map(|leases| leases.get(&counter))
             .fold(0, |sum: Amount, amount| sum.saturating_add(*amount));
+        let state = self.counters.get(&counter).copied().unwrap_or_default();
         BudgetState {
             budget: budget.clone(),
             window: period.key,
             renews_at: period.ends_at,
-            counter: self.counters.get(&counter).copied().unwrap_or_default(),
+            limit: Terms::of(budget, at).limit(state.credit),
+            counter: state,
             unresolved,
         }
     }
@@ -290,7 +362,7 @@ impl State {
         let wanted = |record: &&UsageRecord| {
             query.before.is_none_or(|before| record.call < before) && query.filter.admits(record)
         };
-        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let limit = whole(query.limit);
         let mut rest = self.journal.values().rev().filter(wanted);
         let records: Vec<_> = rest.by_ref().take(limit).cloned().collect();
         let next = rest.next().and(records.last()).map(|record| record.call);
@@ -303,4 +375,14 @@ impl Replica {
         let (leases, opened) = (BTreeMap::new(), BTreeMap::new());
         Self { sequence: 0, heard_at, leases, opened, written_off: None }
     }
+}
+
+impl Versioned {
+    fn terms(&self, at: Timestamp) -> Terms {
+        Terms { is_removed: self.removed, ..Terms::of(&self.budget, at) }
+    }
+}
+
+fn whole(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }

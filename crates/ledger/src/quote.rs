@@ -1,7 +1,7 @@
 //! The upper bound of what a call may cost, computed before it is sent.
 
 use crate::{
-    budget::{Amount, Limit},
+    budget::{Amount, Budget, Limit, WhenShort},
     money::{Nanodollars, Picodollars},
 };
 
@@ -66,6 +66,14 @@ impl Quote {
         }
         let part = u64::try_from(part).unwrap_or(u64::MAX);
         self.ceiling(unit, input.saturating_add(part)).unwrap_or_else(|| self.floor())
+    }
+
+    /// The quote as that budget takes it: one that refuses has no lower ceiling.
+    pub fn on(&self, budget: &Budget) -> Self {
+        match budget.when_short {
+            WhenShort::Lower => *self,
+            WhenShort::Refuse => Self { least_output_tokens: self.output_tokens, ..*self },
+        }
     }
 
     /// The lowest ceiling permitted: a floor above what was asked for is no floor.

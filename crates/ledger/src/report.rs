@@ -173,6 +173,8 @@ pub struct BudgetState {
     pub window: WindowKey,
     /// When it renews.
     pub renews_at: Option<Timestamp>,
+    /// How much may be spent in this window: its limit, or what overrides it, and credit.
+    pub limit: Amount,
     /// What its counter says.
     pub counter: CounterState,
     /// The part of what is spent that no call accounts for: leases of replicas that died.
@@ -182,6 +184,6 @@ pub struct BudgetState {
 impl BudgetState {
     /// What is not spent. A part of it may be on lease: nobody has spent that.
     pub fn remaining(&self) -> Amount {
-        self.budget.limit.amount().saturating_sub(self.counter.spent)
+        self.limit.saturating_sub(self.counter.spent)
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     journal::{Basis, Draft, Outcome, Settlement, Tokens},
     money::Nanodollars,
     quote::Quote,
+    standing::Standing,
     window::WindowKey,
 };
 
@@ -22,10 +23,14 @@ pub struct Shortfall {
     pub budget: Option<Arc<Budget>>,
     /// Its window.
     pub window: Option<WindowKey>,
+    /// What may be spent in that window.
+    pub limit: Option<Limit>,
     /// What the call asked of it, in its unit.
     pub asked: Amount,
     /// When it renews, if it ever does.
     pub renews_at: Option<Timestamp>,
+    /// The budget only slows down: when the call may begin.
+    pub paced_until: Option<Timestamp>,
     /// Whether the next sync may bring more.
     pub may_improve: bool,
     /// Whether the end of calls that are under way may: see [`Book::line_up`].
@@ -42,6 +47,8 @@ impl Shortfall {
         Self {
             budget: None,
             window: None,
+            limit: None,
+            paced_until: None,
             asked: 0,
             renews_at: None,
             may_improve: true,
@@ -56,24 +63,25 @@ impl Shortfall {
         self.budget.as_ref().map(|budget| &budget.account)
     }
 
-    /// What may be spent in one window.
-    pub fn limit(&self) -> Option<Limit> {
-        self.budget.as_ref().map(|budget| budget.limit)
-    }
-}
-
-impl Shortfall {
-    /// The refusal in words, with the account by a name that its people know.
+    /// The refusal in words, with the account by a name that its people know. Of a budget that is shared with others it
+    /// says that it does not suffice, and no amount but the call's own.
     pub fn told_of(&self, account: &dyn fmt::Display) -> String {
         let Some(budget) = &self.budget else {
             return "budgets have not been read yet; try again in a moment".to_owned();
         };
+        let window = budget.window;
+        let limit = match self.limit {
+            Some(limit) if !budget.account.kind.is_shared() => format!(" of {limit}"),
+            Some(_) | None => String::new(),
+        };
+        if let Some(until) = self.paced_until {
+            return format!(
+                "the {window} budget{limit} on {account} is used up and slows calls down; the next one may begin at {until}"
+            );
+        }
         let asked = budget.limit.with_amount(self.asked);
-        let (window, limit) = (budget.window, budget.limit);
         let renewal = self.renews_at.map_or_else(String::new, |at| format!("; it renews at {at}"));
-        format!(
-            "the {window} budget of {limit} on {account} does not cover this call of up to {asked}{renewal}"
-        )
+        format!("the {window} budget{limit} on {account} does not cover this call of up to {asked}{renewal}")
     }
 }
 
@@ -109,12 +117,24 @@ pub struct Reservation {
     output_tokens: u64,
     is_sent: bool,
     seen: Option<Seen>,
+    near: Option<Standing>,
 }
 
 impl Reservation {
-    pub(crate) fn new(book: Book, call: Arc<OpenCall>, quote: Quote, output_tokens: u64) -> Self {
+    pub(crate) fn new(
+        book: Book,
+        call: Arc<OpenCall>,
+        quote: Quote,
+        output_tokens: u64,
+        near: Option<Standing>,
+    ) -> Self {
         let id = call.id();
-        Self { book, call: Some(call), id, quote, output_tokens, is_sent: false, seen: None }
+        Self { book, call: Some(call), id, quote, output_tokens, is_sent: false, seen: None, near }
+    }
+
+    /// The budget on the path that is nearest to its limit, where one is near.
+    pub fn near(&self) -> Option<&Standing> {
+        self.near.as_ref()
     }
 
     /// The output ceiling that is paid for: what was asked for, or less.

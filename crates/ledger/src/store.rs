@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
+    adjust::{Adjustment, AdjustmentQuery, BudgetEvent, EventQuery},
     budget::{Budget, BudgetId, InvalidBudget},
     call::ReplicaId,
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
@@ -37,6 +38,9 @@ pub enum StoreError {
     /// The budget cannot be.
     #[error(transparent)]
     InvalidBudget(#[from] InvalidBudget),
+    /// There is no budget of that name.
+    #[error("there is no budget {0}")]
+    NoBudget(BudgetId),
     /// A budget of that name counts something else.
     #[error(
         "budget {0} exists with another account, window or unit; remove it and define one of another name"
@@ -97,7 +101,8 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// When the store fails.
     fn adopt(&self, adoption: Adoption) -> Answer<'_, Adopted>;
 
-    /// Makes a budget, or changes the limit, mode, filter or thresholds of one. What was spent stays spent.
+    /// Makes a budget, or changes one in all but account, window and unit. What was spent stays spent, and what was
+    /// allowed beside its limit stays allowed.
     ///
     /// # Errors
     /// When it cannot be, or would count something else than it did, or the store fails.
@@ -108,6 +113,24 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When the store fails.
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool>;
+
+    /// Grants or takes credit, or sets a limit for a time. An adjustment whose id is known already changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such budget, or it cannot be, or the store fails.
+    fn adjust_budget(&self, adjustment: Adjustment) -> Answer<'_, ()>;
+
+    /// What was adjusted, the newest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn adjustments(&self, query: AdjustmentQuery) -> Answer<'_, Vec<Adjustment>>;
+
+    /// The thresholds that were reached, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn events(&self, query: EventQuery) -> Answer<'_, Vec<BudgetEvent>>;
 
     /// Budgets in the order of their ids, and how they stand at that time.
     ///

@@ -8,6 +8,7 @@ use crate::{
     journal::{Opened, UsageRecord},
     lease::{Counter, LeaseMove, LeaseState},
     store::StoreError,
+    terms::Crossing,
 };
 
 /// Everything that a replica has to say since its last word. The store takes it in one transaction.
@@ -72,6 +73,8 @@ pub struct SyncReply {
     pub budgets_version: u64,
     /// All changes to budgets since the version that the request names, the last one for each budget.
     pub budgets: Vec<BudgetChange>,
+    /// Thresholds that were reached by this request. They are kept; this is for the log, and a lost answer loses nothing else.
+    pub crossings: Vec<Crossing>,
 }
 
 /// A budget is new or other than it was, or is no more.

@@ -26,7 +26,7 @@ proptest! {
 
     #[test]
     fn no_history_overspends_or_loses_a_record(replicas in 1..=5_usize, steps in steps(1..80)) {
-        let mut world = World::new(replicas);
+        let mut world = World::slowed(replicas);
         for step in &steps {
             world.take(step);
             world.audit();

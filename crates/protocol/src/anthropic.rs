@@ -11,6 +11,7 @@ pub(crate) mod events;
 mod facts;
 mod fitting;
 mod inbound;
+pub mod limit;
 mod media;
 pub(crate) mod meter;
 mod outbound;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stonegate_ledger::{
-    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
-    LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
+    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
+    BudgetState, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest,
+    UsageQuery, UsageSum,
 };
 
 use crate::keeper::{Keeper, StoreAway};
@@ -49,6 +50,21 @@ impl LedgerStore for Announced {
             self.heard().await?;
             Ok(removed)
         })
+    }
+
+    fn adjust_budget(&self, adjustment: Adjustment) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.store.adjust_budget(adjustment).await?;
+            self.heard().await
+        })
+    }
+
+    fn adjustments(&self, query: AdjustmentQuery) -> Answer<'_, Vec<Adjustment>> {
+        self.store.adjustments(query)
+    }
+
+    fn events(&self, query: EventQuery) -> Answer<'_, Vec<BudgetEvent>> {
+        self.store.events(query)
     }
 
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {

@@ -9,6 +9,7 @@ pub(crate) mod dispatch;
 pub(crate) mod entrance;
 pub(crate) mod flow;
 pub(crate) mod intake;
+pub(crate) mod near;
 pub(crate) mod record;
 mod reply;
 pub(crate) mod reserve;
@@ -22,9 +23,11 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::BytesMut;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use stonegate_ledger::Reservation;
 use stonegate_protocol::{Answering, Dropped, Problem};
 
 use crate::app::App;
+use crate::call::admit::Admission;
 use crate::call::claim::Claim;
 use crate::call::collect::Collect;
 use crate::call::detach::Detach;
@@ -32,6 +35,7 @@ use crate::call::dispatch::{Answer, Outgoing, dispatch};
 use crate::call::entrance::Entrance;
 use crate::call::flow::{Audience, Flow, Stop};
 use crate::call::intake::Intake;
+use crate::call::near::Near;
 use crate::call::reply::StreamBody;
 use crate::{clock, error, kept};
 
@@ -142,6 +146,8 @@ async fn answer(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
     let granted = outgoing.reservation.output_tokens();
     let asked = outgoing.inbound.max_output_tokens();
     let is_lowered = granted < asked.unwrap_or(outgoing.quote.output_tokens);
+    let dialect = outgoing.inbound.dialect();
+    let near = near(&outgoing.reservation, &outgoing.admission);
     let mut response = if outgoing.inbound.is_stream() {
         stream(app, outgoing).await?
     } else {
@@ -150,7 +156,16 @@ async fn answer(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
     if is_lowered {
         response.headers_mut().insert(MAX_TOKENS, HeaderValue::from(granted));
     }
+    if let Some(near) = near {
+        near.tell(&mut response, dialect);
+    }
     Ok(response)
+}
+
+/// The budget that is nearest to its limit, where one is near.
+pub(crate) fn near(reservation: &Reservation, admission: &Admission) -> Option<Near> {
+    let standing = reservation.near()?;
+    Some(Near::new(standing.clone(), admission.name_of(&standing.budget.account)))
 }
 
 /// The header that tells of a lowered output ceiling.

@@ -132,6 +132,11 @@ pub(crate) fn shortfall(shortfall: &Shortfall, account: &str, now: Timestamp) ->
     let Some(budget) = &shortfall.budget else {
         return Problem::new(ProblemKind::Unavailable, shortfall.to_string());
     };
+    if let Some(until) = shortfall.paced_until {
+        let wait = std::time::Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        let slowed = Problem::new(ProblemKind::RateLimited, shortfall.told_of(&account));
+        return slowed.code("budget_throttled").after(wait);
+    }
     let spent = SpentBudget {
         period: (budget.window != Window::Total).then(|| budget.window.to_string()),
         renews_at: shortfall.renews_at.map(Timestamp::as_second),

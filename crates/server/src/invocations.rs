@@ -21,8 +21,9 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::intake::{self, Intake};
+use crate::call::near::Near;
 use crate::call::record::{self, Label};
-use crate::call::{reserve, say_dropped};
+use crate::call::{self, reserve, say_dropped};
 use crate::error;
 use crate::invocations::parts::{Consumed, Run, Whole};
 use crate::invocations::task::{Billed, Task};
@@ -60,8 +61,9 @@ async fn answer(
     parse: task::Parse,
 ) -> Result<Response, Problem> {
     let prepared = prepare(app, intake, request, parse).await;
-    let (task, job, plan) = prepared.inspect_err(|problem| record::refused(intake.call, problem))?;
+    let (task, mut job, plan) = prepared.inspect_err(|problem| record::refused(intake.call, problem))?;
     let label = job.label.clone();
+    let near = job.near.take();
     let (ticket, rendered) = job.run(app, &*task, &plan).await;
     app.keeper.durable(ticket).await.map_err(error::unrecorded)?;
     let body = rendered.map_err(|failure| {
@@ -71,12 +73,16 @@ async fn answer(
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     say_dropped(&mut response, &plan.dropped);
+    if let Some(near) = near {
+        near.tell(&mut response, Dialect::OpenaiChat);
+    }
     Ok(response)
 }
 
 /// A request that is paid for and not yet sent.
 struct Job {
     reservation: Reservation,
+    near: Option<Near>,
     billed: Billed,
     label: Label,
     started: Instant,
@@ -120,8 +126,10 @@ async fn prepare(
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let label =
         Label { path: admission.path().clone(), model: Arc::clone(&resolved.model.id), stream: false };
+    let near = call::near(&reservation, &admission);
     let job = Job {
         reservation,
+        near,
         billed,
         label,
         started: intake.started,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stonegate_ledger::{Book, LedgerStore, StoreError, Ticket};
+use stonegate_ledger::{Book, Crossing, LedgerStore, StoreError, Ticket};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -249,7 +249,10 @@ impl Keeper {
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         if let Some(request) = self.book.plan_sync(clock::now()) {
             match self.store.sync(&request).await {
-                Ok(reply) => self.book.apply_sync(reply, clock::now()),
+                Ok(reply) => {
+                    reply.crossings.iter().for_each(told);
+                    self.book.apply_sync(reply, clock::now());
+                }
                 Err(error) => {
                     self.note(true);
                     self.book.sync_failed(clock::now());
@@ -273,6 +276,12 @@ impl Keeper {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes in the log that a budget has reached a threshold.
+fn told(crossing: &Crossing) {
+    let Crossing { counter, threshold, at: _, spent, limit } = crossing;
+    tracing::warn!(budget = %counter.budget, window = %counter.window, threshold, spent, limit, "a budget has reached a threshold");
 }
 
 #[cfg(test)]

@@ -30,7 +30,12 @@ pub async fn names_are_unique_in_their_tenant(directory: &dyn Directory) {
     ok(directory.create_user(elsewhere, &act(0)).await);
     let found = ok(directory.find_user_by_name(&TenantId::default_tenant(), "ann").await);
     assert_eq!(found, Some(ann));
-    let new = NewTenant { id: acme.id, name: "another".to_owned(), models: ModelRule::default() };
+    let new = NewTenant {
+        id: acme.id,
+        name: "another".to_owned(),
+        models: ModelRule::default(),
+        time_zone: "UTC".to_owned(),
+    };
     let twice = directory.create_tenant(new, &act(0)).await;
     assert!(is_conflict(&twice, "id"), "{twice:?}");
 }

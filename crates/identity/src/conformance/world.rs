@@ -57,7 +57,8 @@ pub(super) fn ok<T>(answer: Result<T, DirectoryError>) -> T {
 
 pub(super) async fn tenant(directory: &dyn Directory, id: &str) -> Tenant {
     let id = TenantId::parse(id).expect("a sound id");
-    let new = NewTenant { name: id.to_string(), id, models: ModelRule::default() };
+    let new =
+        NewTenant { name: id.to_string(), id, models: ModelRule::default(), time_zone: "UTC".to_owned() };
     ok(directory.create_tenant(new, &act(0)).await)
 }
 

@@ -38,6 +38,8 @@ struct Slot {
     removed: bool,
     period: Option<Period>,
     lines: Vec<Line>,
+    /// Whether an override held when that was last looked at.
+    is_overridden: bool,
 }
 
 impl Holdings {
@@ -100,6 +102,9 @@ impl Holdings {
 
     /// Lists the lines to which the passing of time may have given something to say, and forgets those of the past.
     pub(super) fn sweep(&mut self, now: Timestamp) {
+        for index in 0..self.slots.len() {
+            self.notice_override(index, now);
+        }
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let current = slot.period.filter(|period| period.contains(now)).map(|period| period.key);
             slot.lines.retain(|line| Some(line.window) == current || !line.is_finished());
@@ -107,6 +112,16 @@ impl Holdings {
                 line.dirty = true;
                 self.dirty.push((index, line.window));
             }
+        }
+    }
+
+    /// A limit for a time begins and ends by itself: then what is free goes back, as when a limit is changed.
+    fn notice_override(&mut self, index: usize, now: Timestamp) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let overridden = slot.budget.allowance.overridden.as_ref();
+        let is_overridden = overridden.is_some_and(|overridden| overridden.holds_at(now));
+        if std::mem::replace(&mut slot.is_overridden, is_overridden) != is_overridden {
+            self.recall(index);
         }
     }
 
@@ -167,7 +182,13 @@ impl Holdings {
             let index = self.slots.len();
             self.by_id.insert(budget.id.clone(), index);
             self.by_account.entry(budget.account.clone()).or_default().push(index);
-            self.slots.push(Slot { budget: budget.into(), removed: false, period: None, lines: Vec::new() });
+            self.slots.push(Slot {
+                budget: budget.into(),
+                removed: false,
+                period: None,
+                lines: Vec::new(),
+                is_overridden: false,
+            });
             return;
         };
         let listed = self.by_account.entry(budget.account.clone()).or_default();
@@ -175,6 +196,9 @@ impl Holdings {
             listed.push(index);
         }
         if let Some(slot) = self.slots.get_mut(index) {
+            if slot.budget.time_zone != budget.time_zone {
+                slot.period = None;
+            }
             slot.budget = budget.into();
             slot.removed = false;
         }

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::BookOptions;
 use crate::{
     budget::Amount,
-    lease::{Counter, LeaseMove, LeaseState},
+    lease::{Counter, LeaseMove, LeaseState, worked_off},
+    standing,
     window::WindowKey,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Line {
     exhausted: bool,
     /// What calls wait for was given back for the good of others, and is not asked for again before the next poll.
     yielded: bool,
+    /// Past the limit of a budget that slows down: when the calls that were begun here have worked their input off.
+    paced_until: Timestamp,
     /// The limit is another than it was: what is free goes back, so that the store can grant by the new one.
     recalled: bool,
     /// Listed among those that have something to say.
@@ -55,6 +58,9 @@ struct LastAnswer {
     remaining: Amount,
     /// What others hold.
     elsewhere: Amount,
+    /// What was spent of how much. `None` when the store has not said.
+    spent_of_limit: Option<(Amount, Amount)>,
+    paced_until: Timestamp,
     at: Timestamp,
 }
 
@@ -88,6 +94,7 @@ impl Line {
             earmarked: 0,
             exhausted: false,
             yielded: false,
+            paced_until: Timestamp::UNIX_EPOCH,
             recalled: false,
             dirty: false,
         }
@@ -128,6 +135,31 @@ impl Line {
     /// Whether the store was ever asked, so that what is left is known at all.
     pub(super) fn is_known(&self) -> bool {
         self.answer.is_some()
+    }
+
+    /// What was spent of how much, as far as it is known here; calls under way are left out.
+    pub(super) fn spent_of_limit(&self) -> Option<(Amount, Amount)> {
+        let (spent, limit) = self.answer?.spent_of_limit?;
+        Some((spent.saturating_add(self.charged).saturating_add(self.charging), limit))
+    }
+
+    /// What of the limit is spent, in per cent; nothing while that is not known.
+    pub(super) fn percent(&self) -> u64 {
+        self.spent_of_limit().map_or(0, |(spent, limit)| standing::percent(spent, limit))
+    }
+
+    /// When a call may begin, for a budget that slows down. `None` up to its limit.
+    pub(super) fn paced_until(&self) -> Option<Timestamp> {
+        let answer = self.answer?;
+        let (spent, limit) = self.spent_of_limit()?;
+        (spent >= limit).then_some(answer.paced_until.max(self.paced_until))
+    }
+
+    /// Notes that a call began past the limit of a budget that slows down. Its output is worked off when it is known.
+    pub(super) fn pace(&mut self, now: Timestamp, input: Amount, per_minute: Amount) {
+        if self.paced_until().is_some() {
+            self.paced_until = worked_off(self.paced_until.max(now), input, per_minute);
+        }
     }
 
     /// What would be left if calls under way took nothing, here and elsewhere.
@@ -251,7 +283,13 @@ impl Line {
             true => (0, elsewhere.saturating_add(remaining)),
             false => (remaining, elsewhere),
         };
-        self.answer = Some(LastAnswer { remaining, elsewhere, at: now });
+        self.answer = Some(LastAnswer {
+            remaining,
+            elsewhere,
+            spent_of_limit: state.map(|state| (state.spent, state.limit)),
+            paced_until: state.map_or(Timestamp::UNIX_EPOCH, |state| state.paced_until),
+            at: now,
+        });
         self.charging = 0;
         self.returning = 0;
         self.asking = false;
@@ -259,7 +297,13 @@ impl Line {
 
     /// The store did not answer: for now, what is here is all there is.
     pub(super) fn give_up_asking(&mut self, now: Timestamp) {
-        self.answer = Some(LastAnswer { remaining: 0, elsewhere: 0, at: now });
+        self.answer = Some(LastAnswer {
+            remaining: 0,
+            elsewhere: 0,
+            spent_of_limit: self.answer.and_then(|answer| answer.spent_of_limit),
+            paced_until: self.answer.map_or(Timestamp::UNIX_EPOCH, |answer| answer.paced_until),
+            at: now,
+        });
         self.is_given_up = true;
         self.unmet = 0;
         self.useful = Amount::MAX;

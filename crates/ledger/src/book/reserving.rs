@@ -8,7 +8,14 @@ use super::{
     line::Hold,
     queue::{Number, Queue},
 };
-use crate::{account::AccountPath, budget::Amount, quote::Quote, reservation::Shortfall, window::WindowKey};
+use crate::{
+    account::AccountPath,
+    budget::{Amount, Limit, Mode},
+    quote::Quote,
+    reservation::Shortfall,
+    standing::{NEARLY, Standing},
+    window::WindowKey,
+};
 
 /// A call that asks for credit.
 pub(super) struct Request<'a> {
@@ -27,6 +34,8 @@ pub(super) struct Request<'a> {
 pub(super) struct Grant {
     pub(super) output_tokens: u64,
     pub(super) holds: Vec<Hold>,
+    /// The budget that is nearest to its limit, where one is near.
+    pub(super) near: Option<Standing>,
 }
 
 /// The worst of the lines on a path.
@@ -54,20 +63,67 @@ impl Holdings {
         if !request.queue.is_empty() {
             self.stand_back(&holds, request)?;
         }
+        let unknown = self.slow_down(&holds, request)?;
         let survey = self.survey(&holds, request);
         if survey.is_stale {
             return Err(self.ask(&holds, request));
         }
         let output_tokens =
             if survey.is_covered { survey.fair } else { self.fit(&holds, request, survey.fair)? };
-        for hold in &mut holds {
+        // Only now, so that all is asked for at one go.
+        if let Some(shortfall) = unknown {
+            return Err(shortfall);
+        }
+        let mut near: Option<(u64, usize)> = None;
+        for (nth, hold) in holds.iter_mut().enumerate() {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            if budget.hard_limit().is_some() {
-                hold.amount = quote.amount(budget.limit, output_tokens);
+            match budget.mode {
+                Mode::Block => hold.amount = quote.amount(budget.limit, output_tokens),
+                Mode::Throttle { per_minute } => {
+                    line.pace(request.now, quote.amount(budget.limit, 0), per_minute);
+                }
+                Mode::Notify => {}
             }
             line.hold(hold.amount);
+            let percent = line.percent();
+            if percent >= NEARLY && near.is_none_or(|(other, _)| percent > other) {
+                near = Some((percent, nth));
+            }
         }
-        Ok(Grant { output_tokens, holds })
+        let near = near.and_then(|(_, nth)| self.standing(holds.get(nth)?));
+        Ok(Grant { output_tokens, holds, near })
+    }
+
+    fn standing(&mut self, hold: &Hold) -> Option<Standing> {
+        let (budget, renews_at) = self.budget(hold.slot)?;
+        let (_, line) = self.line(hold.slot, hold.window)?;
+        let (spent, limit) = line.spent_of_limit()?;
+        Some(Standing { budget, window: hold.window, spent, limit, renews_at })
+    }
+
+    /// Past the limit of a budget that slows down, a call waits until what was spent beyond it is worked off. How that
+    /// stands only the store knows, so it is asked as often as a refusal is rechecked: then there is a shortfall that may
+    /// improve.
+    fn slow_down(&mut self, holds: &[Hold], request: &Request<'_>) -> Result<Option<Shortfall>, Shortfall> {
+        let mut unknown = None;
+        for hold in holds {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if !matches!(budget.mode, Mode::Throttle { .. }) {
+                continue;
+            }
+            let tight = Tightest { slot: hold.slot, window: hold.window, ceiling: None };
+            if line.is_stale(request.now, request.options) {
+                line.ask();
+                self.mark(hold.slot, hold.window);
+                unknown = Some(Shortfall { may_improve: true, ..self.shortfall(&tight, request.quote) });
+                continue;
+            }
+            if let Some(paced_until) = line.paced_until().filter(|until| *until > request.now) {
+                let paced_until = Some(paced_until);
+                return Err(Shortfall { paced_until, ..self.shortfall(&tight, request.quote) });
+            }
+        }
+        Ok(unknown)
     }
 
     /// Leaves what is there to those who wait for it and came before. Waiting is of no use to a call that would not fit
@@ -76,8 +132,8 @@ impl Holdings {
         let quote = request.quote;
         let may_fit = holds.iter().all(|hold| {
             self.line(hold.slot, hold.window).is_none_or(|(budget, line)| {
-                let least = quote.amount(budget.limit, quote.floor());
-                budget.hard_limit().is_none() || line.at_most() >= least
+                let least = quote.amount(budget.limit, quote.on(budget).floor());
+                !budget.is_hard() || line.at_most() >= least
             })
         });
         if !may_fit {
@@ -95,10 +151,11 @@ impl Holdings {
         let mut survey = Survey { fair: quote.output_tokens, is_stale: false, is_covered: true };
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            if budget.hard_limit().is_none() {
+            if !budget.is_hard() {
                 continue;
             }
-            let fair = quote.fair_ceiling(budget.limit, line.left(), request.options.share_percent);
+            let fair =
+                quote.on(budget).fair_ceiling(budget.limit, line.left(), request.options.share_percent);
             if fair < quote.output_tokens {
                 survey.is_stale |= line.is_stale(request.now, request.options);
             }
@@ -116,14 +173,15 @@ impl Holdings {
         let mut short = Vec::new();
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            if budget.hard_limit().is_none() {
+            if !budget.is_hard() {
                 continue;
             }
+            if line.free() >= quote.amount(budget.limit, fair) {
+                continue;
+            }
+            let quote = quote.on(budget);
             let ceiling = quote.ceiling(budget.limit, line.free());
-            if ceiling >= Some(fair) {
-                continue;
-            }
-            let least = quote.amount(budget.limit, quote.floor());
+            let least = quote.amount(budget.limit, quote.floor().min(fair));
             may_improve |= line.may_improve(now, options, least);
             if ceiling.is_none() {
                 may_free &= line.at_most() >= least;
@@ -153,9 +211,10 @@ impl Holdings {
         let mut tightest = None;
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
-            let is_asked = budget.hard_limit().is_some()
+            let is_asked = budget.is_hard()
                 && line.is_stale(now, options)
-                && quote.fair_ceiling(budget.limit, line.left(), options.share_percent) < quote.output_tokens;
+                && quote.on(budget).fair_ceiling(budget.limit, line.left(), options.share_percent)
+                    < quote.output_tokens;
             if !is_asked {
                 continue;
             }
@@ -164,7 +223,7 @@ impl Holdings {
                 line.ask();
             } else {
                 // Mostly there is enough, and the call need not wait for a second answer.
-                line.want(amount, quote.amount(budget.limit, quote.floor()));
+                line.want(amount, quote.amount(budget.limit, quote.on(budget).floor()));
             }
             self.mark(hold.slot, hold.window);
             tightest.get_or_insert(Tightest { slot: hold.slot, window: hold.window, ceiling: None });
@@ -181,9 +240,9 @@ impl Holdings {
         for hold in holds {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
             let amount = quote.amount(budget.limit, output_tokens);
-            let least = quote.amount(budget.limit, quote.floor());
+            let least = quote.amount(budget.limit, quote.on(budget).floor().min(output_tokens));
             let may_improve = line.may_improve(now, options, least);
-            if budget.hard_limit().is_none() || line.free() >= amount || !may_improve {
+            if !budget.is_hard() || line.free() >= amount || !may_improve {
                 continue;
             }
             line.want(amount, least);
@@ -191,12 +250,20 @@ impl Holdings {
         }
     }
 
-    fn shortfall(&self, tight: &Tightest, quote: &Quote) -> Shortfall {
+    /// The limit of a window as the store said it last; before that, the budget's own.
+    fn limit_of(&mut self, tight: &Tightest) -> Option<Limit> {
+        let (budget, line) = self.line(tight.slot, tight.window)?;
+        Some(line.spent_of_limit().map_or(budget.limit, |(_, limit)| budget.limit.with_amount(limit)))
+    }
+
+    fn shortfall(&mut self, tight: &Tightest, quote: &Quote) -> Shortfall {
         let (budget, renews_at) = self.budget(tight.slot).unzip();
         let asked: Option<Amount> =
             budget.as_ref().map(|budget| quote.amount(budget.limit, quote.output_tokens));
         Shortfall {
             asked: asked.unwrap_or(0),
+            limit: self.limit_of(tight),
+            paced_until: None,
             renews_at: renews_at.flatten(),
             window: Some(tight.window),
             budget,

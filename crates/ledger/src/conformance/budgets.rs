@@ -3,18 +3,21 @@
 use jiff::SignedDuration;
 
 use super::desk::{Desk, Fixture, settled};
-use crate::{Budget, BudgetFilter, BudgetId, Limit, Mode, Nanodollars, StoreError, Window};
+use crate::{Budget, BudgetFilter, BudgetId, Limit, Mode, Nanodollars, StoreError, WhenShort, Window};
 
 pub(super) async fn a_budget_reads_as_it_was_defined(store: impl Fixture) {
     let desk = Desk::new(store);
     let account = |text: &str| text.parse().expect("it is an account");
     let plain = Budget::block("b1", account("tenant:acme"), Window::Weekly, Limit::Usd(Nanodollars::new(7)));
     let rich = Budget {
-        mode: Mode::Throttle { requests_per_minute: 3 },
+        mode: Mode::Throttle { per_minute: 3 },
+        time_zone: "Europe/Berlin".parse().expect("it is a zone"),
+        when_short: WhenShort::Refuse,
         model_filter: Some("claude-*".to_owned()),
         thresholds: vec![50, 80],
         ..Budget::block("b2", account("key:k1"), Window::Total, Limit::Tokens(1_000_000))
     };
+    desk.define(Budget { thresholds: vec![], when_short: WhenShort::Lower, ..rich.clone() }).await;
     desk.define(rich.clone()).await;
     desk.define(plain.clone()).await;
 

@@ -8,8 +8,9 @@ use std::sync::{
 use jiff::Timestamp;
 
 use crate::{
-    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
-    LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
+    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
+    BudgetState, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest,
+    UsageQuery, UsageSum,
 };
 
 /// Passes everything on to another store, but no syncs while its line is cut.
@@ -44,6 +45,18 @@ impl LedgerStore for Unsteady {
 
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
         self.store.remove_budget(id)
+    }
+
+    fn adjust_budget(&self, adjustment: Adjustment) -> Answer<'_, ()> {
+        self.store.adjust_budget(adjustment)
+    }
+
+    fn adjustments(&self, query: AdjustmentQuery) -> Answer<'_, Vec<Adjustment>> {
+        self.store.adjustments(query)
+    }
+
+    fn events(&self, query: EventQuery) -> Answer<'_, Vec<BudgetEvent>> {
+        self.store.events(query)
     }
 
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {

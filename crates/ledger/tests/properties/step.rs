@@ -35,6 +35,10 @@ pub(crate) enum Step {
     Raise { budget: usize, by: u64 },
     /// A budget is defined where there was none.
     Define { limit: u64 },
+    /// Credit is granted on a budget, in its window or for ever.
+    Credit { budget: usize, amount: i64, for_ever: bool },
+    /// A higher limit holds on a budget for some hours.
+    Override { budget: usize, more: u64, hours: i64 },
     /// Time passes.
     Seconds { seconds: i64 },
     /// Much time passes, and perhaps a day ends.
@@ -62,6 +66,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => replica.prop_map(|by| Step::Adopt { by }),
         1 => (0..3_usize, 0..50_u64).prop_map(|(budget, by)| Step::Raise { budget, by }),
         1 => (50..150_u64).prop_map(|limit| Step::Define { limit }),
+        1 => (0..4_usize, 1..50_i64, any::<bool>())
+            .prop_map(|(budget, amount, for_ever)| Step::Credit { budget, amount, for_ever }),
+        1 => (0..4_usize, 1..100_u64, 1..30_i64)
+            .prop_map(|(budget, more, hours)| Step::Override { budget, more, hours }),
         3 => (0..40_i64).prop_map(|seconds| Step::Seconds { seconds }),
         1 => (1..30_i64).prop_map(|hours| Step::Hours { hours }),
     ]

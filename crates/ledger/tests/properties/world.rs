@@ -9,10 +9,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use stonegate_ledger::{
-    AccountPath, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId, Counter,
-    Draft, JournalQuery, LedgerStore, Limit, MemoryStore, Mode, Nanodollars, Outcome, Picodollars, Quote,
-    ReplicaId, Reservation, Seen, Settlement, Shortfall, SyncReply, SyncRequest, Tokens, Unrecorded,
-    UsageFilter, UsageRecord, Window,
+    AccountPath, Adjustment, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
+    Change, Counter, Draft, EventQuery, JournalQuery, LedgerStore, Limit, MemoryStore, Mode, Nanodollars,
+    Outcome, Override, Picodollars, Quote, ReplicaId, Reservation, Seen, Settlement, Shortfall, SyncReply,
+    SyncRequest, Tokens, Unrecorded, UsageFilter, UsageRecord, Window,
 };
 
 use crate::step::Step;
@@ -46,6 +46,9 @@ pub(crate) struct World {
     lives: usize,
     /// What each settled call really cost.
     truth: BTreeMap<CallId, u64>,
+    /// The highest limit that each counter had.
+    highest: BTreeMap<Counter, u64>,
+    adjustments: usize,
 }
 
 fn at_once<F: Future>(future: F) -> F::Output {
@@ -69,6 +72,8 @@ impl World {
             calls: 0,
             lives: 0,
             truth: BTreeMap::new(),
+            highest: BTreeMap::new(),
+            adjustments: 0,
         };
         world.define("tenant", "tenant:acme", Window::Daily, Limit::Usd(Nanodollars::new(200)), Mode::Block);
         world.define("user", "user:ada", Window::Total, Limit::Tokens(400), Mode::Block);
@@ -77,6 +82,14 @@ impl World {
             let replica = world.born();
             world.replicas.push(replica);
         }
+        world
+    }
+
+    /// The same with a budget that slows down.
+    pub(crate) fn slowed(replicas: usize) -> Self {
+        let world = Self::new(replicas);
+        let slow = Mode::Throttle { per_minute: 100 };
+        world.define("slow", "user:ada", Window::Weekly, Limit::Usd(Nanodollars::new(100)), slow);
         world
     }
 
@@ -90,7 +103,9 @@ impl World {
 
     fn define(&self, id: &str, account: &str, window: Window, limit: Limit, mode: Mode) {
         let account = account.parse().expect("an account");
-        let budget = Budget { mode, ..Budget::block(id, account, window, limit) };
+        let time_zone = "America/Sao_Paulo".parse().expect("a zone");
+        let plain = Budget::block(id, account, window, limit);
+        let budget = Budget { mode, time_zone, thresholds: vec![50, 80, 100], ..plain };
         at_once(self.store.define_budget(budget)).expect("the budget can be");
     }
 
@@ -111,6 +126,15 @@ impl World {
             Step::Adopt { by } => self.adopt(by % count, Some(SILENCE)),
             Step::Raise { budget, by } => self.raise(budget, by),
             Step::Define { limit } => self.define_late(limit),
+            Step::Credit { budget, amount, for_ever } => {
+                let window = |state: &BudgetState| (!for_ever).then_some(state.window);
+                self.adjust(budget, |state, _| Change::Credit { amount, window: window(state) });
+            }
+            Step::Override { budget, more, hours } => self.adjust(budget, |state, now| {
+                let until = now + SignedDuration::from_hours(hours);
+                let amount = state.budget.limit.amount() + more;
+                Change::Override(Override { amount, from: now, until })
+            }),
             Step::Seconds { seconds } => self.now += SignedDuration::from_secs(seconds),
             Step::Hours { hours } => self.now += SignedDuration::from_hours(hours),
         }
@@ -277,6 +301,44 @@ impl World {
         at_once(self.store.define_budget(Budget { limit, ..state.budget.clone() })).expect("it is raised");
     }
 
+    fn adjust(&mut self, budget: usize, change: impl Fn(&BudgetState, Timestamp) -> Change) {
+        let states = self.budgets();
+        let Some(state) = states.get(budget % states.len()) else { return };
+        self.adjustments += 1;
+        let adjustment = Adjustment {
+            id: self.adjustments.to_string().into(),
+            budget: state.budget.id.clone(),
+            at: self.now,
+            by: "operator".into(),
+            reason: "a test".to_owned(),
+            change: change(state, self.now),
+        };
+        // An answer that was lost makes people do it again.
+        for _ in 0..2 {
+            at_once(self.store.adjust_budget(adjustment.clone())).expect("it is adjusted");
+        }
+    }
+
+    /// No threshold is told twice, and none that was reached is kept back.
+    fn audit_events(&self) {
+        let query = EventQuery { limit: u32::MAX, ..EventQuery::default() };
+        let events = at_once(self.store.events(query)).expect("it lists");
+        let mut told: Vec<_> =
+            events.iter().map(|event| (event.counter(), event.crossing.threshold)).collect();
+        told.sort();
+        assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
+        for BudgetState { budget, window, limit, counter, .. } in self.budgets() {
+            let id = Counter { budget: budget.id.clone(), window };
+            // Where a limit was lowered, what it makes of the past is told with the next charge.
+            let was_lowered = self.highest.get(&id) != Some(&limit);
+            for threshold in budget.thresholds {
+                let is_reached = counter.spent > 0 && counter.spent * 100 >= limit * u64::from(threshold);
+                let is_told = told.contains(&(&id, threshold));
+                assert!(is_told || was_lowered || !is_reached, "{id} {threshold} {counter:?}");
+            }
+        }
+    }
+
     fn budgets(&self) -> Vec<BudgetState> {
         at_once(self.store.list_budgets(BudgetFilter::default(), self.now)).expect("it lists")
     }
@@ -287,16 +349,19 @@ impl World {
     }
 
     /// What must be true at any time.
-    pub(crate) fn audit(&self) {
+    pub(crate) fn audit(&mut self) {
         let journal = self.journal();
-        for BudgetState { budget, window, counter, unresolved, .. } in self.budgets() {
-            if let Some(limit) = budget.hard_limit() {
-                let bound = limit + counter.uncovered;
+        for BudgetState { budget, window, limit, counter, unresolved, .. } in self.budgets() {
+            let counter_id = Counter { budget: budget.id.clone(), window };
+            // What was allowed for a time may be out on lease when that ends.
+            let highest = self.highest.entry(counter_id.clone()).or_default();
+            *highest = limit.max(*highest);
+            if budget.is_hard() {
+                let bound = *highest + counter.uncovered;
                 assert!(counter.spent + counter.leased <= bound, "{budget:?} {counter:?}");
                 // Quotes here are upper bounds, so only a budget that came later than a call can be surprised by it.
                 assert!(counter.uncovered == 0 || budget.id.as_str() == "late", "{budget:?} {counter:?}");
             }
-            let counter_id = Counter { budget: budget.id.clone(), window };
             let charged: u64 = journal
                 .iter()
                 .filter(|record| record.counters.contains(&counter_id))
@@ -310,6 +375,7 @@ impl World {
         for replica in &self.replicas {
             assert_eq!(replica.book.in_flight(), replica.open.len());
         }
+        self.audit_events();
     }
 
     /// All calls end, everything is said, the dead are buried, and nobody asks for anything for a while.
@@ -367,10 +433,7 @@ impl World {
 
     /// What the tenant's budget and the user's have left.
     pub(crate) fn free_of_tenant(&self) -> u64 {
-        let free = |state: &BudgetState| {
-            let limit = state.budget.hard_limit()?;
-            Some(limit - state.counter.spent)
-        };
+        let free = |state: &BudgetState| state.budget.is_hard().then(|| state.remaining());
         self.budgets().iter().filter_map(free).min().expect("there are budgets")
     }
 

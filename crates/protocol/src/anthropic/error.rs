@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::problem::{ErrorReply, LONGEST_WAIT, Problem, ProblemKind, SpentBudget};
+use super::limit;
+use crate::problem::{ErrorReply, LONGEST_WAIT, Problem, ProblemKind};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -50,30 +51,13 @@ pub fn render(problem: &Problem, request_id: &str) -> ErrorReply {
         headers.push(("x-should-retry", should.to_string()));
     }
     if let Some(budget) = &problem.budget {
-        headers.extend(limit_headers(budget));
+        headers.extend(limit::reached(budget));
     }
     ErrorReply {
         status: problem.status.unwrap_or(status),
         headers,
         body: Bytes::from(body(problem, Some(request_id))),
     }
-}
-
-/// By which Claude Code tells a spent budget from a rate limit and shows when it renews: what Anthropic's own gateway sends
-/// at an organisation's spending cap.
-fn limit_headers(budget: &SpentBudget) -> impl Iterator<Item = (&'static str, String)> {
-    let renews_at = budget.renews_at.map(|at| at.to_string());
-    [
-        ("anthropic-ratelimit-unified-status", Some("rejected".to_owned())),
-        ("anthropic-ratelimit-unified-reset", renews_at.clone()),
-        ("anthropic-ratelimit-unified-overage-reset", renews_at),
-        ("anthropic-ratelimit-unified-overage-period", budget.period.clone()),
-        ("anthropic-ratelimit-unified-overage-utilization", Some("1".to_owned())),
-        ("anthropic-ratelimit-unified-overage-surpassed-threshold", Some("1".to_owned())),
-        ("anthropic-ratelimit-unified-overage-disabled-reason", Some("org_spend_cap_reached".to_owned())),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// Renders a problem as the `error` event that ends a stream.
@@ -128,6 +112,7 @@ fn whole_seconds(wait: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::problem::Capability;
+    use crate::problem::SpentBudget;
 
     fn check(problem: Problem, status: u16, headers: &[(&str, &str)], body: &str) {
         let reply = render(&problem, "req_1");

@@ -35,6 +35,9 @@ use super::v1;
         v1::budgets::list::list,
         v1::budgets::create::create,
         v1::budgets::remove::remove,
+        v1::budgets::adjust::adjust,
+        v1::budgets::adjust::list,
+        v1::budgets::events::list,
         v1::usage::usage,
     ),
 )]

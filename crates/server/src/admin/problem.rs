@@ -35,6 +35,11 @@ impl Problem {
         self.kind == ProblemType::InvalidRequest
     }
 
+    /// Whether there is no such thing, or none that the caller may see.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.kind == ProblemType::NotFound
+    }
+
     /// The request is wrong, in this member or parameter.
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(ProblemType::InvalidRequest, message) }
@@ -151,6 +156,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::InvalidBudget(invalid) => Self::new(ProblemType::InvalidRequest, invalid.to_string()),
+            StoreError::NoBudget(id) => Self::not_found("budget", id),
             StoreError::OtherBudget(_) => {
                 Self { field: Some("id".to_owned()), ..Self::new(ProblemType::Conflict, error.to_string()) }
             }

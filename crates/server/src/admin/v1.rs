@@ -30,5 +30,7 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/tenants/{id}", get(tenants::show::show).patch(tenants::update::update))
         .route("/budgets", get(budgets::list::list).post(budgets::create::create))
         .route("/budgets/{id}", delete(budgets::remove::remove))
+        .route("/budgets/{id}/adjustments", get(budgets::adjust::list).post(budgets::adjust::adjust))
+        .route("/budget-events", get(budgets::events::list))
         .route("/usage", get(usage::usage))
 }

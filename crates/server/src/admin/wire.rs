@@ -6,6 +6,7 @@ use stonegate_identity::{ModelRule, Role};
 
 use super::Problem;
 
+pub(crate) mod adjustments;
 pub(crate) mod budgets;
 pub(crate) mod keys;
 pub(crate) mod tenants;

@@ -1,8 +1,10 @@
 //! Budgets.
 
-use stonegate_api::BudgetCreate;
+use stonegate_api::{AdjustmentCreate, BudgetCreate};
 use stonegate_identity::{KeyId, UserId};
-use stonegate_ledger::{AccountId, AccountKind, BudgetFilter, BudgetId, BudgetState};
+use stonegate_ledger::{
+    AccountId, AccountKind, AdjustmentQuery, BudgetFilter, BudgetId, BudgetState, EventQuery,
+};
 
 use super::Operator;
 use crate::admin::{Problem, wire};
@@ -16,7 +18,7 @@ impl Operator {
         let account = self.account(&wanted.account).await?;
         let wanted = BudgetCreate { account: account.to_string(), ..wanted.clone() };
         let ledger = &*self.store.ledger;
-        let budget = wire::budgets::wanted(ledger, &wanted, self.now).await?;
+        let budget = wire::budgets::wanted(self.directory(), ledger, &wanted, self.now).await?;
         let id = budget.id.clone();
         ledger.define_budget(budget).await?;
         let states = ledger.list_budgets(BudgetFilter { account: Some(account) }, self.now).await?;
@@ -56,6 +58,68 @@ impl Operator {
             AccountKind::Tenant | AccountKind::Team => None,
         };
         Ok(stonegate_api::Budget { account_name, ..wire::budgets::shown(state) })
+    }
+
+    /// Grants or takes credit on a budget, or sets a limit for a time. Gives how the budget stands then.
+    ///
+    /// # Errors
+    /// When the request is wrong, there is no such budget, or the store does not answer.
+    pub async fn adjust_budget(
+        &self,
+        id: &str,
+        wanted: &AdjustmentCreate,
+    ) -> Result<stonegate_api::Budget, Problem> {
+        let until = match wanted.until.as_deref() {
+            Some(text) => Some(super::moment::to_come("until", text, self.now)?.to_string()),
+            None => None,
+        };
+        let from = match wanted.from.as_deref() {
+            Some(text) => Some(super::moment::to_come("from", text, self.now)?.to_string()),
+            None => None,
+        };
+        let wanted = AdjustmentCreate { from, until, ..wanted.clone() };
+        let budget = self.budget(id).await?.budget;
+        let adjustment = wire::adjustments::wanted(&budget, &wanted, "operator", self.now)?;
+        self.store.ledger.adjust_budget(adjustment).await?;
+        self.shown_budget(&self.budget(id).await?).await
+    }
+
+    /// What was adjusted, the newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list_adjustments(
+        &self,
+        budget: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<stonegate_api::Adjustment>, Problem> {
+        let query = AdjustmentQuery { budget: budget.map(BudgetId::new), limit };
+        Ok(self.store.ledger.adjustments(query).await?.iter().map(wire::adjustments::shown).collect())
+    }
+
+    /// The thresholds that were reached, in the order in which they were.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store does not answer.
+    pub async fn list_events(
+        &self,
+        budget: Option<&str>,
+        account: Option<&str>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<stonegate_api::BudgetEvent>, Problem> {
+        let account = match account {
+            Some(text) => Some(self.account(text).await?),
+            None => None,
+        };
+        let query = EventQuery { budget: budget.map(BudgetId::new), account, after, limit };
+        Ok(self.store.ledger.events(query).await?.iter().map(wire::adjustments::shown_event).collect())
+    }
+
+    async fn budget(&self, id: &str) -> Result<BudgetState, Problem> {
+        let all = self.store.ledger.list_budgets(BudgetFilter::default(), self.now).await?;
+        let found = all.into_iter().find(|state| state.budget.id.as_str() == id);
+        found.ok_or_else(|| Problem::not_found("budget", id))
     }
 
     /// Removes a budget.

@@ -37,6 +37,10 @@ impl Operator {
     ) -> Result<stonegate_api::Tenant, Problem> {
         let id = self.tenant(Some(id)).await?;
         let edit = wire::tenants::edit(wanted)?;
-        Ok(wire::tenants::shown(&self.directory().update_tenant(&id, edit, &self.act()).await?))
+        let tenant = self.directory().update_tenant(&id, edit, &self.act()).await?;
+        if wanted.time_zone.is_some() {
+            wire::budgets::follow_zone(self.directory(), &*self.store.ledger, &id, self.now).await?;
+        }
+        Ok(wire::tenants::shown(&tenant))
     }
 }

@@ -1,4 +1,4 @@
-use stonegate_api::{BudgetCreate, BudgetMode, BudgetWindow, KeyStatus, Role};
+use stonegate_api::{BudgetCreate, BudgetWindow, KeyStatus, Role};
 
 use super::*;
 
@@ -80,14 +80,10 @@ async fn a_budget_is_set_to_the_nano_dollar_and_changed_by_setting_it_again() {
     let operator = operator(&folder).await;
     operator.create_key(&named("laptop", Some("ann"))).await.unwrap();
     let mut wanted = BudgetCreate {
-        id: None,
         account: "user:ann".to_owned(),
         window: BudgetWindow::Monthly,
         limit_usd: Some("0.000000001".to_owned()),
-        limit_tokens: None,
-        mode: BudgetMode::Block,
-        model_filter: None,
-        thresholds: Vec::new(),
+        ..BudgetCreate::default()
     };
     let first = operator.set_budget(&wanted).await.unwrap();
     assert_eq!((first.limit, first.limit_usd.as_deref()), (1, Some("0.000000001")));

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use stonegate_api::{BudgetCreate, BudgetWindow, TenantCreate};
+use stonegate_api::{
+    AdjustmentCreate, AdjustmentKind, BudgetCreate, BudgetMode, BudgetWhenShort, BudgetWindow, TenantCreate,
+};
 use stonegate_simulator::Behaviour;
 
 use crate::client::{Answer, Request, together};
@@ -225,5 +227,114 @@ async fn a_restart_in_good_order_forgets_and_burns_nothing() {
         gateway.restart().await;
     }
     assert_eq!(gateway.records().await.len(), 3);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_budget_that_only_tells_refuses_nothing_and_tells_clients_and_keeps_events() {
+    let telling = BudgetCreate { mode: BudgetMode::Notify, ..budget("user:ann", "0.000001") };
+    let gateway = TestGateway::builder().any_budget(telling).start().await;
+    let first = gateway.messages(&ask("Hello")).await;
+    assert_eq!((first.status, first.header("x-stonegate-budget-percent")), (200, None));
+    let second = gateway.messages(&ask("Hello")).await;
+    assert_eq!(second.status, 200);
+    assert_eq!(second.header("x-stonegate-budget-account"), Some("user:ann"));
+    assert_eq!(second.header("x-stonegate-budget-limit"), Some("usd 0.000001"));
+    assert_eq!(second.header("x-stonegate-budget-remaining"), Some("usd 0.00"));
+    assert_eq!(second.header("anthropic-ratelimit-unified-status"), Some("allowed_warning"));
+    assert_eq!(
+        second.header("anthropic-ratelimit-unified-overage-surpassed-threshold"),
+        Some("0.95"),
+        "Claude Code warns"
+    );
+    let events = gateway.operator().await.list_events(None, Some("user:ann"), 0, 9).await.expect("events");
+    let thresholds: Vec<u8> = events.iter().map(|event| event.threshold).collect();
+    assert_eq!(thresholds, [50, 80, 100], "each once");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn how_a_shared_budget_stands_is_told_to_no_one() {
+    let telling = BudgetCreate { mode: BudgetMode::Notify, ..budget("tenant:default", "0.000001") };
+    let gateway = TestGateway::builder().any_budget(telling).start().await;
+    gateway.messages(&ask("Hello")).await;
+    let answer = gateway.messages(&ask("Hello")).await;
+    assert_eq!(answer.header("x-stonegate-budget-account"), Some("tenant:default"));
+    assert_eq!(answer.header("x-stonegate-budget-percent"), Some("95"), "the warning that was passed");
+    assert_eq!(answer.header("x-stonegate-budget-limit"), None);
+    assert_eq!(answer.header("x-stonegate-budget-remaining"), None);
+    gateway.finish().await;
+    let gateway = TestGateway::builder().budget("tenant:default", "0.000001").start().await;
+    let message = refusal(&gateway.messages(&ask("Hello")).await);
+    assert!(!message.contains("$0.000001"), "{message}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn past_its_limit_a_budget_can_slow_down_rather_than_refuse() {
+    let slow = BudgetCreate {
+        mode: BudgetMode::Throttle,
+        per_minute: Some("0.0001".to_owned()),
+        ..budget("user:ann", "0.000001")
+    };
+    let gateway = TestGateway::builder().any_budget(slow).start().await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+    let answer = gateway.messages(&ask("Hello")).await;
+    let (status, kind, message) = answer.error();
+    assert_eq!((status, &*kind), (429, "rate_limit_error"), "{message}");
+    assert!(message.contains("slows calls down"), "{message}");
+    let wait: u64 = answer.header("retry-after").expect("when").parse().expect("seconds");
+    assert!(wait >= 1, "{wait}");
+    assert_eq!(gateway.invocations().len(), 1);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn credit_and_a_limit_for_a_time_are_in_force_within_a_second() {
+    let gateway = TestGateway::builder().budget("user:ann", "0.000001").start().await;
+    refusal(&gateway.messages(&ask("Hello")).await);
+    let operator = gateway.operator().await;
+    let id = operator.list_budgets(Some("user:ann")).await.expect("budgets").remove(0).id;
+    let credit = AdjustmentCreate {
+        amount: Some("1".to_owned()),
+        reason: "a release".to_owned(),
+        ..AdjustmentCreate::default()
+    };
+    let granted = operator.adjust_budget(&id, &credit).await.expect("it is granted");
+    assert_eq!((granted.limit, granted.window_credit), (1_000_001_000, 1_000_000_000));
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+
+    let nothing = AdjustmentCreate {
+        kind: AdjustmentKind::Credit,
+        amount: Some("-1".to_owned()),
+        reason: "granted too early".to_owned(),
+        ..AdjustmentCreate::default()
+    };
+    operator.adjust_budget(&id, &nothing).await.expect("it is taken back");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    refusal(&gateway.messages(&ask("Hello")).await);
+
+    let instead = AdjustmentCreate {
+        kind: AdjustmentKind::Override,
+        amount: Some("1".to_owned()),
+        until: Some("1d".to_owned()),
+        reason: "a release".to_owned(),
+        ..AdjustmentCreate::default()
+    };
+    operator.adjust_budget(&id, &instead).await.expect("it is overridden");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+    assert_eq!(operator.list_adjustments(Some(&id), 9).await.expect("entries").len(), 3);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn one_budget_can_be_set_to_refuse_rather_than_to_lower() {
+    let strict = BudgetCreate { when_short: BudgetWhenShort::Refuse, ..budget("user:ann", "0.01") };
+    let gateway = TestGateway::builder().any_budget(strict).start().await;
+    refusal(&gateway.messages(&with(ask("Hello"), json!({ "max_tokens": 30_000 }))).await);
+    let answer = gateway.messages(&with(ask("Hello"), json!({ "max_tokens": 300 }))).await;
+    assert_eq!((answer.status, answer.header("x-stonegate-max-tokens")), (200, None));
     gateway.finish().await;
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use stonegate_api::{Budget, BudgetCreate, BudgetMode, BudgetWindow};
+use stonegate_api::{Budget, BudgetCreate, BudgetMode, BudgetWhenShort, BudgetWindow};
 
 use crate::{
     operate::StoreArguments,
@@ -10,12 +10,25 @@ use crate::{
     terminal::Style,
 };
 
+mod adjust;
+mod events;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a budget, or change the one that counts the same; a running server heeds it within a second.
     Set(Set),
     /// List budgets and how they stand.
     List(List),
+    /// Grant credit beyond a budget's limit, in its current window or for ever.
+    Grant(adjust::Grant),
+    /// Correct a budget's credit, up or down.
+    Adjust(adjust::Grant),
+    /// Put another limit in the place of a budget's own for a time; it ends by itself.
+    Override(adjust::Override),
+    /// List what was granted, adjusted and overridden: when, by whom and why.
+    Adjustments(adjust::Adjustments),
+    /// List the thresholds that budgets have reached.
+    Events(events::Events),
     /// Remove a budget.
     Remove(Remove),
 }
@@ -25,12 +38,14 @@ pub(crate) enum Command {
 Examples:
   stonegate budgets set --account tenant:default --window monthly --limit-usd 500
   stonegate budgets set --account user:ann --window daily --limit-usd 12.50
-  stonegate budgets set --account key:laptop --window total --limit-tokens 1000000")]
+  stonegate budgets set --account key:laptop --window total --limit-tokens 1000000
+  stonegate budgets set --account user:ann --window daily --limit-usd 20 --mode throttle --per-minute 0.10
+  stonegate budgets set --account tenant:default --window weekly --limit-usd 300 --mode notify --thresholds 80,100")]
 pub(crate) struct Set {
     /// Whose spending is limited: tenant:ID, team:ID, user:ID or key:ID; users and keys may be given by name.
     #[arg(long, value_name = "ACCOUNT")]
     account: String,
-    /// How often it renews, by the calendar in UTC.
+    /// How often it renews, by the calendar of its tenant.
     #[arg(long, value_enum)]
     window: WindowArgument,
     #[command(flatten)]
@@ -38,6 +53,18 @@ pub(crate) struct Set {
     /// What happens at the limit.
     #[arg(long, value_enum, default_value = "block")]
     mode: ModeArgument,
+    /// The rate of mode throttle: so many US dollars or tokens a minute, as the limit is.
+    #[arg(long, value_name = "AMOUNT")]
+    per_minute: Option<String>,
+    /// What happens to a call that would fit with less output.
+    #[arg(long, value_enum, default_value = "lower")]
+    when_short: WhenShortArgument,
+    /// Per cents of the limit that raise an event.
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_values_t = [50, 80, 100])]
+    thresholds: Vec<u8>,
+    /// The budget's id, where several count the same; made up for a new one.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
     /// Count only calls of models that fit this pattern.
     #[arg(long = "model", value_name = "PATTERN")]
     model_filter: Option<String>,
@@ -92,14 +119,29 @@ pub(crate) enum WindowArgument {
 pub(crate) enum ModeArgument {
     /// Calls are refused.
     Block,
+    /// Past the limit calls are slowed down to a rate.
+    Throttle,
     /// It is noted only.
     Notify,
+}
+
+/// What happens when little is left, as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WhenShortArgument {
+    /// The call's output ceiling is lowered to what is left.
+    Lower,
+    /// The call is refused.
+    Refuse,
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Set(set) => set.run(),
         Command::List(list) => list.run(),
+        Command::Grant(grant) | Command::Adjust(grant) => grant.run(),
+        Command::Override(overriding) => overriding.run(),
+        Command::Adjustments(adjustments) => adjustments.run(),
+        Command::Events(events) => events.run(),
         Command::Remove(remove) => remove.run(),
     }
 }
@@ -107,7 +149,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 impl Set {
     fn run(&self) -> anyhow::Result<()> {
         let wanted = BudgetCreate {
-            id: None,
+            id: self.id.clone(),
             account: self.account.clone(),
             window: match self.window {
                 WindowArgument::Total => BudgetWindow::Total,
@@ -119,10 +161,16 @@ impl Set {
             limit_tokens: self.limit.limit_tokens,
             mode: match self.mode {
                 ModeArgument::Block => BudgetMode::Block,
+                ModeArgument::Throttle => BudgetMode::Throttle,
                 ModeArgument::Notify => BudgetMode::Notify,
             },
+            per_minute: self.per_minute.clone(),
+            when_short: match self.when_short {
+                WhenShortArgument::Lower => BudgetWhenShort::Lower,
+                WhenShortArgument::Refuse => BudgetWhenShort::Refuse,
+            },
             model_filter: self.model_filter.clone(),
-            thresholds: Vec::new(),
+            thresholds: Some(self.thresholds.clone()),
         };
         let budget = self.store.operate(async |operator| operator.set_budget(&wanted).await)?;
         self.store.print(&budget, |budget, style| table(std::slice::from_ref(budget), style))
@@ -157,10 +205,7 @@ fn table(budgets: &[Budget], style: Style) -> String {
         Column::Text("RENEWS"),
     ];
     let rows = budgets.iter().map(|budget| {
-        let amount = |amount: u64| match budget.unit.as_str() {
-            "usd" => dollars(amount),
-            _ => format!("{} tokens", count(amount)),
-        };
+        let amount = |amount: u64| in_unit(amount, &budget.unit);
         [
             budget.id.clone(),
             named_account(budget),
@@ -174,6 +219,14 @@ fn table(budgets: &[Budget], style: Style) -> String {
         ]
     });
     Table::new(columns, rows).render("no budgets: nothing is limited", style)
+}
+
+/// An amount as people read it.
+fn in_unit(amount: u64, unit: &str) -> String {
+    match unit {
+        "usd" => dollars(amount),
+        _ => format!("{} tokens", count(amount)),
+    }
 }
 
 /// `user:ann`, as `--account` takes it; the id stands in the JSON.

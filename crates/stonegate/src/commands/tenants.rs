@@ -27,6 +27,9 @@ pub(crate) struct Create {
     /// Its name for people [default: the id]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// The calendar by which its budgets renew, such as Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -51,6 +54,9 @@ pub(crate) struct Update {
     /// No models that fit this pattern; may be repeated, and takes the place of all patterns before.
     #[arg(long = "deny-model", value_name = "PATTERN")]
     deny_models: Vec<String>,
+    /// The calendar by which its budgets renew, such as Europe/Berlin.
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// Lock its users out.
     #[arg(long, conflicts_with = "enable")]
     disable: bool,
@@ -71,7 +77,8 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 
 impl Create {
     fn run(&self) -> anyhow::Result<()> {
-        let wanted = TenantCreate { id: self.id.clone(), name: self.name.clone(), models: None };
+        let (id, name, time_zone) = (self.id.clone(), self.name.clone(), self.time_zone.clone());
+        let wanted = TenantCreate { id, name, time_zone, models: None };
         let tenant = self.store.operate(async |operator| operator.create_tenant(&wanted).await)?;
         self.store.print(&tenant, |tenant, style| table(std::slice::from_ref(tenant), style))
     }
@@ -88,6 +95,7 @@ impl Update {
     fn run(&self) -> anyhow::Result<()> {
         let wanted = TenantUpdate {
             name: self.name.clone(),
+            time_zone: self.time_zone.clone(),
             models: (!self.allow_models.is_empty() || !self.deny_models.is_empty())
                 .then(|| ModelRule { allow: self.allow_models.clone(), deny: self.deny_models.clone() }),
             disabled: match (self.disable, self.enable) {
@@ -102,10 +110,11 @@ impl Update {
 }
 
 fn table(tenants: &[Tenant], style: Style) -> String {
-    let columns = [Column::Text("ID"), Column::Text("NAME"), Column::Text("STATUS")];
+    let columns =
+        [Column::Text("ID"), Column::Text("NAME"), Column::Text("TIME ZONE"), Column::Text("STATUS")];
     let rows = tenants.iter().map(|tenant| {
         let status = if tenant.disabled_at.is_some() { "disabled" } else { "active" };
-        [tenant.id.clone(), tenant.name.clone(), status.to_owned()]
+        [tenant.id.clone(), tenant.name.clone(), tenant.time_zone.clone(), status.to_owned()]
     });
     Table::new(columns, rows).render("no tenants", style)
 }

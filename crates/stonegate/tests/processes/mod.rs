@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
-use stonegate_api::{BudgetCreate, BudgetMode, BudgetWindow};
+use stonegate_api::{BudgetCreate, BudgetWindow};
 use stonegate_ledger::{BudgetFilter, BudgetState, JournalQuery, Outcome, UsageFilter, UsageRecord};
 use stonegate_server::clock;
 use stonegate_server::operator::{KeyRequest, Operator};
@@ -39,14 +39,10 @@ pub async fn people(
     }
     for (account, usd) in budgets {
         let budget = BudgetCreate {
-            id: None,
             account: (*account).to_owned(),
             window: BudgetWindow::Total,
             limit_usd: Some((*usd).to_owned()),
-            limit_tokens: None,
-            mode: BudgetMode::Block,
-            model_filter: None,
-            thresholds: Vec::new(),
+            ..BudgetCreate::default()
         };
         operator.set_budget(&budget).await.expect("a budget");
     }

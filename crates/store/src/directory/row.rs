@@ -89,6 +89,7 @@ pub(crate) fn tenant(row: &impl Cells) -> Result<Tenant, DirectoryError> {
         id: row.tenant_id("id")?,
         name: row.value("name")?,
         models: row.rule("models")?,
+        time_zone: row.value("time_zone")?,
         disabled_at: row.maybe_time("disabled_at")?,
         created_at: row.time("created_at")?,
     })

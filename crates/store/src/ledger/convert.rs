@@ -56,6 +56,10 @@ impl<'a> Columns<'a> {
         self.read()
     }
 
+    pub(crate) fn signed_or_none(&mut self) -> Result<Option<i64>, StoreError> {
+        self.read()
+    }
+
     pub(crate) fn count(&mut self) -> Result<u64, StoreError> {
         let found = self.signed()?;
         u64::try_from(found).map_err(|_negative| damaged("a count", found))

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_directory.sql"),
     include_str!("../../migrations/postgres/0002_ledger.sql"),
     include_str!("../../migrations/postgres/0003_archive.sql"),
+    include_str!("../../migrations/postgres/0004_budgets.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

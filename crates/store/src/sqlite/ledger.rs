@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stonegate_ledger::{
-    Adopted, Adoption, Answer, Budget, BudgetFilter, BudgetId, BudgetState, JournalPage, JournalQuery,
-    LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum,
+    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
+    BudgetState, EventQuery, JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery,
+    UsageSum,
 };
 
 use super::Pools;
 
+mod adjust;
 mod adopt;
 mod budgets;
 mod journal;
@@ -48,6 +50,18 @@ impl LedgerStore for SqliteLedger {
 
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
         Box::pin(budgets::remove(&self.pools, id))
+    }
+
+    fn adjust_budget(&self, adjustment: Adjustment) -> Answer<'_, ()> {
+        Box::pin(adjust::adjust(&self.pools, adjustment))
+    }
+
+    fn adjustments(&self, query: AdjustmentQuery) -> Answer<'_, Vec<Adjustment>> {
+        Box::pin(adjust::list(&self.pools, query))
+    }
+
+    fn events(&self, query: EventQuery) -> Answer<'_, Vec<BudgetEvent>> {
+        Box::pin(adjust::events(&self.pools, query))
     }
 
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {

@@ -11,8 +11,8 @@ use stonegate_identity::{
     directory::{Act, Actor, NewKey, NewTenant, NewUser, Rotation},
 };
 use stonegate_ledger::{
-    AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, Limit, Nanodollars, Outcome, Picodollars,
-    Quote, ReplicaId, Settlement, Tokens, Window,
+    AccountPath, Adjustment, Basis, Book, BookOptions, Budget, CallId, Change, Draft, Limit, Mode,
+    Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Settlement, Tokens, Window,
 };
 use stonegate_store::{Durability, Options, Store, open};
 
@@ -39,7 +39,12 @@ pub async fn furnish(store: &Store) {
     store.directory.offer_bootstrap(token.digest(), now(), &act).await.unwrap();
     let tenant = TenantId::parse("acme").unwrap();
     let rule = ModelRule::new(vec!["claude-*".to_owned()], Vec::new()).unwrap();
-    let new = NewTenant { id: tenant.clone(), name: "Acme \u{1f980}\n\t'".to_owned(), models: rule };
+    let new = NewTenant {
+        id: tenant.clone(),
+        name: "Acme \u{1f980}\n\t'".to_owned(),
+        models: rule,
+        time_zone: "Asia/Kathmandu".to_owned(),
+    };
     store.directory.create_tenant(new, &act).await.unwrap();
     let user = UserId::mint(now(), [1; 6]);
     let new = NewUser {
@@ -76,7 +81,7 @@ pub async fn furnish(store: &Store) {
     spend(store).await;
 }
 
-/// A budget with a call that ended and one that is under way.
+/// A budget with a call that ended and one that is under way, another that tells of a threshold, and one that was adjusted.
 async fn spend(store: &Store) {
     let limit = Limit::Usd(Nanodollars::new(i64::MAX.unsigned_abs()));
     let mut budget = Budget::block("b1", "tenant:acme".parse().unwrap(), Window::Monthly, limit);
@@ -85,6 +90,29 @@ async fn spend(store: &Store) {
     let removed = Budget::block("b2", "user:ann".parse().unwrap(), Window::Total, Limit::Tokens(7));
     store.ledger.define_budget(removed.clone()).await.unwrap();
     store.ledger.remove_budget(removed.id).await.unwrap();
+    let telling =
+        Budget::block("b3", "user:ann".parse().unwrap(), Window::Weekly, Limit::Usd(Nanodollars::new(50)));
+    let telling = Budget { mode: Mode::Notify, thresholds: vec![80], ..telling };
+    store.ledger.define_budget(telling).await.unwrap();
+    let day = jiff::SignedDuration::from_hours(24);
+    let overriding = Override { amount: 90, from: now() + day, until: now() + day * 2 };
+    let window = Some("2026-11".parse().unwrap());
+    for (id, change) in [
+        ("a1", Change::Credit { amount: -3, window: None }),
+        ("a2", Change::Credit { amount: 7, window }),
+        ("a3", Change::Override(overriding)),
+    ] {
+        let (by, reason) = ("operator".into(), "moving \u{1f4b6}".to_owned());
+        let adjustment = Adjustment {
+            id: id.into(),
+            budget: stonegate_ledger::BudgetId::new("b1"),
+            at: now(),
+            by,
+            reason,
+            change,
+        };
+        store.ledger.adjust_budget(adjustment).await.unwrap();
+    }
     let options = BookOptions { open_grace: jiff::SignedDuration::ZERO, ..BookOptions::default() };
     let book = Book::new(ReplicaId::new("r1"), options);
     sync(store, &book).await;

@@ -10,7 +10,7 @@ const ASKERS: [&str; 6] = ["nobody", "user", "lead", "other lead", "admin for ca
 /// The things asked about belong to the plain user `ann` of the tenant `acme`; `user` is `bob` of the same tenant, `lead`
 /// the team lead of `acme`, `other lead` the one of another tenant, `admin for calls` an administrator's key without
 /// administrative scopes.
-const ROUTES: [(&str, &str, &str, &str); 22] = [
+const ROUTES: [(&str, &str, &str, &str); 25] = [
     ("POST", "/bootstrap", "1-----", ""),
     ("GET", "/whoami", "1yyyyy", ""),
     ("GET", "/keys", "1yyy3y", ""),
@@ -32,6 +32,9 @@ const ROUTES: [(&str, &str, &str, &str); 22] = [
     ("POST", "/budgets", "13y43y", r#"{"account":"user:ANN","window":"daily","limit_usd":"5"}"#),
     ("POST", "/budgets", "13343y", r#"{"account":"tenant:acme","window":"daily","limit_usd":"5"}"#),
     ("DELETE", "/budgets/{id}", "13y43y", ""),
+    ("GET", "/budgets/{id}/adjustments", "14y44y", ""),
+    ("POST", "/budgets/{id}/adjustments", "13y43y", r#"{"amount":"1","reason":"a test"}"#),
+    ("GET", "/budget-events", "1yyyyy", ""),
     ("GET", "/usage", "1yyyyy", ""),
 ];
 

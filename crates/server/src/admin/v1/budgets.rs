@@ -5,7 +5,9 @@ use stonegate_ledger::{AccountId, AccountKind};
 
 use crate::admin::{AdminState, Problem, Visit};
 
+pub(crate) mod adjust;
 pub(crate) mod create;
+pub(crate) mod events;
 pub(crate) mod list;
 pub(crate) mod remove;
 

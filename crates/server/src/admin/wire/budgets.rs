@@ -1,8 +1,11 @@
 //! Budgets on the wire.
 
-use stonegate_api::{BudgetCreate, BudgetMode, BudgetWindow};
+use jiff::Timestamp;
+use stonegate_api::{BudgetCreate, BudgetMode, BudgetOverride, BudgetWhenShort, BudgetWindow};
+use stonegate_identity::{Directory, KeyId, TenantId, UserId};
 use stonegate_ledger::{
-    AccountId, Budget, BudgetFilter, BudgetId, BudgetState, LedgerStore, Limit, Mode, Nanodollars, Window,
+    AccountId, AccountKind, Allowance, Amount, Budget, BudgetFilter, BudgetId, BudgetState, LedgerStore,
+    Limit, Mode, Nanodollars, WhenShort, Window, Zone,
 };
 
 use super::{Problem, shown_time};
@@ -10,23 +13,31 @@ use crate::clock;
 
 /// The budget that is wanted. The one that counts the same on the same account is changed; otherwise there is a new one.
 pub(crate) async fn wanted(
+    directory: &dyn Directory,
     ledger: &dyn LedgerStore,
     wanted: &BudgetCreate,
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Result<Budget, Problem> {
     let account = account("account", &wanted.account)?;
     let limit = limit(wanted)?;
+    let time_zone = match tenant_of(directory, &account).await? {
+        Some(tenant) => zone_of(directory, &tenant).await?,
+        None => Zone::UTC,
+    };
     let mut budget = Budget {
         id: BudgetId::new(wanted.id.as_deref().unwrap_or_default()),
         account: account.clone(),
         window: window(wanted.window),
+        time_zone,
         limit,
-        mode: match wanted.mode {
-            BudgetMode::Block => Mode::Block,
-            BudgetMode::Notify => Mode::Notify,
-        },
+        mode: mode(wanted, limit)?,
         model_filter: wanted.model_filter.clone(),
-        thresholds: wanted.thresholds.clone(),
+        when_short: match wanted.when_short {
+            BudgetWhenShort::Lower => WhenShort::Lower,
+            BudgetWhenShort::Refuse => WhenShort::Refuse,
+        },
+        thresholds: wanted.thresholds.clone().unwrap_or_else(|| THRESHOLDS.to_vec()),
+        allowance: Allowance::default(),
     };
     if wanted.id.is_none() {
         let there = ledger.list_budgets(BudgetFilter { account: Some(account) }, now).await?;
@@ -37,6 +48,82 @@ pub(crate) async fn wanted(
         budget.id = same.map_or_else(new_id, |same| same.id);
     }
     Ok(budget)
+}
+
+/// What someone hears of who says nothing else.
+const THRESHOLDS: [u8; 3] = [50, 80, 100];
+
+/// The tenant that an account belongs to, if there is such an account.
+pub(crate) async fn tenant_of(
+    directory: &dyn Directory,
+    account: &AccountId,
+) -> Result<Option<TenantId>, Problem> {
+    Ok(match account.kind {
+        AccountKind::Tenant => TenantId::parse(&account.id).ok(),
+        AccountKind::User => match UserId::parse(&account.id) {
+            Ok(id) => directory.find_user(&id).await?.map(|user| user.tenant),
+            Err(_) => None,
+        },
+        AccountKind::Key => match KeyId::parse(&account.id) {
+            Ok(id) => directory.find_key(&id).await?.map(|key| key.tenant),
+            Err(_) => None,
+        },
+        // There are no teams yet.
+        AccountKind::Team => None,
+    })
+}
+
+async fn zone_of(directory: &dyn Directory, tenant: &TenantId) -> Result<Zone, Problem> {
+    let Some(tenant) = directory.find_tenant(tenant).await? else { return Ok(Zone::UTC) };
+    let unknown = |bad: stonegate_ledger::UnknownZone| Problem::invalid("time_zone", bad.to_string());
+    tenant.time_zone.parse().map_err(unknown)
+}
+
+/// Lets the budgets of a tenant's accounts turn by the tenant's calendar.
+pub(crate) async fn follow_zone(
+    directory: &dyn Directory,
+    ledger: &dyn LedgerStore,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let time_zone = zone_of(directory, tenant).await?;
+    for BudgetState { budget, .. } in ledger.list_budgets(BudgetFilter::default(), now).await? {
+        let is_theirs = tenant_of(directory, &budget.account).await?.as_ref() == Some(tenant);
+        if is_theirs && budget.time_zone != time_zone {
+            ledger.define_budget(Budget { time_zone: time_zone.clone(), ..budget }).await?;
+        }
+    }
+    Ok(())
+}
+
+fn mode(wanted: &BudgetCreate, limit: Limit) -> Result<Mode, Problem> {
+    match (wanted.mode, &wanted.per_minute) {
+        (BudgetMode::Block, None) => Ok(Mode::Block),
+        (BudgetMode::Notify, None) => Ok(Mode::Notify),
+        (BudgetMode::Throttle, Some(text)) => {
+            Ok(Mode::Throttle { per_minute: amount("per_minute", text, limit)? })
+        }
+        (BudgetMode::Throttle, None) => Err(Problem::invalid(
+            "per_minute",
+            "mode `throttle` needs a rate: so many US dollars or tokens a minute",
+        )),
+        (BudgetMode::Block | BudgetMode::Notify, Some(_)) => {
+            Err(Problem::invalid("per_minute", "a rate goes with mode `throttle` only"))
+        }
+    }
+}
+
+/// An amount in the unit of that limit, as people write it.
+pub(crate) fn amount(field: &'static str, text: &str, unit: Limit) -> Result<Amount, Problem> {
+    let (amount, form) = match unit {
+        Limit::Usd(_) => (
+            Nanodollars::parse_dollars(text).map(Nanodollars::get),
+            "amount of US dollars: write it as 12 or 12.50, with nine places at most",
+        ),
+        Limit::Tokens(_) => (text.parse().ok(), "number of tokens"),
+    };
+    let amount = amount.filter(|amount| i64::try_from(*amount).is_ok());
+    amount.ok_or_else(|| Problem::invalid(field, format!("`{text}` is no {form}")))
 }
 
 fn new_id() -> BudgetId {
@@ -50,12 +137,10 @@ pub(crate) fn account(field: &'static str, text: &str) -> Result<AccountId, Prob
 
 fn limit(wanted: &BudgetCreate) -> Result<Limit, Problem> {
     match (&wanted.limit_usd, wanted.limit_tokens) {
-        (Some(text), None) => Nanodollars::parse_dollars(text).map(Limit::Usd).ok_or_else(|| {
-            let message = format!(
-                "`{text}` is no amount of US dollars: write it as 12 or 12.50, with nine places at most"
-            );
-            Problem::invalid("limit_usd", message)
-        }),
+        (Some(text), None) => {
+            let usd = Limit::Usd(Nanodollars::ZERO);
+            Ok(usd.with_amount(amount("limit_usd", text, usd)?))
+        }
         (None, Some(tokens)) => Ok(Limit::Tokens(tokens)),
         (Some(_), Some(_)) => {
             Err(Problem::invalid("limit_tokens", "give `limit_usd` or `limit_tokens`, not both"))
@@ -87,6 +172,7 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
             Window::Weekly => BudgetWindow::Weekly,
             Window::Monthly => BudgetWindow::Monthly,
         },
+        time_zone: budget.time_zone.to_string(),
         window_key: state.window.to_string(),
         renews_at: state.renews_at.map(shown_time),
         mode: match budget.mode {
@@ -95,16 +181,40 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
             Mode::Notify => "notify",
         }
         .to_owned(),
+        per_minute: match budget.mode {
+            Mode::Throttle { per_minute } => Some(per_minute),
+            Mode::Block | Mode::Notify => None,
+        },
+        when_short: match budget.when_short {
+            WhenShort::Lower => BudgetWhenShort::Lower,
+            WhenShort::Refuse => BudgetWhenShort::Refuse,
+        },
         model_filter: budget.model_filter.clone(),
         thresholds: budget.thresholds.clone(),
-        unit: if is_money { "usd" } else { "tokens" }.to_owned(),
-        limit: budget.limit.amount(),
+        unit: unit(budget.limit).to_owned(),
+        limit: state.limit,
+        own_limit: budget.limit.amount(),
+        credit: budget.allowance.credit,
+        window_credit: state.counter.credit,
+        overridden: budget.allowance.overridden.as_ref().map(|overridden| BudgetOverride {
+            limit: overridden.amount,
+            from: shown_time(overridden.from),
+            until: shown_time(overridden.until),
+        }),
         spent: state.counter.spent,
         leased: state.counter.leased,
         remaining: state.remaining(),
         unresolved: state.unresolved,
-        limit_usd: usd(budget.limit.amount()),
+        limit_usd: usd(state.limit),
         spent_usd: usd(state.counter.spent),
+    }
+}
+
+/// The name of a limit's unit.
+pub(super) fn unit(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Usd(_) => "usd",
+        Limit::Tokens(_) => "tokens",
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sqlx::{PgConnection, Postgres, Row as _, Transaction};
-use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError, UsageRecord};
+use stonegate_ledger::{
+    Adopted, Adoption, Counter, CounterState, Estate, ReplicaId, StoreError, UsageRecord,
+};
 
 use super::{
     super::Pools,
-    budgets::{self, counter_state},
-    journal, store_time,
+    adjust, budgets, journal, store_time,
     sync::{make_counters, names},
 };
 use crate::ledger::{
-    convert::{Columns, kept, unavailable},
+    budget::counter_state,
+    convert::{Columns, kept, kept_time, unavailable},
     record::{self, JsonRow},
 };
 
@@ -68,8 +71,9 @@ async fn close_books(
 ) -> Result<(), StoreError> {
     let lost = opened(transaction, replica).await?;
     let mut estate = load(transaction, replica, &lost).await?;
-    let terms = budgets::terms(transaction, estate.counters.keys()).await?;
-    estate.close(&lost, &terms, adoption.unrecorded);
+    let terms = budgets::terms(transaction, estate.counters.keys(), adoption.at).await?;
+    let crossings = estate.close(&lost, &terms, adoption.unrecorded);
+    adjust::raise(transaction, &crossings).await?;
     journal::append(transaction, &lost).await?;
     save_leases(transaction, replica, &BTreeMap::new(), &estate.written_off).await?;
     save_counters(transaction, &estate).await?;
@@ -86,7 +90,7 @@ async fn close_books(
 }
 
 /// Takes back what was charged for a replica that was thought dead, and takes it for alive.
-pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), StoreError> {
+pub(super) async fn revive(pools: &Pools, replica: &ReplicaId, at: Timestamp) -> Result<(), StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
     let replica = replica.as_str();
     // Of two that come for it, the second finds nothing to do.
@@ -100,7 +104,7 @@ pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), Sto
     .await
     .map_err(unavailable)?;
     if revived.rows_affected() > 0 {
-        reopen_books(&mut transaction, replica).await?;
+        reopen_books(&mut transaction, replica, at).await?;
     }
     transaction.commit().await.map_err(unavailable)
 }
@@ -108,6 +112,7 @@ pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), Sto
 async fn reopen_books(
     transaction: &mut Transaction<'static, Postgres>,
     replica: &str,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     // Calls that a person has corrected meanwhile are settled.
     let calls: Vec<String> = sqlx::query_scalar(
@@ -122,7 +127,7 @@ async fn reopen_books(
     let mut open = opened(transaction, replica).await?;
     open.retain(|record| calls.contains(&record.call.to_string()));
     let mut estate = load(transaction, replica, &open).await?;
-    let terms = budgets::terms(transaction, estate.counters.keys()).await?;
+    let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);
     save_leases(transaction, replica, &estate.leases, &BTreeMap::new()).await?;
     save_counters(transaction, &estate).await
@@ -155,11 +160,11 @@ async fn load(
              SELECT budget, \"window\" FROM leases WHERE replica = $1
              UNION SELECT * FROM unnest($2, $3)
          ), locked AS MATERIALIZED (
-             SELECT budget, \"window\", spent, leased, uncovered FROM counters
+             SELECT budget, \"window\", spent, leased, uncovered, credit, raised, paced_until FROM counters
               WHERE (budget, \"window\") IN (SELECT budget, \"window\" FROM concerned)
               ORDER BY budget, \"window\" FOR UPDATE
          )
-         SELECT locked.budget || '@' || locked.\"window\", spent, locked.leased, uncovered,
+         SELECT locked.budget || '@' || locked.\"window\", spent, locked.leased, uncovered, credit, raised, paced_until,
                 coalesce(leases.leased, 0), coalesce(leases.written_off, 0)
            FROM locked
            LEFT JOIN leases ON leases.budget = locked.budget AND leases.\"window\" = locked.\"window\"
@@ -191,19 +196,21 @@ fn keep(amounts: &mut BTreeMap<Counter, u64>, counter: &Counter, amount: u64) {
 /// Saves how the counters stand; all of them are there.
 async fn save_counters(connection: &mut PgConnection, estate: &Estate) -> Result<(), StoreError> {
     let (budgets, windows) = names(estate.counters.keys());
-    let amounts = |amount: fn(&stonegate_ledger::CounterState) -> u64| {
-        estate.counters.values().map(amount).map(kept).collect::<Vec<_>>()
-    };
+    let amounts = |amount: fn(&CounterState) -> i64| estate.counters.values().map(amount).collect::<Vec<_>>();
     sqlx::query(
-        "UPDATE counters SET spent = given.spent, leased = given.leased, uncovered = given.uncovered
-           FROM unnest($1, $2, $3, $4, $5) AS given (budget, \"window\", spent, leased, uncovered)
+        "UPDATE counters SET spent = given.spent, leased = given.leased, uncovered = given.uncovered,
+                             raised = given.raised, paced_until = given.paced_until
+           FROM unnest($1, $2, $3, $4, $5, $6, $7)
+             AS given (budget, \"window\", spent, leased, uncovered, raised, paced_until)
           WHERE counters.budget = given.budget AND counters.\"window\" = given.\"window\"",
     )
     .bind(budgets)
     .bind(windows)
-    .bind(amounts(|counter| counter.spent))
-    .bind(amounts(|counter| counter.leased))
-    .bind(amounts(|counter| counter.uncovered))
+    .bind(amounts(|counter| kept(counter.spent)))
+    .bind(amounts(|counter| kept(counter.leased)))
+    .bind(amounts(|counter| kept(counter.uncovered)))
+    .bind(amounts(|counter| i64::from(counter.raised)))
+    .bind(amounts(|counter| kept_time(counter.paced_until)))
     .execute(connection)
     .await
     .map(drop)

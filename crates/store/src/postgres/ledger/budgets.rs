@@ -3,20 +3,19 @@
 use jiff::Timestamp;
 use sqlx::{PgConnection, Postgres, Transaction, postgres::PgRow};
 use stonegate_ledger::{
-    AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, CounterState, Limit, Mode,
-    Period, StoreError,
+    AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, Period, StoreError, Terms,
 };
 
 use super::{super::Pools, sync::names};
 use crate::ledger::{
-    budget::{self, budget_columns, parse},
+    budget::{self, budget_columns, counter_state, parse, term_columns},
     convert::{Columns, json, kept, unavailable},
 };
 
 /// Who changes budgets holds this advisory lock, so that versions are committed in their order: "STON", budgets.
 const LOCK: i64 = 0x5354_4f4e_0000_0002;
 
-async fn write(pools: &Pools) -> Result<Transaction<'static, Postgres>, StoreError> {
+pub(super) async fn write(pools: &Pools) -> Result<Transaction<'static, Postgres>, StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(LOCK)
@@ -39,34 +38,29 @@ pub(super) async fn define(pools: &Pools, budget: Budget) -> Result<(), StoreErr
     {
         return Err(StoreError::OtherBudget(budget.id));
     }
-    let unit = match budget.limit {
-        Limit::Usd(_) => "usd",
-        Limit::Tokens(_) => "tokens",
-    };
-    let (mode, rate) = match budget.mode {
-        Mode::Block => ("block", None),
-        Mode::Throttle { requests_per_minute } => ("throttle", Some(i64::from(requests_per_minute))),
-        Mode::Notify => ("notify", None),
-    };
-    sqlx::query(concat!(
-        "INSERT INTO budgets (",
-        budget_columns!(),
-        ", version)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, false, coalesce(max(version), 0) + 1 FROM budgets
+    let (mode, per_minute) = budget::mode(budget.mode);
+    sqlx::query(
+        "INSERT INTO budgets (id, account, \"window\", time_zone, unit, limit_amount, mode, per_minute, model_filter,
+                              when_short, thresholds, version)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce(max(version), 0) + 1 FROM budgets WHERE true
          ON CONFLICT (id) DO UPDATE
-         SET limit_amount = excluded.limit_amount, mode = excluded.mode,
-             requests_per_minute = excluded.requests_per_minute, model_filter = excluded.model_filter,
-             thresholds = excluded.thresholds, removed = false, version = excluded.version"
-    ))
+         SET time_zone = excluded.time_zone, limit_amount = excluded.limit_amount, mode = excluded.mode,
+             per_minute = excluded.per_minute, model_filter = excluded.model_filter,
+             when_short = excluded.when_short, thresholds = excluded.thresholds, removed = $12,
+             version = excluded.version",
+    )
     .bind(budget.id.as_str())
     .bind(budget.account.to_string())
     .bind(budget.window.as_str())
-    .bind(unit)
+    .bind(budget.time_zone.as_str())
+    .bind(budget::unit(budget.limit))
     .bind(kept(budget.limit.amount()))
     .bind(mode)
-    .bind(rate)
+    .bind(per_minute)
     .bind(&budget.model_filter)
+    .bind(budget.when_short.as_str())
     .bind(json(&budget.thresholds)?)
+    .bind(false)
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
@@ -85,6 +79,18 @@ pub(super) async fn remove(pools: &Pools, id: BudgetId) -> Result<bool, StoreErr
     .map_err(unavailable)?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Makes replicas read a budget anew. Says whether there is one.
+pub(super) async fn touch(connection: &mut PgConnection, id: &BudgetId) -> Result<bool, StoreError> {
+    let touched = sqlx::query(
+        "UPDATE budgets SET version = (SELECT max(version) + 1 FROM budgets) WHERE id = $1 AND NOT removed",
+    )
+    .bind(id.as_str())
+    .execute(connection)
+    .await
+    .map_err(unavailable)?;
+    Ok(touched.rows_affected() > 0)
 }
 
 /// What was changed since that version, the latest change of each budget.
@@ -133,6 +139,7 @@ async fn stand(
     let periods: Vec<_> = budgets.iter().map(|budget| budget.period_at(at)).collect();
     let rows = sqlx::query(
         "SELECT coalesce(spent, 0), coalesce(leased, 0), coalesce(uncovered, 0),
+                coalesce(counters.credit, 0), coalesce(raised, 0), coalesce(paced_until, 0),
                 coalesce((SELECT sum(written_off)::bigint FROM leases
                            WHERE leases.budget = given.budget AND leases.\"window\" = given.\"window\"), 0)
            FROM unnest($1, $2) WITH ORDINALITY AS given (budget, \"window\", place)
@@ -146,33 +153,29 @@ async fn stand(
     .map_err(unavailable)?;
     let state = |((budget, period), row): ((Budget, Period), &PgRow)| {
         let mut columns = Columns::of(row);
+        let counter = counter_state(&mut columns)?;
         Ok(BudgetState {
+            limit: Terms::of(&budget, at).limit(counter.credit),
             budget,
             window: period.key,
             renews_at: period.ends_at,
-            counter: counter_state(&mut columns)?,
+            counter,
             unresolved: columns.count()?,
         })
     };
     budgets.into_iter().zip(periods).zip(&rows).map(state).collect()
 }
 
-/// Reads `spent, leased, uncovered`.
-pub(super) fn counter_state(columns: &mut Columns<'_>) -> Result<CounterState, StoreError> {
-    Ok(CounterState { spent: columns.count()?, leased: columns.count()?, uncovered: columns.count()? })
-}
-
-/// The terms of these counters' budgets.
+/// The terms of these counters' budgets at that time.
 pub(super) async fn terms<'a>(
     connection: &mut PgConnection,
     counters: impl Iterator<Item = &'a Counter>,
+    at: Timestamp,
 ) -> Result<AllTerms, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, unit, limit_amount, mode = 'block' AND NOT removed FROM budgets WHERE id = ANY($1)",
-    )
-    .bind(names(counters).0)
-    .fetch_all(connection)
-    .await
-    .map_err(unavailable)?;
-    rows.iter().map(budget::terms).collect()
+    let rows = sqlx::query(concat!("SELECT id, ", term_columns!(), " FROM budgets WHERE id = ANY($1)"))
+        .bind(names(counters).0)
+        .fetch_all(connection)
+        .await
+        .map_err(unavailable)?;
+    rows.iter().map(|row| budget::terms(row, at)).collect()
 }

@@ -3,18 +3,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
-use stonegate_ledger::{Counter, CounterState, LeaseState, StoreError, SyncReply, SyncRequest};
+use stonegate_ledger::{
+    Counter, CounterState, Crossing, LeaseState, StoreError, SyncReply, SyncRequest, Terms,
+};
 
 use super::{
     super::Pools,
-    adopt, budgets, clean,
+    adjust, adopt, budgets, clean,
     columns::{RecordColumns, append_records},
     store_time,
 };
 use crate::ledger::{
-    convert::{Columns, json, kept, unavailable},
+    budget::{TermCells, counter_state, term_columns},
+    convert::{Columns, json, kept, kept_time, unavailable},
     record::Array,
 };
 
@@ -28,16 +31,18 @@ const ATTEMPTS: usize = 3;
 /// What came of a request.
 enum Taken {
     /// It is in the store, now or since before.
-    Kept { leases: Vec<LeaseState>, exhausted: Vec<Counter>, budgets_version: u64 },
+    Kept { leases: Vec<LeaseState>, exhausted: Vec<Counter>, budgets_version: u64, crossings: Vec<Crossing> },
     /// Nothing was done: the replica had been declared dead, and has to be brought back to life first.
     Dead,
 }
 
 pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<SyncReply, StoreError> {
-    let (leases, exhausted, budgets_version) = loop {
+    let (leases, exhausted, budgets_version, crossings) = loop {
         match take(pools, request).await? {
-            Taken::Kept { leases, exhausted, budgets_version } => break (leases, exhausted, budgets_version),
-            Taken::Dead => adopt::revive(pools, &request.replica).await?,
+            Taken::Kept { leases, exhausted, budgets_version, crossings } => {
+                break (leases, exhausted, budgets_version, crossings);
+            }
+            Taken::Dead => adopt::revive(pools, &request.replica, request.at).await?,
         }
     };
     // What was changed after the transaction may be among them, and is told once more next time.
@@ -46,7 +51,7 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     } else {
         Vec::new()
     };
-    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets })
+    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets, crossings })
 }
 
 async fn take(pools: &Pools, request: &SyncRequest) -> Result<Taken, StoreError> {
@@ -82,7 +87,9 @@ async fn poll(connection: &mut PgConnection, request: &SyncRequest) -> Result<Ta
     .map_err(unavailable)?;
     let mut columns = Columns::of(&row);
     let (sequence, is_dead, silence) = (columns.count()?, columns.flag()?, columns.signed()?);
-    let kept = Taken::Kept { leases: Vec::new(), exhausted: Vec::new(), budgets_version: columns.count()? };
+    let budgets_version = columns.count()?;
+    let kept =
+        Taken::Kept { leases: Vec::new(), exhausted: Vec::new(), budgets_version, crossings: Vec::new() };
     request.is_next_after(sequence)?;
     if is_dead {
         return Ok(Taken::Dead);
@@ -107,20 +114,28 @@ async fn exhausted_leases(
     connection: &mut PgConnection,
     request: &SyncRequest,
 ) -> Result<Vec<Counter>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT leases.budget || '@' || leases.\"window\"
-           FROM leases
+    let rows = sqlx::query(concat!(
+        "SELECT leases.budget || '@' || leases.\"window\", counters.spent, counters.leased, counters.uncovered,
+                counters.credit, counters.raised, counters.paced_until, ",
+        term_columns!(),
+        " FROM leases
            JOIN counters ON counters.budget = leases.budget AND counters.\"window\" = leases.\"window\"
            JOIN budgets ON budgets.id = leases.budget
-          WHERE leases.replica = $1 AND leases.leased > 0 AND budgets.mode = 'block' AND NOT budgets.removed
-            AND counters.spent + counters.leased >= budgets.limit_amount
-            AND EXISTS (SELECT FROM replicas WHERE id <> $1 AND NOT is_dead)",
-    )
+          WHERE leases.replica = $1 AND leases.leased > 0
+            AND EXISTS (SELECT FROM replicas WHERE id <> $1 AND NOT is_dead)"
+    ))
     .bind(request.replica.as_str())
     .fetch_all(connection)
     .await
     .map_err(unavailable)?;
-    rows.iter().map(|row| Columns::of(row).parsed()).collect()
+    let exhausted = rows.iter().map(|row| {
+        let mut columns = Columns::of(row);
+        let counter = columns.parsed()?;
+        let state = counter_state(&mut columns)?;
+        let terms = TermCells::of(&mut columns)?.terms(request.at)?;
+        Ok(state.is_exhausted(&terms).then_some(counter))
+    });
+    exhausted.filter_map(Result::transpose).collect()
 }
 
 /// The transaction. Left in its midst, it is undone.
@@ -146,27 +161,31 @@ async fn exchange(connection: &mut PgConnection, request: &SyncRequest) -> Resul
     }
     let mut holdings = holdings;
     let mut leases = Vec::with_capacity(holdings.len());
+    let mut crossings = Vec::new();
     for (step, holding) in request.moves.iter().zip(&mut holdings) {
-        let Holding { counter, lease, limit } = holding;
-        leases.push(if is_new {
-            counter.apply(lease, step, *limit, standing.replicas)
+        let Holding { counter, lease, terms } = holding;
+        if is_new {
+            leases.push(counter.apply(lease, step, terms, standing.replicas));
+            crossings.extend(terms.crossings(&step.counter, counter));
         } else {
-            counter.lease_state(step.counter.clone(), *lease, *limit)
-        });
+            leases.push(counter.state(&step.counter, *lease, terms));
+        }
     }
     if is_new {
         save(&mut transaction, request, &holdings).await?;
+        adjust::raise(&mut transaction, &crossings).await?;
     }
     transaction.commit().await.map_err(unavailable)?;
-    Ok(Taken::Kept { leases, exhausted: Vec::new(), budgets_version: standing.budgets_version })
+    let budgets_version = standing.budgets_version;
+    Ok(Taken::Kept { leases, exhausted: Vec::new(), budgets_version, crossings })
 }
 
 /// One counter and the replica's lease on it.
 struct Holding {
     counter: CounterState,
     lease: u64,
-    /// The limit, if there is one that holds anyone back.
-    limit: Option<u64>,
+    /// What its budget allows now.
+    terms: Terms,
 }
 
 /// What the store knows of a replica and of what its request is about.
@@ -193,13 +212,13 @@ impl Standing {
         request: &SyncRequest,
     ) -> Result<Self, StoreError> {
         let (budgets, windows) = names(request.moves.iter().map(|step| &step.counter));
-        let rows = sqlx::query(
+        let rows = sqlx::query(concat!(
             "WITH me AS MATERIALIZED (
                  SELECT sequence, is_dead, xmin::text AS edition FROM replicas WHERE id = $1 FOR UPDATE
              ), given AS (
                  SELECT * FROM unnest($2, $3) WITH ORDINALITY AS given (budget, \"window\", place)
              ), locked AS MATERIALIZED (
-                 SELECT budget, \"window\", spent, leased, uncovered FROM counters
+                 SELECT budget, \"window\", spent, leased, uncovered, credit, raised, paced_until FROM counters
                   WHERE (budget, \"window\") IN (SELECT budget, \"window\" FROM given)
                     AND (SELECT count(*) FROM me) >= 0
                   ORDER BY budget, \"window\" FOR UPDATE
@@ -207,17 +226,18 @@ impl Standing {
              SELECT me.sequence, me.is_dead, me.edition = (SELECT xmin::text FROM replicas WHERE id = $1),
                     (SELECT count(*) FROM replicas WHERE NOT is_dead),
                     (SELECT coalesce(max(version), 0) FROM budgets), given.place IS NOT NULL,
-                    locked.spent, locked.leased, locked.uncovered, coalesce(leases.leased, 0),
-                    CASE WHEN budgets.mode = 'block' AND NOT budgets.removed THEN budgets.limit_amount END
-               FROM (SELECT 1) AS one
+                    locked.spent IS NOT NULL AND budgets.id IS NOT NULL, coalesce(leases.leased, 0),
+                    locked.spent, locked.leased, locked.uncovered, locked.credit, locked.raised, locked.paced_until, ",
+            term_columns!(),
+            " FROM (SELECT 1) AS one
                LEFT JOIN me ON true
                LEFT JOIN given ON true
                LEFT JOIN locked ON locked.budget = given.budget AND locked.\"window\" = given.\"window\"
                LEFT JOIN leases ON leases.budget = given.budget AND leases.\"window\" = given.\"window\"
                                 AND leases.replica = $1
                LEFT JOIN budgets ON budgets.id = given.budget
-              ORDER BY given.place",
-        )
+              ORDER BY given.place"
+        ))
         .bind(request.replica.as_str())
         .bind(budgets)
         .bind(windows)
@@ -227,29 +247,27 @@ impl Standing {
         let mut standing =
             Self { sequence: 0, is_dead: false, replicas: 0, budgets_version: 0, holdings: Some(Vec::new()) };
         for row in &rows {
-            standing.read(&mut Columns::of(row))?;
+            standing.read(&mut Columns::of(row), request.at)?;
         }
         Ok(standing)
     }
 
-    fn read(&mut self, columns: &mut Columns<'_>) -> Result<(), StoreError> {
+    fn read(&mut self, columns: &mut Columns<'_>, at: Timestamp) -> Result<(), StoreError> {
         let sequence = columns.count_or_none()?;
         self.sequence = sequence.unwrap_or(0);
         self.is_dead = columns.flag_or_none()?.unwrap_or(false);
         let is_current = columns.flag_or_none()?.unwrap_or(false);
         self.replicas = columns.count()?;
         self.budgets_version = columns.count()?;
-        let has_move = columns.flag()?;
-        let counter = (columns.count_or_none()?, columns.count_or_none()?, columns.count_or_none()?);
-        let (lease, limit) = (columns.count()?, columns.count_or_none()?);
-        match counter {
-            _ if sequence.is_none() || !is_current => self.holdings = None,
-            _ if !has_move => {}
-            (Some(spent), Some(leased), Some(uncovered)) => {
-                let counter = CounterState { spent, leased, uncovered };
-                self.holdings.iter_mut().for_each(|all| all.push(Holding { counter, lease, limit }));
-            }
-            _ => self.holdings = None,
+        let (has_move, has_counter, lease) = (columns.flag()?, columns.flag()?, columns.count()?);
+        if sequence.is_none() || !is_current || (has_move && !has_counter) {
+            self.holdings = None;
+        } else if has_move {
+            let counter = counter_state(columns)?;
+            let terms = TermCells::of(columns)?.terms(at)?;
+            self.holdings
+                .iter_mut()
+                .for_each(|all| all.push(Holding { counter, lease, terms: terms.clone() }));
         }
         Ok(())
     }
@@ -317,10 +335,11 @@ async fn save(
              SELECT call, $29, record FROM unnest($32, $33) AS given (call, record)
              ON CONFLICT (call) DO UPDATE SET replica = excluded.replica, record = excluded.record
          ), given AS (
-             SELECT * FROM unnest($34, $35, $36, $37, $38, $39)
-                 AS given (budget, \"window\", spent, leased, uncovered, lease)
+             SELECT * FROM unnest($34, $35, $36, $37, $38, $39, $40, $41)
+                 AS given (budget, \"window\", spent, leased, uncovered, lease, raised, paced_until)
          ), counted AS (
-             UPDATE counters SET spent = given.spent, leased = given.leased, uncovered = given.uncovered
+             UPDATE counters SET spent = given.spent, leased = given.leased, uncovered = given.uncovered,
+                                 raised = given.raised, paced_until = given.paced_until
                FROM given WHERE counters.budget = given.budget AND counters.\"window\" = given.\"window\"
          ), held AS (
              INSERT INTO leases (replica, budget, \"window\", leased)
@@ -336,7 +355,7 @@ async fn save(
         opened.1.push(json(&Array(&call.if_lost))?);
     }
     let (budgets, windows) = names(request.moves.iter().map(|step| &step.counter));
-    let amounts = |amount: fn(&Holding) -> u64| holdings.iter().map(amount).map(kept).collect::<Vec<_>>();
+    let amounts = |amount: fn(&Holding) -> i64| holdings.iter().map(amount).collect::<Vec<_>>();
     RecordColumns::of(&request.records)
         .bind(sqlx::query(statement))
         .bind(clean(request.replica.as_str()))
@@ -346,10 +365,12 @@ async fn save(
         .bind(opened.1)
         .bind(budgets)
         .bind(windows)
-        .bind(amounts(|holding| holding.counter.spent))
-        .bind(amounts(|holding| holding.counter.leased))
-        .bind(amounts(|holding| holding.counter.uncovered))
-        .bind(amounts(|holding| holding.lease))
+        .bind(amounts(|holding| kept(holding.counter.spent)))
+        .bind(amounts(|holding| kept(holding.counter.leased)))
+        .bind(amounts(|holding| kept(holding.counter.uncovered)))
+        .bind(amounts(|holding| kept(holding.lease)))
+        .bind(amounts(|holding| i64::from(holding.counter.raised)))
+        .bind(amounts(|holding| kept_time(holding.counter.paced_until)))
         .execute(&mut **transaction)
         .await
         .map(drop)

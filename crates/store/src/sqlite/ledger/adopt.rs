@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
 use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError, UsageRecord};
 
 use super::{
     super::Pools,
-    budgets, journal,
+    adjust, budgets, journal,
     leases::{self, save_counters, save_leases},
 };
 use crate::ledger::{
+    budget::counter_state,
     convert::{Columns, json, kept_time, unavailable},
     record::{self, array_columns},
 };
@@ -42,8 +44,9 @@ async fn close_books(
 ) -> Result<(), StoreError> {
     let lost = opened(transaction, replica).await?;
     let mut estate = load(transaction, replica, &lost).await?;
-    let terms = budgets::terms(transaction, estate.counters.keys()).await?;
-    estate.close(&lost, &terms, adoption.unrecorded);
+    let terms = budgets::terms(transaction, estate.counters.keys(), adoption.at).await?;
+    let crossings = estate.close(&lost, &terms, adoption.unrecorded);
+    adjust::raise(transaction, &crossings).await?;
     journal::append(transaction, &lost).await?;
     leases::write_off(transaction, replica, &estate.written_off).await?;
     save(transaction, save_counters!(), leases::counter_rows(standing(&estate))?, None).await?;
@@ -60,7 +63,7 @@ async fn close_books(
 }
 
 /// Takes back what was charged for a replica that was thought dead, and takes it for alive.
-pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), StoreError> {
+pub(super) async fn revive(pools: &Pools, replica: &ReplicaId, at: Timestamp) -> Result<(), StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
     let replica = replica.as_str();
     // Of two that come for it, the second finds nothing to do.
@@ -70,7 +73,7 @@ pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), Sto
         .await
         .map_err(unavailable)?;
     if revived.rows_affected() > 0 {
-        reopen_books(&mut transaction, replica).await?;
+        reopen_books(&mut transaction, replica, at).await?;
     }
     transaction.commit().await.map_err(unavailable)
 }
@@ -78,6 +81,7 @@ pub(super) async fn revive(pools: &Pools, replica: &ReplicaId) -> Result<(), Sto
 async fn reopen_books(
     transaction: &mut Transaction<'static, Sqlite>,
     replica: &str,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     // Calls that a person has corrected meanwhile are settled.
     let calls: Vec<String> = sqlx::query_scalar(
@@ -92,7 +96,7 @@ async fn reopen_books(
     let mut open = opened(transaction, replica).await?;
     open.retain(|record| calls.contains(&record.call.to_string()));
     let mut estate = load(transaction, replica, &open).await?;
-    let terms = budgets::terms(transaction, estate.counters.keys()).await?;
+    let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);
     let held = estate.leases.iter().map(|(counter, lease)| (counter, *lease));
     save(transaction, save_leases!(), leases::lease_rows(held)?, Some(replica)).await?;
@@ -139,7 +143,8 @@ async fn load(
              UNION SELECT value->>0, value->>1 FROM json_each(?2)
          )
          SELECT budget || '@' || \"window\", coalesce(spent, 0), coalesce(counters.leased, 0),
-                coalesce(uncovered, 0), coalesce(leases.leased, 0), coalesce(written_off, 0)
+                coalesce(uncovered, 0), coalesce(counters.credit, 0), coalesce(raised, 0),
+                coalesce(paced_until, 0), coalesce(leases.leased, 0), coalesce(written_off, 0)
            FROM concerned
            LEFT JOIN counters USING (budget, \"window\")
            LEFT JOIN (SELECT * FROM leases WHERE replica = ?1) AS leases USING (budget, \"window\")",
@@ -153,7 +158,7 @@ async fn load(
     for row in &rows {
         let mut columns = Columns::of(row);
         let counter: Counter = columns.parsed()?;
-        estate.counters.insert(counter.clone(), leases::counter_state(&mut columns)?);
+        estate.counters.insert(counter.clone(), counter_state(&mut columns)?);
         keep(&mut estate.leases, &counter, columns.count()?);
         keep(&mut estate.written_off, &counter, columns.count()?);
     }

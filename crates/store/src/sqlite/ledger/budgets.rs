@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use stonegate_ledger::{
-    AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, Limit, Mode, StoreError,
+    AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, StoreError, Terms,
 };
 
 use super::{super::Pools, leases};
 use crate::ledger::{
-    budget::{self, budget_columns, parse},
+    budget::{self, budget_columns, counter_state, parse, term_columns},
     convert::{Columns, json, kept, unavailable},
 };
 
@@ -25,29 +25,29 @@ pub(super) async fn define(pools: &Pools, budget: Budget) -> Result<(), StoreErr
     {
         return Err(StoreError::OtherBudget(budget.id));
     }
-    let unit = match budget.limit {
-        Limit::Usd(_) => "usd",
-        Limit::Tokens(_) => "tokens",
-    };
-    let (mode, rate) = match budget.mode {
-        Mode::Block => ("block", None),
-        Mode::Throttle { requests_per_minute } => ("throttle", Some(requests_per_minute)),
-        Mode::Notify => ("notify", None),
-    };
-    sqlx::query(concat!(
-        "INSERT OR REPLACE INTO budgets (",
-        budget_columns!(),
-        ", version) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, coalesce(max(version), 0) + 1 FROM budgets"
-    ))
+    let (mode, per_minute) = budget::mode(budget.mode);
+    sqlx::query(
+        "INSERT INTO budgets (id, account, \"window\", time_zone, unit, limit_amount, mode, per_minute, model_filter,
+                              when_short, thresholds, version)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, coalesce(max(version), 0) + 1 FROM budgets WHERE true
+         ON CONFLICT (id) DO UPDATE
+         SET time_zone = excluded.time_zone, limit_amount = excluded.limit_amount, mode = excluded.mode,
+             per_minute = excluded.per_minute, model_filter = excluded.model_filter,
+             when_short = excluded.when_short, thresholds = excluded.thresholds, removed = ?12,
+             version = excluded.version",
+    )
     .bind(budget.id.as_str())
     .bind(budget.account.to_string())
     .bind(budget.window.as_str())
-    .bind(unit)
+    .bind(budget.time_zone.as_str())
+    .bind(budget::unit(budget.limit))
     .bind(kept(budget.limit.amount()))
     .bind(mode)
-    .bind(rate)
+    .bind(per_minute)
     .bind(&budget.model_filter)
+    .bind(budget.when_short.as_str())
     .bind(json(&budget.thresholds)?)
+    .bind(false)
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
@@ -66,6 +66,18 @@ pub(super) async fn remove(pools: &Pools, id: BudgetId) -> Result<bool, StoreErr
     .map_err(unavailable)?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Makes replicas read a budget anew. Says whether there is one.
+pub(super) async fn touch(connection: &mut SqliteConnection, id: &BudgetId) -> Result<bool, StoreError> {
+    let touched = sqlx::query(
+        "UPDATE budgets SET version = (SELECT max(version) + 1 FROM budgets) WHERE id = ?1 AND NOT removed",
+    )
+    .bind(id.as_str())
+    .execute(connection)
+    .await
+    .map_err(unavailable)?;
+    Ok(touched.rows_affected() > 0)
 }
 
 /// What was changed since that version, the latest change of each budget.
@@ -116,6 +128,7 @@ async fn stand(
     let period = budget.period_at(at);
     let row = sqlx::query(
         "SELECT coalesce(spent, 0), coalesce(leased, 0), coalesce(uncovered, 0),
+                coalesce(counters.credit, 0), coalesce(raised, 0), coalesce(paced_until, 0),
                 coalesce((SELECT sum(written_off) FROM leases WHERE budget = ?1 AND \"window\" = ?2), 0)
            FROM (SELECT 1) LEFT JOIN counters ON budget = ?1 AND \"window\" = ?2",
     )
@@ -125,27 +138,31 @@ async fn stand(
     .await
     .map_err(unavailable)?;
     let mut columns = Columns::of(&row);
+    let counter = counter_state(&mut columns)?;
     Ok(BudgetState {
+        limit: Terms::of(&budget, at).limit(counter.credit),
         budget,
         window: period.key,
         renews_at: period.ends_at,
-        counter: leases::counter_state(&mut columns)?,
+        counter,
         unresolved: columns.count()?,
     })
 }
 
-/// The terms of these counters' budgets.
+/// The terms of these counters' budgets at that time.
 pub(super) async fn terms<'a>(
     connection: &mut SqliteConnection,
     counters: impl Iterator<Item = &'a Counter>,
+    at: Timestamp,
 ) -> Result<AllTerms, StoreError> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT budgets.id, unit, limit_amount, mode = 'block' AND NOT removed
-           FROM json_each(?1) JOIN budgets ON budgets.id = value->>0",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT DISTINCT budgets.id, ",
+        term_columns!(),
+        " FROM json_each(?1) JOIN budgets ON budgets.id = value->>0"
+    ))
     .bind(json(&leases::names(counters))?)
     .fetch_all(connection)
     .await
     .map_err(unavailable)?;
-    rows.iter().map(budget::terms).collect()
+    rows.iter().map(|row| budget::terms(row, at)).collect()
 }

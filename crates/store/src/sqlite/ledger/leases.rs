@@ -3,26 +3,27 @@
 use std::collections::BTreeMap;
 
 use sqlx::{Sqlite, Transaction};
-use stonegate_ledger::{Amount, Counter, CounterState, LeaseMove, LeaseState, StoreError};
+use stonegate_ledger::{Amount, Counter, CounterState, Crossing, LeaseMove, LeaseState, StoreError, Terms};
 
-use crate::ledger::convert::{Columns, json, kept, unavailable};
+use crate::ledger::convert::{json, kept, kept_time, unavailable};
 
 /// One counter and one replica's lease on it.
 pub(super) struct Holding {
     pub(super) counter: CounterState,
     pub(super) lease: Amount,
-    /// The limit, if there is one that holds anyone back.
-    pub(super) limit: Option<Amount>,
+    /// What its budget allows now.
+    pub(super) terms: Terms,
 }
 
 /// Saves how counters stand. Parameter: [`counter_rows`].
 macro_rules! save_counters {
     () => {
         "WITH given AS MATERIALIZED (SELECT value AS state FROM json_each(?))
-         INSERT INTO counters (budget, \"window\", spent, leased, uncovered)
-         SELECT state->>0, state->>1, state->>2, state->>3, state->>4 FROM given WHERE true
+         INSERT INTO counters (budget, \"window\", spent, leased, uncovered, raised, paced_until)
+         SELECT state->>0, state->>1, state->>2, state->>3, state->>4, state->>5, state->>6 FROM given WHERE true
          ON CONFLICT DO UPDATE
-         SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered"
+         SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered,
+             raised = excluded.raised, paced_until = excluded.paced_until"
     };
 }
 
@@ -37,26 +38,25 @@ macro_rules! save_leases {
 }
 pub(super) use {save_counters, save_leases};
 
-/// Reads `spent, leased, uncovered`.
-pub(super) fn counter_state(columns: &mut Columns<'_>) -> Result<CounterState, StoreError> {
-    Ok(CounterState { spent: columns.count()?, leased: columns.count()?, uncovered: columns.count()? })
-}
-
-/// Lets the ledger's rules do to the holdings what a replica says.
-pub(super) fn apply(moves: &[LeaseMove], holdings: &mut [Holding]) -> Vec<LeaseState> {
+/// Lets the ledger's rules do to the holdings what a replica says. Gives the thresholds that this reaches.
+pub(super) fn apply(moves: &[LeaseMove], holdings: &mut [Holding]) -> (Vec<LeaseState>, Vec<Crossing>) {
     // Only one server works on a file, so there is nobody to share with.
     const REPLICAS: u64 = 1;
+    let mut crossings = Vec::new();
     let apply = |(step, holding): (&LeaseMove, &mut Holding)| {
-        let Holding { counter, lease, limit } = holding;
-        counter.apply(lease, step, *limit, REPLICAS)
+        let Holding { counter, lease, terms } = holding;
+        let state = counter.apply(lease, step, terms, REPLICAS);
+        crossings.extend(terms.crossings(&step.counter, counter));
+        state
     };
-    moves.iter().zip(holdings).map(apply).collect()
+    let states = moves.iter().zip(holdings).map(apply).collect();
+    (states, crossings)
 }
 
 /// What a replica is answered whose moves were counted before.
 pub(super) fn states(moves: &[LeaseMove], holdings: &[Holding]) -> Vec<LeaseState> {
     let state = |(step, holding): (&LeaseMove, &Holding)| {
-        holding.counter.lease_state(step.counter.clone(), holding.lease, holding.limit)
+        holding.counter.state(&step.counter, holding.lease, &holding.terms)
     };
     moves.iter().zip(holdings).map(state).collect()
 }
@@ -67,7 +67,8 @@ pub(super) fn counter_rows<'a>(
 ) -> Result<String, StoreError> {
     let rows = counters.map(|(counter, state)| {
         let (budget, window) = name(counter);
-        (budget, window, kept(state.spent), kept(state.leased), kept(state.uncovered))
+        let amounts = (kept(state.spent), kept(state.leased), kept(state.uncovered));
+        (budget, window, amounts.0, amounts.1, amounts.2, state.raised, kept_time(state.paced_until))
     });
     json(&rows.collect::<Vec<_>>())
 }

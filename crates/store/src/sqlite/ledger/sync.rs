@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
-use stonegate_ledger::{CounterState, LeaseState, Opened, ReplicaId, StoreError, SyncReply, SyncRequest};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, params};
+use stonegate_ledger::{
+    Counter, CounterState, Crossing, LeaseState, Opened, ReplicaId, StoreError, SyncReply, SyncRequest,
+};
 
 use super::{
     super::Pools,
@@ -13,6 +15,7 @@ use super::{
     leases::{self, Holding},
 };
 use crate::ledger::{
+    budget::{TermCells, term_columns},
     convert::{json, kept, kept_time},
     record::{Array, Names, journal_columns},
 };
@@ -28,16 +31,18 @@ pub(crate) enum Taken {
         leases: Vec<LeaseState>,
         /// The newest change to budgets.
         budgets_version: u64,
+        /// The thresholds that it reached.
+        crossings: Vec<Crossing>,
     },
     /// Nothing was done: the replica had been declared dead, and has to be brought back to life first.
     Dead,
 }
 
 pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<SyncReply, StoreError> {
-    let (leases, budgets_version) = loop {
+    let (leases, budgets_version, crossings) = loop {
         match pools.sync_thread().take(Arc::clone(request)).await? {
-            Taken::Kept { leases, budgets_version } => break (leases, budgets_version),
-            Taken::Dead => adopt::revive(pools, &request.replica).await?,
+            Taken::Kept { leases, budgets_version, crossings } => break (leases, budgets_version, crossings),
+            Taken::Dead => adopt::revive(pools, &request.replica, request.at).await?,
         }
     };
     // What was changed after the transaction may be among them, and is told once more next time.
@@ -48,7 +53,7 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     };
     // Only one server works on a file, so there is nobody who could lack what it holds.
     let exhausted = Vec::new();
-    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets })
+    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets, crossings })
 }
 
 /// The transaction.
@@ -57,7 +62,7 @@ pub(crate) fn take(connection: &mut Connection, request: &SyncRequest) -> Result
         let standing = Standing::load(connection, &request.replica)?;
         let silence = SignedDuration::from_micros(kept_time(request.at).saturating_sub(standing.heard_at));
         if !standing.is_dead && standing.sequence == request.sequence && silence < HEARTBEAT {
-            return Ok(standing.kept(Vec::new()));
+            return Ok(standing.kept(Vec::new(), Vec::new()));
         }
     }
     // It holds the file's write lock from the start, so that it cannot find at its end that what it read has changed.
@@ -67,19 +72,20 @@ pub(crate) fn take(connection: &mut Connection, request: &SyncRequest) -> Result
     if standing.is_dead {
         return Ok(Taken::Dead);
     }
-    let mut holdings = load_holdings(&transaction, request).map_err(failed)?;
-    let leases = if is_new {
-        let leases = leases::apply(&request.moves, &mut holdings);
+    let mut holdings = load_holdings(&transaction, request)?;
+    let (leases, crossings) = if is_new {
+        let (leases, crossings) = leases::apply(&request.moves, &mut holdings);
         save(&transaction, request, &holdings)?;
-        leases
+        raise(&transaction, &crossings).map_err(failed)?;
+        (leases, crossings)
     } else {
-        leases::states(&request.moves, &holdings)
+        (leases::states(&request.moves, &holdings), Vec::new())
     };
     let sequence = if is_new { request.sequence } else { standing.sequence };
     let heard_at = standing.heard_at.max(kept_time(request.at));
     save_replica(&transaction, &request.replica, sequence, heard_at).map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    Ok(standing.kept(leases))
+    Ok(standing.kept(leases, crossings))
 }
 
 /// What a failure of SQLite means.
@@ -126,30 +132,62 @@ impl Standing {
         standing.map_err(failed)
     }
 
-    fn kept(&self, leases: Vec<LeaseState>) -> Taken {
-        Taken::Kept { leases, budgets_version: self.budgets_version }
+    fn kept(&self, leases: Vec<LeaseState>, crossings: Vec<Crossing>) -> Taken {
+        Taken::Kept { leases, budgets_version: self.budgets_version, crossings }
     }
 }
 
 /// Loads what the moves are about, in their order.
-fn load_holdings(connection: &Connection, request: &SyncRequest) -> rusqlite::Result<Vec<Holding>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT coalesce(counters.spent, 0), coalesce(counters.leased, 0), coalesce(counters.uncovered, 0),
-                coalesce(leases.leased, 0),
-                CASE WHEN budgets.mode = 'block' AND NOT budgets.removed THEN budgets.limit_amount END
-           FROM (SELECT 1)
-           LEFT JOIN budgets ON budgets.id = ?1
-           LEFT JOIN counters ON counters.budget = ?1 AND counters.\"window\" = ?2
-           LEFT JOIN leases ON leases.budget = ?1 AND leases.\"window\" = ?2 AND leases.replica = ?3",
-    )?;
+fn load_holdings(connection: &Connection, request: &SyncRequest) -> Result<Vec<Holding>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(concat!(
+            "SELECT coalesce(counters.spent, 0), coalesce(counters.leased, 0), coalesce(counters.uncovered, 0),
+                    coalesce(counters.credit, 0), coalesce(counters.raised, 0), coalesce(counters.paced_until, 0),
+                    coalesce(leases.leased, 0), ",
+            term_columns!(),
+            " FROM budgets
+              LEFT JOIN counters ON counters.budget = ?1 AND counters.\"window\" = ?2
+              LEFT JOIN leases ON leases.budget = ?1 AND leases.\"window\" = ?2 AND leases.replica = ?3
+             WHERE budgets.id = ?1"
+        ))
+        .map_err(failed)?;
     let holdings = request.moves.iter().map(|step| {
         let (budget, window) = leases::name(&step.counter);
-        statement.query_row([budget, &window, request.replica.as_str()], |row| {
-            let counter = CounterState { spent: row.get(0)?, leased: row.get(1)?, uncovered: row.get(2)? };
-            Ok(Holding { counter, lease: row.get(3)?, limit: row.get(4)? })
-        })
+        let mut rows = statement.query([budget, &window, request.replica.as_str()]).map_err(failed)?;
+        let missing = || StoreError::Damaged(format!("there never was a budget {budget}"));
+        holding(rows.next().map_err(failed)?.ok_or_else(missing)?, request.at)
     });
     holdings.collect()
+}
+
+/// Reads one holding, with its budget's terms at that time.
+fn holding(row: &Row<'_>, at: Timestamp) -> Result<Holding, StoreError> {
+    let read = || -> rusqlite::Result<_> {
+        let paced_until: i64 = row.get(5)?;
+        let counter = CounterState {
+            spent: row.get(0)?,
+            leased: row.get(1)?,
+            uncovered: row.get(2)?,
+            credit: row.get(3)?,
+            raised: row.get(4)?,
+            paced_until: Timestamp::from_microsecond(paced_until).unwrap_or(Timestamp::MAX),
+        };
+        let cells = TermCells {
+            unit: row.get_ref(7)?.as_str()?,
+            limit_amount: row.get(8)?,
+            mode: row.get_ref(9)?.as_str()?,
+            per_minute: row.get(10)?,
+            thresholds: row.get_ref(11)?.as_str()?,
+            credit: row.get(12)?,
+            override_amount: row.get(13)?,
+            override_from: row.get(14)?,
+            override_until: row.get(15)?,
+            removed: row.get(16)?,
+        };
+        Ok((counter, row.get(6)?, cells))
+    };
+    let (counter, lease, cells) = read().map_err(failed)?;
+    Ok(Holding { counter, lease, terms: cells.terms(at)? })
 }
 
 /// Writes what was not counted before, and what it did to the holdings.
@@ -225,10 +263,11 @@ fn save_holdings(
     holdings: &[Holding],
 ) -> rusqlite::Result<()> {
     let mut counters = connection.prepare_cached(
-        "INSERT INTO counters (budget, \"window\", spent, leased, uncovered)
-         VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO counters (budget, \"window\", spent, leased, uncovered, raised, paced_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE
-         SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered",
+         SET spent = excluded.spent, leased = excluded.leased, uncovered = excluded.uncovered,
+             raised = excluded.raised, paced_until = excluded.paced_until",
     )?;
     let mut leases = connection.prepare_cached(
         "INSERT INTO leases (replica, budget, \"window\", leased) VALUES (?1, ?2, ?3, ?4)
@@ -236,9 +275,33 @@ fn save_holdings(
     )?;
     for (step, Holding { counter, lease, .. }) in request.moves.iter().zip(holdings) {
         let (budget, window) = leases::name(&step.counter);
-        let CounterState { spent, leased, uncovered } = *counter;
-        counters.execute(params![budget, window, kept(spent), kept(leased), kept(uncovered)])?;
+        // Credit is granted by people, and not by a sync.
+        let CounterState { spent, leased, uncovered, credit: _, raised, paced_until } = *counter;
+        let (spent, leased, uncovered) = (kept(spent), kept(leased), kept(uncovered));
+        counters.execute(params![
+            budget,
+            window,
+            spent,
+            leased,
+            uncovered,
+            raised,
+            kept_time(paced_until)
+        ])?;
         leases.execute(params![request.replica.as_str(), budget, window, kept(*lease)])?;
+    }
+    Ok(())
+}
+
+/// Keeps the thresholds that were reached, in the order in which they were.
+fn raise(connection: &Connection, crossings: &[Crossing]) -> rusqlite::Result<()> {
+    for Crossing { counter: Counter { budget, window }, threshold, at, spent, limit } in crossings {
+        let mut statement = connection.prepare_cached(
+            "INSERT OR IGNORE INTO budget_events (budget, \"window\", threshold, at, spent, limit_amount)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let (spent, limit) = (kept(*spent), kept(*limit));
+        let window = window.to_string();
+        statement.execute(params![budget.as_str(), window, threshold, kept_time(*at), spent, limit])?;
     }
     Ok(())
 }

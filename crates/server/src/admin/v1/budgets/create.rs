@@ -28,7 +28,7 @@ pub(crate) async fn create(
     let account = wire::budgets::account("account", &wanted.account)?;
     allow(&state, &visit, Action::ManageBudgets, &account).await?;
     let ledger = &*state.ledger;
-    let budget = wire::budgets::wanted(ledger, &wanted, visit.now).await?;
+    let budget = wire::budgets::wanted(&**state.keys.directory(), ledger, &wanted, visit.now).await?;
     let id = budget.id.clone();
     ledger.define_budget(budget).await?;
     let states = ledger.list_budgets(BudgetFilter { account: Some(account) }, visit.now).await?;

@@ -30,5 +30,9 @@ pub(crate) async fn update(
     let edit = wire::tenants::edit(&wanted)?;
     let tenant = state.keys.directory().update_tenant(&tenant.id, edit, &visit.act()).await?;
     state.keys.refresh(visit.now).await?;
+    if wanted.time_zone.is_some() {
+        let directory = &**state.keys.directory();
+        wire::budgets::follow_zone(directory, &*state.ledger, &tenant.id, visit.now).await?;
+    }
     Ok(Json(wire::tenants::shown(&tenant)))
 }

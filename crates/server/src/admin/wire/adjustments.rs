@@ -1,0 +1,124 @@
+//! Adjustments of budgets and their events on the wire.
+
+use jiff::Timestamp;
+use stonegate_api::{AdjustmentCreate, AdjustmentKind};
+use stonegate_ledger::{Adjustment, Budget, BudgetEvent, Change, Limit, Override};
+
+use super::{Problem, budgets, shown_time, time};
+use crate::clock;
+
+/// The longest reason.
+const REASON_MOST: usize = 500;
+/// The longest id that someone gives.
+const ID_MOST: usize = 64;
+
+/// The adjustment that is wanted.
+pub(crate) fn wanted(
+    budget: &Budget,
+    wanted: &AdjustmentCreate,
+    by: &str,
+    now: Timestamp,
+) -> Result<Adjustment, Problem> {
+    let reason = wanted.reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_MOST || reason.chars().any(char::is_control) {
+        let message = format!("give a reason, of {REASON_MOST} characters at most and on one line");
+        return Err(Problem::invalid("reason", message));
+    }
+    let id = match wanted.id.as_deref() {
+        None => format!("adj_{:020x}", u128::from_be_bytes(clock::random()) >> 48),
+        Some(id) if (1..=ID_MOST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            id.to_owned()
+        }
+        Some(_) => {
+            return Err(Problem::invalid("id", format!("an id has 1 to {ID_MOST} visible ASCII characters")));
+        }
+    };
+    let change = change(budget, wanted, now)?;
+    let budget = budget.id.clone();
+    Ok(Adjustment { id: id.into(), budget, at: now, by: by.into(), reason: reason.to_owned(), change })
+}
+
+fn change(budget: &Budget, wanted: &AdjustmentCreate, now: Timestamp) -> Result<Change, Problem> {
+    let has_span = wanted.from.is_some() || wanted.until.is_some();
+    if has_span && wanted.kind != AdjustmentKind::Override {
+        return Err(Problem::invalid("until", "only an override begins and ends"));
+    }
+    let missing = || Problem::invalid("amount", "say how much, in the unit of the budget");
+    let amount = wanted.amount.as_deref().ok_or_else(missing);
+    match wanted.kind {
+        AdjustmentKind::Credit => {
+            let window = Some(budget.period_at(now).key);
+            Ok(Change::Credit { amount: signed(amount?, budget.limit)?, window })
+        }
+        AdjustmentKind::CreditForEver => {
+            Ok(Change::Credit { amount: signed(amount?, budget.limit)?, window: None })
+        }
+        AdjustmentKind::Override => {
+            let amount = budgets::amount("amount", amount?, budget.limit)?;
+            let from = wanted.from.as_deref().map_or(Ok(now), |text| time("from", text))?;
+            let endless = || Problem::invalid("until", "say when the override ends");
+            let until = time("until", wanted.until.as_deref().ok_or_else(endless)?)?;
+            if until <= from.max(now) {
+                return Err(Problem::invalid(
+                    "until",
+                    "an override ends after it begins, and not in the past",
+                ));
+            }
+            Ok(Change::Override(Override { amount, from, until }))
+        }
+        AdjustmentKind::EndOverride if wanted.amount.is_some() => {
+            Err(Problem::invalid("amount", "to end an override takes no amount"))
+        }
+        AdjustmentKind::EndOverride => Ok(Change::EndOverride),
+    }
+}
+
+fn signed(text: &str, unit: Limit) -> Result<i64, Problem> {
+    let (digits, is_less) = text.strip_prefix('-').map_or((text, false), |digits| (digits, true));
+    let amount = budgets::amount("amount", digits, unit)?;
+    // What can be written fits, with either sign.
+    let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+    Ok(if is_less { -amount } else { amount })
+}
+
+pub(crate) fn shown(adjustment: &Adjustment) -> stonegate_api::Adjustment {
+    let signed = |amount| i64::try_from(amount).unwrap_or(i64::MAX);
+    let (kind, amount, window, span) = match &adjustment.change {
+        Change::Credit { amount, window: Some(window) } => {
+            (AdjustmentKind::Credit, Some(*amount), Some(*window), None)
+        }
+        Change::Credit { amount, window: None } => (AdjustmentKind::CreditForEver, Some(*amount), None, None),
+        Change::Override(overridden) => {
+            let span = (overridden.from, overridden.until);
+            (AdjustmentKind::Override, Some(signed(overridden.amount)), None, Some(span))
+        }
+        Change::EndOverride => (AdjustmentKind::EndOverride, None, None, None),
+    };
+    stonegate_api::Adjustment {
+        id: adjustment.id.to_string(),
+        budget: adjustment.budget.to_string(),
+        at: shown_time(adjustment.at),
+        by: adjustment.by.to_string(),
+        reason: adjustment.reason.clone(),
+        kind,
+        amount,
+        window_key: window.map(|window| window.to_string()),
+        from: span.map(|(from, _)| shown_time(from)),
+        until: span.map(|(_, until)| shown_time(until)),
+    }
+}
+
+pub(crate) fn shown_event(event: &BudgetEvent) -> stonegate_api::BudgetEvent {
+    let counter = event.counter();
+    stonegate_api::BudgetEvent {
+        number: event.number,
+        at: shown_time(event.crossing.at),
+        budget: counter.budget.to_string(),
+        account: event.account.to_string(),
+        window_key: counter.window.to_string(),
+        threshold: event.crossing.threshold,
+        unit: budgets::unit(event.limit).to_owned(),
+        spent: event.spent(),
+        limit: event.limit.amount(),
+    }
+}
