@@ -71,6 +71,24 @@ def test_thoughts_are_carried_from_call_to_call(
     assert blocks == ["thinking", "tool_use"]
 
 
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "nova-2-lite", "gpt-6-luna", "gpt-daybreak-blue-5.6-sol"])
+def test_agents_speak_with_each_other(
+    gateway: Gateway, codex: Codex, simulator: Simulator, marker: str, model: str
+) -> None:
+    """Codex hands its agents their tasks as items that no published API has."""
+    task = json.dumps({"task_name": "helper", "message": f"Say {marker}-helped"})
+    spawn = "spawn_agent" if model == "gpt-6-luna" else "collaboration__spawn_agent"
+    wait = spawn.replace("spawn", "wait")
+    plan = f'tool {spawn} {task}; then tool {wait} {{"timeout_ms":10000}}; then text All done.'
+    agents = ["-c", "features.multi_agent=true", "-c", "features.multi_agent_v2=true"]
+    done = codex.do(gateway.base_url, gateway.key.text, f"{marker} [sim: {plan}]", *agents, model=model)
+    assert done.code == 0
+    arrivals = simulator.arrivals(marker)
+    assert [arrival.status for arrival in arrivals] == [200] * 4
+    # The helper was told: it knows the plan, the call that made it, and its task.
+    assert max(arrival.body.count(f"{marker}-helped".encode()) for arrival in arrivals) >= 3
+
+
 @every_model
 def test_the_second_call_reads_the_cache(gateway: Gateway, codex: Codex, marker: str, model: str) -> None:
     key = gateway.create_key(marker)

@@ -12,6 +12,9 @@ impl Resolved {
     /// APIs: by the client's own one where the model has it, and by Responses for every other dialect, since only there
     /// their reasoning survives from turn to turn. All others are called by Converse. What is not first is for requests
     /// that the first cannot serve whole; a body of Claude's that comes by InvokeModel reaches the other families so.
+    ///
+    /// The OpenAI-shaped APIs refuse an application inference profile ("Application inference profiles are not supported by
+    /// this API"); InvokeModel and Converse are documented to take every ARN, so an ARN goes there.
     pub fn doors(&self, client: Dialect) -> impl Iterator<Item = Door<'_>> {
         let has = |dialect| self.model.dialects.contains(&dialect);
         let (service, prefix) = match self.via {
@@ -19,11 +22,12 @@ impl Resolved {
             Via::InRegion | Via::Profile(_) => (Service::Runtime, self.model.runtime_openai_path.as_deref()),
         };
         let is_runtime = service == Service::Runtime;
-        let openai = |dialect, surface| {
-            prefix.filter(|_| has(dialect)).map(|prefix| Door { service, surface, prefix })
-        };
         let invoke = (is_runtime && has(Dialect::Anthropic)).then_some(Door::INVOKE);
         let converse = (is_runtime && has(Dialect::Converse)).then_some(Door::CONVERSE);
+        let takes_arns = converse.is_none() || !self.upstream_id.starts_with("arn:");
+        let openai = |dialect, surface| {
+            prefix.filter(|_| has(dialect) && takes_arns).map(|prefix| Door { service, surface, prefix })
+        };
         let chat = openai(Dialect::OpenaiChat, Surface::OpenaiChat);
         let responses = openai(Dialect::OpenaiResponses, Surface::OpenaiResponses);
         let ordered = match client {
@@ -54,6 +58,19 @@ mod tests {
             Catalog::builtin().resolve("gpt-6-sol", &Place::new("us-east-1")).expect("it is offered");
         let surfaces: Vec<Surface> = resolved.doors(Dialect::OpenaiChat).map(|door| door.surface).collect();
         assert_eq!(surfaces, [Surface::OpenaiChat, Surface::OpenaiResponses, Surface::Converse]);
+    }
+
+    /// Costs are told apart by such profiles, whatever the client speaks.
+    #[test]
+    fn an_application_inference_profile_is_called_by_an_api_that_takes_arns() {
+        let arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3";
+        let layer = format!("[arns]\n\"{arn}\" = \"us.openai.gpt-6-sol\"");
+        let catalog = Catalog::builtin().with_overrides(&layer).expect("the file is right");
+        let resolved = catalog.resolve(arn, &Place::new("us-east-1")).expect("it is offered");
+        for client in [Dialect::OpenaiResponses, Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Converse] {
+            let doors: Vec<Door<'_>> = resolved.doors(client).collect();
+            assert_eq!(doors, [Door::CONVERSE], "{client:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! OpenAI's Responses: what clients send and get, and what Bedrock's own endpoint for it takes and gives.
 
+mod agents;
 mod facts;
 mod inbound;
 mod items;

@@ -1,4 +1,4 @@
-//! `POST /v1/rerank`, as Cohere's and Jina's users know it, for the rerankers of Bedrock.
+//! `POST /v1/rerank` and `/v2/rerank`, as Cohere's and Jina's users know them, for the rerankers of Bedrock.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,7 @@ struct Wire {
     rank_fields: Option<Vec<String>>,
     max_chunks_per_doc: Option<u64>,
     max_tokens_per_doc: Option<u64>,
+    priority: Option<u64>,
     #[serde(flatten)]
     others: Others,
 }
@@ -80,6 +81,7 @@ pub fn parse(body: &Bytes) -> Result<Inbound, Malformed> {
         (wire.rank_fields.is_some(), "rank_fields"),
         (wire.max_chunks_per_doc.is_some(), "max_chunks_per_doc"),
         (wire.max_tokens_per_doc.is_some(), "max_tokens_per_doc"),
+        (wire.priority.is_some(), "priority"),
     ];
     // The query is read once with each document.
     let mut sizes = text_sizes(body);

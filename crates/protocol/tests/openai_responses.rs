@@ -54,6 +54,43 @@ fn refused(members: Value) -> Unsupported {
     inbound.translate(&Answering::default()).unwrap_err()
 }
 
+/// What Codex sends once its agents speak with each other (openai/codex 0.169, `features.multi_agent_v2`).
+fn agent_message(content: &Value) -> Value {
+    json!({"type": "agent_message", "id": "amsg_1", "author": "/root", "recipient": "/root/helper", "content": content})
+}
+
+#[test]
+fn what_one_agent_says_to_another_reaches_the_model_as_words() {
+    let sealed = format!("gAAAA{}", "x".repeat(200));
+    for (content, expected) in [
+        (
+            json!([
+                {"type": "input_text", "text": "Sender: /root\nPayload:\n"},
+                {"type": "encrypted_content", "encrypted_content": "Look at a.rs"}
+            ]),
+            Ok("Sender: /root\nPayload:\n|Look at a.rs"),
+        ),
+        (json!("Look at a.rs"), Ok("Message from the agent /root:\n|Look at a.rs")),
+        (json!(null), Ok("Message from the agent /root:\n")),
+        (json!([{"type": "encrypted_content", "encrypted_content": sealed}]), Err("input.0.content")),
+    ] {
+        let body = json!({"model": "m", "input": [agent_message(&content)]});
+        let inbound = openai_responses::parse(Bytes::from(body.to_string())).unwrap();
+        let read = inbound.translate(&Answering::default()).map(|(request, _)| {
+            let texts = request.messages.iter().flat_map(|message| &message.content);
+            let texts: Vec<&str> = texts
+                .map(|block| match &block.content {
+                    Content::Text { text, .. } => text.as_str(),
+                    _ => "something else",
+                })
+                .collect();
+            texts.join("|")
+        });
+        let expected = expected.map(str::to_owned).map_err(str::to_owned);
+        assert_eq!(read.map_err(|refused| refused.member), expected, "{content}");
+    }
+}
+
 #[test]
 fn what_cannot_be_served_is_refused_by_name() {
     let tool = |kind: &str| json!({"tools": [{"type": kind, "name": "x"}]});

@@ -79,6 +79,27 @@ fn a_body_keeps_its_bytes_but_for_what_has_to_change() {
     assert_eq!(sent, r#"{"max_output_tokens":1000,"model":"us.openai.gpt-6-sol","store":false}"#);
 }
 
+/// No API of Bedrock's knows such items (reported of mantle in BerriAI/litellm#36528).
+#[test]
+fn what_one_agent_says_to_another_becomes_a_message_unless_it_is_sealed() {
+    let sealed = format!("gAAAA{}", "x".repeat(200));
+    let item = |content: Value| json!({"type": "agent_message", "author": "/root", "recipient": "/a", "content": content});
+    let said = item(json!([{"type": "encrypted_content", "encrypted_content": "Look"}]));
+    let secret = item(json!([{"type": "encrypted_content", "encrypted_content": sealed}]));
+    let words = json!({"type": "message", "role": "user", "content": [
+        {"type": "input_text", "text": "Message from the agent /root:\n"},
+        {"type": "input_text", "text": "Look"}
+    ]});
+    for service in [Service::Runtime, Service::Mantle] {
+        for (item, expected) in [(&said, &words), (&secret, &secret)] {
+            let (sent, dropped, _) =
+                passed(&json!({"model": "m", "input": [item]}).to_string(), service).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&sent).unwrap()["input"], json!([expected]));
+            assert!(dropped.is_empty(), "{dropped:?}");
+        }
+    }
+}
+
 #[test]
 fn thoughts_of_a_response_that_is_kept_are_asked_for_whole() {
     let include = |body: &str| {

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::call::admit::{Admission, admit};
 use crate::call::claim::Claim;
 use crate::call::entrance::model_of;
-use crate::call::intake::{Intake, authenticate, dialect_headers, read_body};
+use crate::call::intake::{Intake, dialect_headers, read_body};
 use crate::{clock, error};
 
 /// A count is a few bytes.
@@ -43,8 +43,9 @@ pub(crate) async fn count_tokens(State(app): State<Arc<App>>, request: Request) 
 
 async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let caller = authenticate(app, &head.headers, intake.at).await?;
+    let claim = Claim::read(app, &head, intake.at).await?;
     let body = read_body(app, &head.headers, body).await?;
+    let caller = claim.prove(app, &head, &body, intake.at)?;
     let (version, betas) = dialect_headers(&head.headers);
     let inbound =
         anthropic::parse_count(version, &betas, body).map_err(|malformed| Problem::from(&malformed))?;
@@ -74,7 +75,7 @@ pub(crate) async fn count_natively(State(app): State<Arc<App>>, request: Request
 
 async fn native_answer(app: &App, intake: &Intake, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let claim = Claim::read(app, &head, Dialect::BedrockNative, intake.at).await?;
+    let claim = Claim::read(app, &head, intake.at).await?;
     let body = read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let model = model_of(&head).map_err(|malformed| Problem::from(&malformed))?;

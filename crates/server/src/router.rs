@@ -70,6 +70,9 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         // Anthropic Messages.
         .route(MESSAGES, post(call::messages).fallback(wrong_method))
         .route("/v1/messages/count_tokens", post(count::count_tokens).fallback(wrong_method))
+        // The same where Bedrock has them, for clients whose Bedrock is the gateway.
+        .route("/anthropic/v1/messages", post(call::messages).fallback(wrong_method))
+        .route("/anthropic/v1/messages/count_tokens", post(count::count_tokens).fallback(wrong_method))
         // OpenAI, also under the path that Bedrock has for it.
         .route(CHAT, post(call::chat).fallback(wrong_method))
         .route("/openai/v1/chat/completions", post(call::chat).fallback(wrong_method))
@@ -78,6 +81,8 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .route("/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
         .route("/openai/v1/embeddings", post(invocations::embeddings).fallback(wrong_method))
         .route("/v1/rerank", post(invocations::rerank).fallback(wrong_method))
+        // Cohere's own clients of today.
+        .route("/v2/rerank", post(invocations::rerank).fallback(wrong_method))
         .route("/v1/images/generations", post(invocations::images).fallback(wrong_method))
         .route("/openai/v1/images/generations", post(invocations::images).fallback(wrong_method))
         .route("/openai/v1/models", get(models::list).fallback(wrong_method))

@@ -6,6 +6,7 @@ use crate::conversation::{
     Block, CacheLifetime, Content, JsonText, Message, Request, Role, ToolResult, ToolUse,
 };
 
+use super::agents::{self, AGENT_MESSAGE};
 use super::inbound::Inbound;
 use super::media;
 use super::sealed::Sealed;
@@ -57,6 +58,7 @@ impl Reading<'_> {
         let is_message = item.role.is_some();
         match item.r#type.as_deref() {
             Some("message") => self.message(&item, path),
+            Some(AGENT_MESSAGE) => self.agent_message(&item, path),
             None if is_message => self.message(&item, path),
             Some("function_call" | "custom_tool_call" | "tool_search_call") => self.call(item, path),
             Some("function_call_output" | "custom_tool_call_output") => self.result(&item, path),
@@ -106,6 +108,19 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// One of the client's agents speaks to another: to the model, somebody who is not itself.
+    fn agent_message(&mut self, item: &Item, path: &str) -> Result<(), Unsupported> {
+        let path = format!("{path}.content");
+        let words = agents::words(item).map_err(|error| Unsupported::member(&path, &plain(&error)))?;
+        let Some(parts) = words else {
+            let why = "the message was sealed by another model, and this one cannot read it";
+            return Err(Unsupported::member(&path, why));
+        };
+        let blocks = self.parts(parts, &path)?;
+        self.push(Role::User, blocks);
+        Ok(())
+    }
+
     fn content(&mut self, content: Option<&JsonText>, path: &str) -> Result<Vec<Block>, Unsupported> {
         let Some(content) = content.filter(|content| content.as_str() != "null") else {
             return Ok(Vec::new());
@@ -114,14 +129,16 @@ impl Reading<'_> {
         match words {
             Words::Text(text) if text.is_empty() => Ok(Vec::new()),
             Words::Text(text) => Ok(vec![Block::text(text)]),
-            Words::Parts(parts) => {
-                let mut blocks = Vec::with_capacity(parts.len());
-                for (index, part) in parts.into_iter().enumerate() {
-                    blocks.extend(self.part(part, &format!("{path}.{index}"))?);
-                }
-                Ok(blocks)
-            }
+            Words::Parts(parts) => self.parts(parts, path),
         }
+    }
+
+    fn parts(&mut self, parts: Vec<Part>, path: &str) -> Result<Vec<Block>, Unsupported> {
+        let mut blocks = Vec::with_capacity(parts.len());
+        for (index, part) in parts.into_iter().enumerate() {
+            blocks.extend(self.part(part, &format!("{path}.{index}"))?);
+        }
+        Ok(blocks)
     }
 
     fn part(&mut self, part: Part, path: &str) -> Result<Option<Block>, Unsupported> {

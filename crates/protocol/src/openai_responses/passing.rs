@@ -16,6 +16,7 @@ use crate::passthrough::{Splice, find_members, remove_learned};
 use crate::relay::Relay;
 use crate::traits::Feature;
 
+use super::agents::{self, AGENT_MESSAGE};
 use super::inbound::{ENCRYPTED_THOUGHTS, Inbound, Purpose};
 use super::open::Thoughts;
 use super::passes::most_tool_calls;
@@ -236,7 +237,8 @@ impl Way<'_> {
         Ok(())
     }
 
-    /// Thoughts that another model gave through this gateway mean nothing to this one.
+    /// Thoughts that another model gave through this gateway mean nothing to this one, and no API of Bedrock's knows the
+    /// agents of a client by name.
     fn items(&mut self) -> Result<(), Unsupported> {
         for (index, range) in self.inbound.facts.items.iter().enumerate() {
             match kind(self.inbound, range).as_str() {
@@ -252,6 +254,14 @@ impl Way<'_> {
                     if encrypted.as_deref().is_none_or(|text| Sealed::open(text).is_some()) {
                         self.splice.remove(range.clone());
                         self.report("input.*.encrypted_content");
+                    }
+                }
+                AGENT_MESSAGE => {
+                    let item: Option<Item> = serde_json::from_slice(self.inbound.raw(range)).ok();
+                    let words = item.and_then(|item| agents::words(&item).ok().flatten());
+                    // What is sealed is upstream's to read.
+                    if let Some(message) = words.and_then(|parts| agents::as_message(&parts)) {
+                        self.splice.replace(range.clone(), message);
                     }
                 }
                 _ => {}

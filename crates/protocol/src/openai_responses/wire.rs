@@ -11,6 +11,8 @@ pub(super) struct Item {
     pub(super) r#type: Option<String>,
     pub(super) id: Option<String>,
     pub(super) role: Option<String>,
+    /// Which of the client's agents speaks.
+    pub(super) author: Option<String>,
     /// A text or parts.
     pub(super) content: Option<JsonText>,
     pub(super) call_id: Option<String>,
@@ -38,6 +40,7 @@ pub(super) struct Part {
     pub(super) file_data: Option<String>,
     pub(super) filename: Option<String>,
     pub(super) detail: Option<String>,
+    pub(super) encrypted_content: Option<String>,
     pub(super) prompt_cache_breakpoint: Option<JsonText>,
 }
 

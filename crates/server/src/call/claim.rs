@@ -7,7 +7,7 @@ use http::request::Parts;
 use jiff::Timestamp;
 use stonegate_identity::sigv4::{Signature, Signed};
 use stonegate_identity::{Caller, KeyDigest};
-use stonegate_protocol::{Dialect, Problem};
+use stonegate_protocol::Problem;
 
 use crate::app::App;
 use crate::call::intake;
@@ -21,18 +21,10 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Reads who claims to be calling. AWS's SDKs sign their requests; only there is a signature taken.
-    pub(crate) async fn read(
-        app: &App,
-        head: &Parts,
-        dialect: Dialect,
-        now: Timestamp,
-    ) -> Result<Claim, Problem> {
-        let signature = match dialect {
-            Dialect::Converse | Dialect::BedrockNative => signature(head),
-            Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses => None,
-        };
-        let Some(signature) = signature else {
+    /// Reads who claims to be calling. AWS's SDKs sign their requests, and so do the others' where they are made for
+    /// Bedrock.
+    pub(crate) async fn read(app: &App, head: &Parts, now: Timestamp) -> Result<Claim, Problem> {
+        let Some(signature) = signature(head) else {
             return Ok(Claim { caller: intake::authenticate(app, &head.headers, now).await?, signer: None });
         };
         let key = signature?.key().ok_or_else(error::foreign_pair)?;

@@ -109,7 +109,7 @@ pub(crate) fn dialect_of(path: &str) -> Dialect {
         |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if is("/v1/responses") {
         Dialect::OpenaiResponses
-    } else if ["/v1/chat", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/images"]
+    } else if ["/v1/chat", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v2/rerank", "/v1/images"]
         .into_iter()
         .any(is)
     {
@@ -139,6 +139,8 @@ mod tests {
             ("/v1/chatter", Dialect::Anthropic),
             ("/v1/responses/resp_1/input_items", Dialect::OpenaiResponses),
             ("/v1/embeddings", Dialect::OpenaiChat),
+            ("/v2/rerank", Dialect::OpenaiChat),
+            ("/anthropic/v1/messages", Dialect::Anthropic),
             ("/bedrock/model/x/converse", Dialect::Converse),
             ("/model/x/invoke", Dialect::Converse),
         ] {

@@ -91,6 +91,22 @@ async fn an_ordinary_conversation_works_streamed_and_not() {
     gateway.finish().await;
 }
 
+/// Clients whose Bedrock is the gateway look for Messages where Bedrock has them.
+#[tokio::test]
+async fn bedrocks_own_path_of_messages_leads_here_too() {
+    let gateway = TestGateway::start().await;
+    let send = |path: &str, body: String| {
+        gateway.send(Request::post(path, body).header("anthropic-version", "2023-06-01"))
+    };
+    let answer = send("/anthropic/v1/messages", ask("say one").to_string()).await;
+    assert_eq!((answer.status, &answer.json()["content"][0]["text"]), (200, &json!("one")));
+    let count = send("/anthropic/v1/messages/count_tokens", ask("say one").to_string()).await;
+    assert!(count.json()["input_tokens"].as_u64().expect("a number") > 0);
+    let refused = send("/anthropic/v1/messages", "{}".to_owned()).await;
+    assert_eq!((refused.status, &refused.json()["type"]), (400, &json!("error")));
+    gateway.finish().await;
+}
+
 #[tokio::test]
 async fn what_need_not_change_travels_byte_for_byte() {
     let gateway = TestGateway::start().await;

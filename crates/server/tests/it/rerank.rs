@@ -44,6 +44,11 @@ async fn documents_come_in_the_order_of_their_relevance() {
         assert_eq!((record.cost.get(), record.basis), (price, Basis::Reported), "{model}");
         assert_eq!(record.tokens.input, said["usage"]["total_tokens"].as_u64().expect("a count"));
     }
+    // Cohere's clients of today ask at another path for the same.
+    let body = with(rank(COHERE, &three()), json!({ "max_tokens_per_doc": 4096, "priority": 1 }));
+    let today = gateway.send(Request::post("/v2/rerank", body.to_string())).await;
+    assert_eq!((today.status, &today.json()["results"][0]["index"]), (200, &json!(1)));
+    assert_eq!(today.header("x-stonegate-dropped"), Some("max_tokens_per_doc, priority"));
     let sent = gateway.invocations()[0].json().expect("JSON");
     assert_eq!((&sent["api_version"], &sent["top_n"]), (&json!(2), &json!(2)));
     gateway.finish().await;
