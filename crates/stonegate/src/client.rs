@@ -1,63 +1,144 @@
-//! A small HTTP client for talking to a gateway on this machine.
+//! A small HTTP client for talking to a gateway.
 
-use anyhow::{Context as _, bail};
+mod refusal;
+mod way;
+
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Calls one gateway with one key.
+use crate::trouble::Trouble;
+use way::Way;
+
+/// How long an answer's head may take. Only calls of models take longer, and those are the clients' own.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Most of a body that is read: what the gateway tells is small.
+const MOST_BYTES: usize = 4 << 20;
+
+/// Calls one gateway as one caller, or as nobody.
 pub(crate) struct Client {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<HttpsConnector<Way>, Full<Bytes>>,
     base_url: String,
-    key: String,
+    credential: Option<String>,
 }
 
 impl Client {
-    pub(crate) fn new(base_url: &str, key: &str) -> Client {
-        Client {
-            http: HttpClient::builder(TokioExecutor::new()).build_http(),
+    /// Calls `base_url` with a key or an access token.
+    ///
+    /// # Errors
+    /// When the machine's certificate authorities cannot be read.
+    pub(crate) fn new(base_url: &str, credential: Option<&str>) -> anyhow::Result<Client> {
+        Ok(Client {
+            http: HttpClient::builder(TokioExecutor::new()).build(way::connector(base_url)?),
             base_url: base_url.to_owned(),
-            key: key.to_owned(),
-        }
+            credential: credential.map(str::to_owned),
+        })
     }
 
     /// What `GET path` gives, as JSON.
-    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let response = self.send(Method::GET, path, None).await?;
-        let body = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
-        serde_json::from_slice(&body).with_context(|| format!("{path} gave no JSON"))
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        read(path, self.send(Method::GET, path, None).await?).await
     }
 
-    /// Sends a JSON body; the answer's body is still to come. A status that is no success is an error.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response<Incoming>> {
-        self.send(Method::POST, path, Some(body)).await
+    /// What comes of a JSON body, as JSON.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
+        read(path, self.send(Method::POST, path, Some(Content::json(body))).await?).await
     }
 
+    /// Sends a JSON body; the answer's body is still to come.
+    pub(crate) async fn stream(&self, path: &str, body: &Value) -> Result<Response<Incoming>, Trouble> {
+        self.send(Method::POST, path, Some(Content::json(body))).await
+    }
+
+    /// The answer to a request, whatever its status.
+    pub(crate) async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<Content>,
+    ) -> Result<Response<Incoming>, Trouble> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base_url))
+            .header("anthropic-version", "2023-06-01")
+            .header("user-agent", concat!("stonegate/", env!("CARGO_PKG_VERSION")));
+        if let Some(credential) = &self.credential {
+            request = request.header(AUTHORIZATION, format!("Bearer {credential}"));
+        }
+        let body = match content {
+            Some(Content { kind, body }) => {
+                request = request.header(CONTENT_TYPE, kind);
+                body
+            }
+            None => String::new(),
+        };
+        let request = request
+            .body(Full::from(body))
+            .map_err(|error| Trouble::Wrong(format!("{}{path} cannot be asked: {error}", self.base_url)))?;
+        let answered = tokio::time::timeout(PATIENCE, self.http.request(request)).await;
+        let response = answered
+            .map_err(|_elapsed| {
+                let seconds = PATIENCE.as_secs();
+                Trouble::Unreachable(format!("{} did not answer in {seconds} s", self.base_url))
+            })?
+            .map_err(|error| Trouble::Unreachable(way::told(&self.base_url, &error)))?;
+        Ok(response)
+    }
+
+    /// The answer to a request; a status that is no success is an error.
     async fn send(
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
-    ) -> anyhow::Result<Response<Incoming>> {
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base_url))
-            .header("x-api-key", &self.key)
-            .header("anthropic-version", "2023-06-01")
-            .header("content-type", "application/json")
-            .body(Full::from(body))?;
-        let response =
-            self.http.request(request).await.with_context(|| format!("{path} was not answered"))?;
-        let status = response.status();
-        if !status.is_success() {
-            let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            bail!("{path} answered {status}: {}", String::from_utf8_lossy(&body));
+        content: Option<Content>,
+    ) -> Result<Response<Incoming>, Trouble> {
+        let response = self.answer(method, path, content).await?;
+        if response.status().is_success() {
+            return Ok(response);
         }
-        Ok(response)
+        let (head, body) = response.into_parts();
+        let body = whole(path, body).await.unwrap_or_default();
+        Err(refusal::of(&head, &body))
+    }
+}
+
+/// What a request brings.
+pub(crate) struct Content {
+    kind: &'static str,
+    body: String,
+}
+
+impl Content {
+    pub(crate) fn json(body: &Value) -> Content {
+        Content { kind: "application/json", body: body.to_string() }
+    }
+}
+
+async fn read<T: DeserializeOwned>(path: &str, response: Response<Incoming>) -> Result<T, Trouble> {
+    let status = response.status().as_u16();
+    let body = whole(path, response.into_body()).await?;
+    serde_json::from_slice(&body).map_err(|error| Trouble::Refused {
+        status,
+        code: None,
+        message: format!("{path} gave what no gateway gives: {error}"),
+        request_id: None,
+    })
+}
+
+/// A body to its end.
+pub(crate) async fn whole(path: &str, body: Incoming) -> Result<Bytes, Trouble> {
+    let limited = http_body_util::Limited::new(body, MOST_BYTES);
+    match tokio::time::timeout(PATIENCE, limited.collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_broken)) => Err(Trouble::Unreachable(format!("the answer of {path} broke off"))),
+        Err(_elapsed) => Err(Trouble::Unreachable(format!("the answer of {path} came to no end"))),
     }
 }

@@ -1,24 +1,32 @@
 //! `stonegate`: the gateway, its command line and its simulator in one binary.
 //!
-//! Exit codes: 0 done; 1 it did not work; 2 the command line or the settings are wrong.
+//! Exit codes: 0 done; 1 it did not work; 2 the command line or the settings are wrong; 3 nobody is signed in, or the
+//! credential is refused; 4 the gateway does not answer.
 
 mod client;
 mod commands;
+mod connection;
 mod operate;
 mod output;
 mod settings;
 mod signals;
 mod terminal;
+mod trouble;
+mod variables;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use mimalloc::MiMalloc;
 use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
-use crate::commands::{budgets, config, demo, keys, models, serve, simulate, store, tenants, usage, users};
+use crate::commands::{
+    budgets, completions, config, demo, doctor, env, keys, login, logout, models, serve, setup, simulate,
+    store, tenants, token, usage, users, whoami,
+};
+use crate::trouble::Trouble;
 
 /// Streams make many small, short-lived buffers on all threads; the system's allocator keeps too much of them.
 #[global_allocator]
@@ -39,10 +47,30 @@ Examples:
   stonegate serve --listen 0.0.0.0:8080 --config stonegate.toml
   stonegate keys create --name laptop               a key, shown once
   stonegate usage --by model --since 7d             what was used
-  stonegate config show                             every setting, and where its value came from";
+  stonegate config show                             every setting, and where its value came from
+
+  stonegate setup https://stonegate.example.com     be a client of that gateway
+  stonegate login --key                             sign in
+  stonegate doctor                                  what is wrong with the connection, and the fix
+
+Exit codes: 0 done, 1 it did not work, 2 wrong command line or settings, 3 not signed in, 4 gateway out of reach.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Be a client of a gateway: keep its address.
+    Setup(setup::Arguments),
+    /// Sign in to the gateway.
+    Login(login::Arguments),
+    /// Sign out of the gateway.
+    Logout(logout::Arguments),
+    /// Show who one is at the gateway.
+    Whoami(whoami::Arguments),
+    /// Print what to set so that clients find the gateway.
+    Env(env::Arguments),
+    /// Print what to call with just now, for programs that ask a command for it.
+    Token(token::Arguments),
+    /// Find what is wrong with the connection, and say the fix.
+    Doctor(doctor::Arguments),
     /// Try it: the gateway with a simulated Bedrock behind it, and sample users and keys.
     Demo(demo::Arguments),
     /// Serve Amazon Bedrock to clients.
@@ -67,11 +95,18 @@ enum Command {
     /// Check the settings, or show them with where each came from.
     #[command(subcommand)]
     Config(config::Command),
-    /// List the models of the catalog with their prices.
+    /// List the models that one may use at the gateway, or the catalog with its prices.
     Models(models::Arguments),
     /// Run the Bedrock simulator by itself, to test Bedrock clients with.
     Simulate(simulate::Arguments),
+    /// Print a script that completes this command line in bash, zsh or fish.
+    Completions(completions::Arguments),
 }
+
+/// Ends with this code; what there was to say has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("it did not work")]
+struct Silent(u8);
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
@@ -82,6 +117,13 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Login(arguments) => login::run(&arguments),
+        Command::Logout(arguments) => logout::run(&arguments),
+        Command::Whoami(arguments) => whoami::run(&arguments),
+        Command::Env(arguments) => env::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Keys(command) => keys::run(&command),
@@ -93,7 +135,13 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Config(command) => config::run(&command),
         Command::Models(arguments) => models::run(&arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     }
+}
+
+/// Waits for what a command has to do over the network.
+fn wait<T, E: Into<anyhow::Error>>(task: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task).map_err(Into::into)
 }
 
 /// Says what went wrong on standard error; when even that is closed, the exit code has to do.
@@ -101,6 +149,9 @@ fn report(error: &anyhow::Error) -> ExitCode {
     if terminal::is_broken_pipe(error) {
         // Whoever read our output has seen enough: `stonegate models | head`.
         return ExitCode::SUCCESS;
+    }
+    if let Some(Silent(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
     }
     let mut stderr = std::io::stderr().lock();
     match error.downcast_ref::<Problems>() {
@@ -111,6 +162,9 @@ fn report(error: &anyhow::Error) -> ExitCode {
         }
         None => {
             writeln!(stderr, "stonegate: {}", told(error)).ok();
+            if let Some(trouble) = error.downcast_ref::<Trouble>() {
+                return ExitCode::from(trouble.exit_code());
+            }
             let problem = error.downcast_ref::<admin::Problem>();
             if problem.is_some_and(admin::Problem::is_invalid_request) {
                 ExitCode::from(2)
@@ -132,8 +186,6 @@ fn told(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -68,6 +68,15 @@ impl<const N: usize> Table<N> {
     }
 }
 
+/// What is known of one thing: a line each for what there is.
+pub(crate) fn facts<const N: usize>(facts: [(&str, Option<String>); N], style: Style) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let line = |(name, value): (&str, Option<String>)| {
+        value.map(|value| format!("{}  {value}\n", style.dim(&format!("{name:width$}"))))
+    };
+    facts.into_iter().filter_map(line).collect()
+}
+
 /// JSON for programs, indented for the people who look over their shoulder.
 pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")

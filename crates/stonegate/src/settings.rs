@@ -27,6 +27,11 @@ pub(crate) struct SettingsArguments {
 }
 
 impl SettingsArguments {
+    /// Whether any of the flags was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.config.is_some() || self.data_dir.is_some() || self.store.is_some() || !self.set.is_empty()
+    }
+
     /// Reads the settings from all their sources, `flags` last.
     pub(crate) fn load(&self, flags: Vec<Flag>) -> anyhow::Result<Loaded> {
         let environment = environment();

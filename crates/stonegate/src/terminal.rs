@@ -9,6 +9,32 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Says something that is not the answer: on standard error, so that pipes get none of it.
+pub(crate) fn note(text: &str) {
+    // Where nobody listens, the exit code has to do.
+    writeln!(io::stderr().lock(), "{text}").ok();
+}
+
+/// Asks on the terminal for a line that is not to be seen while it is typed.
+pub(crate) fn ask_hidden(question: &str) -> io::Result<String> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question}")?;
+    stderr.flush()?;
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    let mut line = String::new();
+    let read = stdin.read_line(&mut line);
+    tcsetattr(&stdin, OptionalActions::Now, &before)?;
+    writeln!(stderr)?;
+    read?;
+    Ok(line)
+}
+
 /// Whether the reader of our output has gone away.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)

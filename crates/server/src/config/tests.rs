@@ -254,6 +254,9 @@ fn variables_that_others_set_are_let_be() {
         ("STONEGATE_CONFIG", "/etc/stonegate.toml"),
         ("STONEGATE_SIM_SECRET_ACCESS_KEY", "sample"),
         ("STONEGATE_BEDROCK_PROFILE", ""),
+        ("STONEGATE_URL", "https://stonegate.example.com"),
+        ("STONEGATE_KEY", "sk-stone-0"),
+        ("STONEGATE_PROFILE", "work"),
     ];
     assert_eq!(loaded("", &links, &[]).config.bedrock.profile, None);
 }

@@ -10,8 +10,10 @@ use super::problem::{Problem, nearest};
 use super::settings::SETTINGS;
 use super::source::{Entry, Environment, FileText, Flag, Origin, Written, parse_file};
 
-/// Variables with our prefix that are not settings: which file to read, and which binary the test scripts run.
-const OTHER_VARIABLES: [&str; 2] = ["STONEGATE_CONFIG", "STONEGATE_BIN"];
+/// Variables with our prefix that are not settings: which file to read, which binary the test scripts run, and which
+/// gateway the command line is a client of.
+const OTHER_VARIABLES: [&str; 5] =
+    ["STONEGATE_CONFIG", "STONEGATE_BIN", "STONEGATE_URL", "STONEGATE_KEY", "STONEGATE_PROFILE"];
 /// The simulator's own variables begin with it.
 const SIMULATOR_PREFIX: &str = "STONEGATE_SIM_";
 

@@ -110,7 +110,7 @@ async fn show_json(place: &Place, simulator: &Running, url: &str, sample: &Sampl
         "data_dir": place.path(),
     });
     print(&format!("{ready}\n"))?;
-    let text = talk::ask(&Client::new(url, &sample.key), MODEL, QUESTION, |_| Ok(())).await?;
+    let text = talk::ask(&Client::new(url, Some(&sample.key))?, MODEL, QUESTION, |_| Ok(())).await?;
     let usage = sample.usage(url).await?;
     let answer = json!({ "event": "answer", "model": MODEL, "text": text, "usage": usage.total });
     print(&format!("{answer}\n"))?;
@@ -122,7 +122,7 @@ async fn show_text(place: &Place, url: &str, sample: &Sample, is_once: bool) -> 
     print(&welcome(place, url, sample, style))?;
     print(&recipes::render(url, &sample.key, MODEL, style))?;
     print(&format!("\n  {} {QUESTION}\n  ", style.accent("›")))?;
-    talk::ask(&Client::new(url, &sample.key), MODEL, QUESTION, |piece| {
+    talk::ask(&Client::new(url, Some(&sample.key))?, MODEL, QUESTION, |piece| {
         Ok(print(&piece.replace('\n', "\n  "))?)
     })
     .await?;

@@ -1,32 +1,96 @@
 //! `stonegate models`: what can be called, and what it costs.
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use stonegate_api::Page;
 use stonegate_server::price_list::{ListedModel, PriceList, price_list};
 
+use crate::connection::ConnectionArguments;
+use crate::output::{self, Column, Table};
 use crate::settings::SettingsArguments;
 use crate::terminal::{Style, print};
+use crate::trouble::Trouble;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  stonegate models
+  stonegate models                                  what you may use, when you are signed in to a gateway
+  stonegate models --catalog                        this program's own catalog, with prices
   stonegate models --set bedrock.region=eu-west-1 --json")]
 pub(crate) struct Arguments {
+    /// The catalog of this program with its prices, not the models of the gateway that one is signed in to.
+    #[arg(long)]
+    catalog: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    connection: ConnectionArguments,
+    #[command(flatten)]
     settings: SettingsArguments,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let config = arguments.settings.load(Vec::new())?.config;
-    let list = price_list(&config)?;
-    print(&if arguments.json { as_json(&list) } else { as_text(&list, Style::of_stdout()) })?;
-    Ok(())
+/// A model as a gateway lists it.
+#[derive(Serialize, Deserialize)]
+struct Offered {
+    id: String,
+    display_name: String,
+    max_input_tokens: u64,
+    max_tokens: u64,
 }
 
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.is_of_gateway()? { arguments.offered() } else { arguments.listed() }
+}
+
+impl Arguments {
+    /// Whoever names a gateway means it, and whoever names a setting means the catalog; else a gateway that is known.
+    fn is_of_gateway(&self) -> anyhow::Result<bool> {
+        if self.catalog || self.settings.is_given() {
+            return Ok(false);
+        }
+        if self.connection.is_given() {
+            return Ok(true);
+        }
+        match self.connection.find() {
+            Ok(connection) => Ok(connection.credential.is_some()),
+            Err(Trouble::SignedOut(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn offered(&self) -> anyhow::Result<()> {
+        let connection = self.connection.find()?;
+        let models: Page<Offered> = crate::wait(async {
+            Ok::<_, anyhow::Error>(connection.client()?.get("/v1/models?limit=1000").await?)
+        })?;
+        if self.json {
+            print(&output::json(&json!({ "url": connection.url, "models": models.data }))?)?;
+            return Ok(());
+        }
+        let columns = [
+            Column::Text("MODEL"),
+            Column::Text("NAME"),
+            Column::Number("CONTEXT"),
+            Column::Number("OUTPUT"),
+        ];
+        let rows = models.data.into_iter().map(|model| {
+            let Offered { id, display_name, max_input_tokens, max_tokens } = model;
+            [id, display_name, output::count(max_input_tokens), output::count(max_tokens)]
+        });
+        let nothing = "no model may be used; ask who gave you the key";
+        print(&Table::new(columns, rows).render(nothing, Style::of_stdout()))?;
+        Ok(())
+    }
+
+    fn listed(&self) -> anyhow::Result<()> {
+        let config = self.settings.load(Vec::new())?.config;
+        let list = price_list(&config)?;
+        print(&if self.json { as_json(&list) } else { as_text(&list, Style::of_stdout()) })?;
+        Ok(())
+    }
+}
 fn as_text(list: &PriceList, style: Style) -> String {
     let width = |text: fn(&ListedModel) -> usize| list.models.iter().map(text).max().unwrap_or_default();
     let (id, upstream) = (width(|model| model.id.len()), width(|model| model.upstream_id.len()));

@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use anyhow::Context as _;
-use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -46,9 +45,9 @@ pub(super) async fn prepare(place: &Place, url: &str, token: Option<&str>) -> an
 }
 
 async fn make(url: &str, token: &str) -> anyhow::Result<Sample> {
-    let nobody = Client::new(url, "");
+    let nobody = Client::new(url, None)?;
     let admin: KeyCreated = post(&nobody, "bootstrap", json!({ "token": token, "name": "grace" })).await?;
-    let client = Client::new(url, &admin.key);
+    let client = Client::new(url, Some(&admin.key))?;
     let _tenant: serde_json::Value =
         post(&client, "tenants", json!({ "id": "acme", "name": "Acme" })).await?;
     let user: User = post(&client, "users", json!({ "name": USER, "tenant": "acme" })).await?;
@@ -66,22 +65,23 @@ async fn post<T: DeserializeOwned>(
     what: &str,
     body: serde_json::Value,
 ) -> anyhow::Result<T> {
-    let answer = client.post(&format!("/admin/v1/{what}"), &body).await?;
-    let body = answer.into_body().collect().await.context("the answer broke off")?.to_bytes();
-    serde_json::from_slice(&body).with_context(|| format!("{what}: not the answer that was expected"))
+    client.post(&format!("/admin/v1/{what}"), &body).await.with_context(|| what.to_owned())
 }
 
 impl Sample {
+    fn administrator(&self, url: &str) -> anyhow::Result<Client> {
+        Client::new(url, Some(&self.admin_key))
+    }
+
     /// All usage so far.
     pub(super) async fn usage(&self, url: &str) -> anyhow::Result<Usage> {
-        Ok(serde_json::from_value(Client::new(url, &self.admin_key).get("/admin/v1/usage?by=user").await?)?)
+        Ok(self.administrator(url)?.get("/admin/v1/usage?by=user").await?)
     }
 
     /// What the calls so far came to, and what is left of the budget, in two lines.
     pub(super) async fn account(&self, url: &str, style: Style) -> anyhow::Result<String> {
         let usage = self.usage(url).await?.total;
-        let budgets: Page<Budget> =
-            serde_json::from_value(Client::new(url, &self.admin_key).get("/admin/v1/budgets").await?)?;
+        let budgets: Page<Budget> = self.administrator(url)?.get("/admin/v1/budgets").await?;
         let spent = budgets.data.first().and_then(|budget| budget.spent_usd.clone()).unwrap_or_default();
         Ok(format!(
             "  {}  {} input and {} output tokens, ${}\n  {}  ${spent} of {BUDGET} spent today",

@@ -17,7 +17,7 @@ pub(super) async fn ask(
         "model": model, "max_tokens": 512, "stream": true,
         "messages": [{ "role": "user", "content": question }],
     });
-    let mut stream = client.post("/v1/messages", &body).await?.into_body();
+    let mut stream = client.stream("/v1/messages", &body).await?.into_body();
     let mut pending = Vec::new();
     let mut answer = String::new();
     while let Some(frame) = stream.frame().await {

@@ -1,0 +1,56 @@
+//! `stonegate whoami`: who one is at the gateway.
+
+use clap::Args;
+use serde_json::json;
+use stonegate_api::{Role, Whoami};
+
+use crate::connection::{Connection, ConnectionArguments, Found, KEY};
+use crate::output::{facts, json};
+use crate::terminal::{Style, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    connection: ConnectionArguments,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let connection = arguments.connection.find()?;
+    let whoami: Whoami =
+        crate::wait(async { Ok::<_, anyhow::Error>(connection.client()?.get("/admin/v1/whoami").await?) })?;
+    if arguments.json {
+        print(&json(&json!({ "url": connection.url, "whoami": whoami }))?)?;
+    } else {
+        print(&text(&connection, &whoami, Style::of_stdout()))?;
+    }
+    Ok(())
+}
+
+fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
+    let by = match connection.credential_found {
+        Found::Variable => format!(", from {KEY}"),
+        Found::Flag | Found::Profile => format!(", of profile `{}`", connection.profiles.name()),
+    };
+    let role = match whoami.role {
+        Role::User => "user",
+        Role::TeamLead => "team_lead",
+        Role::Admin => "admin",
+    };
+    let named = |name: &str, id: &str| format!("{name} {}", style.dim(id));
+    let key = whoami.key.as_deref().map(|id| named(whoami.key_name.as_deref().unwrap_or("–"), id) + &by);
+    facts(
+        [
+            ("Gateway", Some(connection.url.to_string())),
+            ("User", Some(named(&style.bold(&whoami.user_name), &whoami.user))),
+            ("Role", Some(role.to_owned())),
+            ("Tenant", Some(whoami.tenant.clone())),
+            ("Team", whoami.team.clone()),
+            ("Key", key),
+            ("Scopes", Some(whoami.scopes.join(" "))),
+        ],
+        style,
+    )
+}

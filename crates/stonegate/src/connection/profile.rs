@@ -1,0 +1,147 @@
+//! What `setup` and `login` save: a file for each profile, readable by its owner alone.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Address;
+use crate::trouble::Trouble;
+
+/// A gateway, and what its owner is signed in with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) url: Address,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credential: Option<Credential>,
+    /// What a newer `stonegate` wrote; it is kept for it.
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Profile {
+    pub(crate) fn of(url: Address) -> Profile {
+        Profile { url, credential: None, rest: serde_json::Map::new() }
+    }
+}
+
+/// What a person calls with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Credential {
+    /// A key, `sk-stone-…`.
+    Key(String),
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Credential::Key(_) => out.write_str("Key(hidden)"),
+        }
+    }
+}
+
+/// The place of one profile.
+#[derive(Debug, Clone)]
+pub(crate) struct Profiles {
+    directory: PathBuf,
+    name: String,
+}
+
+impl Profiles {
+    /// `$XDG_CONFIG_HOME/stonegate/profiles`, or `~/.config/stonegate/profiles`.
+    pub(crate) fn of_home(name: &str) -> Result<Profiles, Trouble> {
+        let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+        if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(is_plain) {
+            let told =
+                format!("{name:?} is no name for a profile: letters, digits, `-`, `_` and `.` make one");
+            return Err(Trouble::Wrong(told));
+        }
+        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || std::env::home_dir().filter(|path| path.is_absolute()).map(|path| path.join(".config"));
+        let config = config.or_else(home).ok_or_else(|| {
+            Trouble::Wrong("there is no home directory to keep a profile in; set HOME".to_owned())
+        })?;
+        Ok(Profiles { directory: config.join("stonegate/profiles"), name: name.to_owned() })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The profile's file, whether it is there or not.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.join(format!("{}.json", self.name))
+    }
+
+    /// What is said when there is none.
+    pub(crate) fn missing(&self) -> Trouble {
+        Trouble::SignedOut(format!(
+            "no gateway is known (profile `{}`); run `stonegate setup URL`, or set {}",
+            self.name,
+            super::URL
+        ))
+    }
+
+    /// The profile, if it was saved.
+    pub(crate) fn load(&self) -> Result<Option<Profile>, Trouble> {
+        let path = self.path();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Trouble::Wrong(format!("{} cannot be read: {error}", path.display()))),
+        };
+        let profile = serde_json::from_str(&text).map_err(|error| {
+            let path = path.display();
+            Trouble::Wrong(format!("{path} is damaged ({error}); delete it and run `stonegate setup` again"))
+        })?;
+        Ok(Some(profile))
+    }
+
+    /// Saves the profile: whole or not at all, and for its owner's eyes alone.
+    pub(crate) fn save(&self, profile: &Profile) -> Result<(), Trouble> {
+        let path = self.path();
+        self.write(&path, profile)
+            .map_err(|error| Trouble::Wrong(format!("{} cannot be written: {error}", path.display())))
+    }
+
+    fn write(&self, path: &Path, profile: &Profile) -> io::Result<()> {
+        private_directory(&self.directory)?;
+        // `tempfile` makes files of mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
+        serde_json::to_writer_pretty(&mut file, profile)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Deletes the profile; `false` where there was none.
+    pub(crate) fn remove(&self) -> Result<bool, Trouble> {
+        let path = self.path();
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Trouble::Wrong(format!("{} cannot be deleted: {error}", path.display()))),
+        }
+    }
+
+    /// Held by the one process that changes the profile; let go when it is dropped.
+    pub(crate) fn lock(&self) -> Result<File, Trouble> {
+        let path = self.directory.join(format!("{}.lock", self.name));
+        let locked = private_directory(&self.directory).and_then(|()| {
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        });
+        locked.map_err(|error| Trouble::Wrong(format!("{} cannot be locked: {error}", path.display())))
+    }
+}
+
+fn private_directory(path: &Path) -> io::Result<()> {
+    let mut directory = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(path)
+}
