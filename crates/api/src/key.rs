@@ -39,6 +39,36 @@ pub struct KeyCreate {
     pub expires_at: Option<String>,
 }
 
+/// A key to make for a program that runs for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EphemeralCreate {
+    /// A name to know it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "claude on laptop", min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    /// What it may be used for: calling models by the APIs named, and `usage:read`.
+    #[schema(example = json!(["messages:send"]), min_items = 1)]
+    pub scopes: Vec<String>,
+    /// Which models it may be used for; those of the key that it is made with when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelRule>,
+    /// How many minutes it lives; 30 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 60)]
+    pub minutes: Option<u32>,
+}
+
+/// How to renew an ephemeral key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRenew {
+    /// How many minutes it lives from now on; 30 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 60)]
+    pub minutes: Option<u32>,
+}
+
 /// How to rotate a key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +87,12 @@ pub struct Key {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// What kind of key it is.
+    #[serde(default)]
+    pub kind: KeyKind,
+    /// The id of the key that an ephemeral one was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// The tenant of its user.
     pub tenant: String,
     /// The id of its user.
@@ -87,6 +123,21 @@ pub struct Key {
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
+}
+
+/// What a key is to its holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// Made to be kept.
+    #[default]
+    LongLived,
+    /// A sign-in of a program, over all its access tokens.
+    Session,
+    /// A sign-in of a browser.
+    Browser,
+    /// Made with another key for a while; it ends with it.
+    Ephemeral,
 }
 
 /// Whether a key works, as far as the key itself goes.

@@ -17,7 +17,9 @@ pub use budget::{
     Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetMode,
     BudgetOverride, BudgetWhenShort, BudgetWindow,
 };
-pub use key::{Key, KeyCreate, KeyCreated, KeyRotate, KeyStatus, ModelRule};
+pub use key::{
+    EphemeralCreate, Key, KeyCreate, KeyCreated, KeyKind, KeyRenew, KeyRotate, KeyStatus, ModelRule,
+};
 pub use page::Page;
 pub use problem::{Problem, ProblemBody, ProblemType};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};

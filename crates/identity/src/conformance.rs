@@ -9,13 +9,18 @@
 
 pub mod archive;
 mod grants;
+mod kinds;
 mod lists;
 mod people;
+mod sessions;
+pub mod tickets;
 mod world;
 
 pub use grants::*;
+pub use kinds::*;
 pub use lists::*;
 pub use people::*;
+pub use sessions::*;
 
 /// Makes a test of every promise.
 #[macro_export]
@@ -35,6 +40,15 @@ macro_rules! directory_conformance {
             a_second_rotation_does_not_lengthen_the_first,
             what_is_over_cannot_be_rotated,
             a_digest_is_taken_once,
+            an_ephemeral_key_is_paid_by_its_parent,
+            an_ephemeral_key_ends_with_its_parent,
+            an_ephemeral_key_is_renewed_while_it_lives,
+            a_user_has_only_so_many_keys_of_a_kind,
+            only_long_lived_keys_are_rotated,
+            a_sessions_token_ends_before_the_session,
+            a_session_goes_on_with_its_next_token,
+            an_account_is_found_by_its_login,
+            a_login_is_one_users,
             names_are_unique_in_their_tenant,
             what_is_missing_is_named,
             an_edit_leaves_what_it_does_not_name,

@@ -15,6 +15,7 @@ use crate::{
     caller::KeyGrant,
     id::{KeyId, TenantId, UserId},
     key::{KeyDigest, PublicForm},
+    kind::KeyKind,
     policy::ModelRule,
     role::Role,
     scope::Scopes,
@@ -54,16 +55,32 @@ pub trait Directory: Send + Sync + 'static {
     /// Changes a user.
     fn update_user<'a>(&'a self, id: &'a UserId, edit: UserEdit, act: &'a Act) -> Answer<'a, User>;
 
-    /// Stores a new key. The key itself is known to its maker alone.
+    /// Stores a new key. The key itself is known to its maker alone. [`DirectoryError::Conflict`] on `user` when the user has
+    /// [`NewKey::most`] of its kind in force already.
     fn create_key<'a>(&'a self, new: NewKey, act: &'a Act) -> Answer<'a, Key>;
     /// One key.
     fn find_key<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<Key>>;
     /// Keys in the order in which they were made.
     fn list_keys<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Key>>;
-    /// Ends a key for good, with all its texts. Revoking twice is no error and keeps the first time.
+    /// Lengthens the life of an ephemeral key. [`DirectoryError::Conflict`] on `id` for another kind, or when it is over.
+    fn renew_key<'a>(&'a self, id: &'a KeyId, expires_at: Timestamp, act: &'a Act) -> Answer<'a, Key>;
+    /// Ends a key for good, with all its texts and its ephemeral keys. Revoking twice is no error and keeps the first time.
     fn revoke_key<'a>(&'a self, id: &'a KeyId, act: &'a Act) -> Answer<'a, Key>;
-    /// Gives a key a new text; the ones it has now end at `rotation.old_until`, or sooner if they already had an end.
+    /// Gives a long-lived key a new text; the ones it has now end at `rotation.old_until`, or sooner if they already had an end.
     fn rotate_key<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key>;
+
+    /// Gives a session a new text; the one it has now ends at `rotation.old_until`, or sooner if it already had an end, and
+    /// those that ended long ago are forgotten. [`DirectoryError::Conflict`] on `id` for another kind, or when it is over.
+    fn refresh_session<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key>;
+
+    /// Gives a user a password, or a new one, and the login that it goes with. [`DirectoryError::Conflict`] on `email` when
+    /// another user has that login.
+    fn set_password<'a>(&'a self, user: &'a UserId, password: NewPassword, act: &'a Act) -> Answer<'a, ()>;
+    /// The user behind a login, with the hash of the password.
+    fn find_password<'a>(&'a self, login: &'a str) -> Answer<'a, Option<(User, String)>>;
+
+    /// Writes down an act that changes nothing here, such as a sign-in that was refused.
+    fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()>;
 
     /// Stores a bootstrap token, unless somebody is able to administer already: an administrator who is not disabled, with a
     /// key in force that has [`crate::Scope::AdminWrite`]. Says whether it did.
@@ -278,6 +295,10 @@ pub struct Key {
     pub user_role: Role,
     /// The key's name.
     pub name: String,
+    /// What kind it is.
+    pub kind: KeyKind,
+    /// The key that an ephemeral one was made with.
+    pub parent: Option<KeyId>,
     /// What may be shown of its newest text.
     pub public_form: PublicForm,
     /// What it may be used for.
@@ -286,7 +307,7 @@ pub struct Key {
     pub models: ModelRule,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is revoked.
+    /// Since when it, or its parent, is revoked.
     pub revoked_at: Option<Timestamp>,
     /// When it got its newest text.
     pub rotated_at: Option<Timestamp>,
@@ -303,6 +324,12 @@ pub struct NewKey {
     pub user: UserId,
     /// The key's name.
     pub name: String,
+    /// What kind it is.
+    pub kind: KeyKind,
+    /// The key that an ephemeral one is made with.
+    pub parent: Option<KeyId>,
+    /// How many of its kind its user may have in force, with this one; any number when absent.
+    pub most: Option<u32>,
     /// What it is found by.
     pub digest: KeyDigest,
     /// What may be shown of it.
@@ -313,6 +340,17 @@ pub struct NewKey {
     pub models: ModelRule,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
+    /// When its first text ends, where that is sooner: it is an access token.
+    pub text_until: Option<Timestamp>,
+}
+
+/// A password to keep.
+#[derive(Debug, Clone)]
+pub struct NewPassword {
+    /// What its user types beside it: an address in lower case.
+    pub login: String,
+    /// The password's hash, with all that checking another one against it takes.
+    pub hash: String,
 }
 
 /// A new text for a key.
@@ -324,6 +362,8 @@ pub struct Rotation {
     pub public_form: PublicForm,
     /// Until when the old text works beside it.
     pub old_until: Timestamp,
+    /// When the new text ends, where that is sooner than the key.
+    pub new_until: Option<Timestamp>,
 }
 
 /// Which ones to list.
@@ -337,6 +377,8 @@ pub struct Filter {
     pub user: Option<UserId>,
     /// Only those with this name.
     pub name: Option<String>,
+    /// Only keys of this kind.
+    pub kind: Option<KeyKind>,
     /// Only those that are neither revoked, expired nor disabled at this time.
     pub in_force_at: Option<Timestamp>,
 }
@@ -345,7 +387,7 @@ impl Filter {
     /// Whatever is in reach.
     #[must_use]
     pub fn within(reach: Reach) -> Self {
-        Self { reach, tenant: None, user: None, name: None, in_force_at: None }
+        Self { reach, tenant: None, user: None, name: None, kind: None, in_force_at: None }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct AdminState {
     pub keys: Arc<DirectoryCache>,
     /// Budgets and usage.
     pub ledger: Arc<dyn LedgerStore>,
+    /// How many long-lived keys a user may have in force.
+    pub keys_per_user: u32,
     /// The clock.
     pub now: fn() -> Timestamp,
 }

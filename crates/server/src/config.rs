@@ -21,8 +21,8 @@ pub use meta::{Default, Meta, Setting};
 pub use problem::{Problem, Problems};
 pub use reference::reference;
 pub use settings::{
-    Bedrock, Budget, Config, Durability, Log, LogFormat, Media, ModelRule, Models, OnDisconnect, OnOutage,
-    SETTINGS, Secret, Server, Store, Stream, Unpriced,
+    Bedrock, Budget, Config, Durability, Keys, Log, LogFormat, Media, ModelRule, Models, OnDisconnect,
+    OnOutage, SETTINGS, Secret, Server, Store, Stream, Unpriced,
 };
 pub use source::{Environment, FileText, Flag, Origin, Sources};
 pub use values::Shown;

@@ -79,6 +79,8 @@ pub(crate) fn refused_key(refusal: KeyRefusal) -> Problem {
         KeyRefusal::Revoked | KeyRefusal::Expired(_) | KeyRefusal::Retired(_) => {
             "Ask your Stonegate administrator for a new key."
         }
+        KeyRefusal::TokenExpired(_) => "Sign in again if your client does not do so by itself.",
+        KeyRefusal::CookieOnly | KeyRefusal::NoCookie => "Send a key (sk-stone-…) that was made to be one.",
         KeyRefusal::UserDisabled | KeyRefusal::TenantDisabled => {
             "Your Stonegate administrator can enable it again."
         }

@@ -211,6 +211,7 @@ impl Gateway {
         let admin = admin::AdminState {
             keys: Arc::clone(&app.directory),
             ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),
+            keys_per_user: app.config.keys.per_user,
             now: clock::now,
         };
         Ok(Gateway { app, admin, store, tls, bootstrap, _claim: claim })

@@ -2,5 +2,6 @@
 
 pub(crate) mod error;
 pub(crate) mod filter;
+pub(crate) mod keys;
 pub(crate) mod people;
 pub(crate) mod row;

@@ -11,6 +11,7 @@ use std::{
 
 use stonegate_identity::Directory;
 use stonegate_identity::archive::Archive;
+use stonegate_identity::ticket::Tickets;
 use stonegate_ledger::LedgerStore;
 
 mod address;
@@ -37,6 +38,8 @@ pub struct Store {
     pub ledger: Arc<dyn LedgerStore>,
     /// What callers leave for a while.
     pub archive: Arc<dyn Archive>,
+    /// What is good for a while and whoever comes first.
+    pub tickets: Arc<dyn Tickets>,
     place: Place,
 }
 
@@ -79,6 +82,7 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
                 directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
                 ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
                 archive: Arc::new(sqlite::SqliteArchive::new(pools.clone())),
+                tickets: Arc::new(sqlite::SqliteTickets::new(pools.clone())),
                 place: Place::File(pools),
             })
         }
@@ -88,6 +92,7 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
                 directory: Arc::new(postgres::PostgresDirectory::new(pools.clone())),
                 ledger: Arc::new(postgres::PostgresLedger::new(pools.clone())),
                 archive: Arc::new(postgres::PostgresArchive::new(pools.clone())),
+                tickets: Arc::new(postgres::PostgresTickets::new(pools.clone())),
                 place: Place::Server(pools),
             })
         }

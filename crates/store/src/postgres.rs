@@ -14,11 +14,13 @@ mod directory;
 mod ledger;
 mod migrate;
 mod sync_line;
+mod tickets;
 
 pub(crate) use archive::PostgresArchive;
 pub(crate) use directory::PostgresDirectory;
 pub(crate) use ledger::PostgresLedger;
 pub(crate) use migrate::newest;
+pub(crate) use tickets::PostgresTickets;
 
 use sync_line::SyncLine;
 

@@ -15,11 +15,13 @@ mod ledger;
 mod migrate;
 mod place;
 mod sync_thread;
+mod tickets;
 
 pub(crate) use archive::SqliteArchive;
 pub(crate) use directory::SqliteDirectory;
 pub(crate) use ledger::SqliteLedger;
 pub(crate) use migrate::newest;
+pub(crate) use tickets::SqliteTickets;
 
 use sync_thread::SyncThread;
 

@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use sqlx::{Connection as _, Executor as _};
 use stonegate_identity::{
-    Directory, KeyId, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
+    Directory, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
     directory::{Act, Actor, Changes, NewKey, NewUser},
 };
 use stonegate_store::{Durability, OpenError, Options, Store, open};
@@ -63,11 +63,15 @@ fn key(number: u64, user: &UserId) -> NewKey {
         id: KeyId::mint(at(i64::try_from(number).unwrap()), [0; 6]),
         user: user.clone(),
         name: format!("key {number}"),
+        kind: KeyKind::LongLived,
+        parent: None,
+        most: None,
         digest: text.digest(),
         public_form: text.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
         expires_at: None,
+        text_until: None,
     }
 }
 

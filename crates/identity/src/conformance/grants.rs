@@ -78,6 +78,7 @@ fn rotation(number: u8, old_until: i64) -> Rotation {
         digest: text(number).digest(),
         public_form: text(number).public_form(),
         old_until: at(old_until),
+        new_until: None,
     }
 }
 

@@ -51,8 +51,12 @@ pub async fn what_is_missing_is_named(directory: &dyn Directory) {
     assert!(is_missing(&directory.create_key(new_key(1, &nobody), &act(0)).await, "user"));
     assert!(is_missing(&directory.update_user(&nobody, UserEdit::default(), &act(0)).await, "user"));
     assert!(is_missing(&directory.revoke_key(&no_key, &act(0)).await, "key"));
-    let rotation =
-        Rotation { digest: text(1).digest(), public_form: text(1).public_form(), old_until: at(1) };
+    let rotation = Rotation {
+        digest: text(1).digest(),
+        public_form: text(1).public_form(),
+        old_until: at(1),
+        new_until: None,
+    };
     assert!(is_missing(&directory.rotate_key(&no_key, rotation, &act(0)).await, "key"));
     assert_eq!(ok(directory.find_tenant(&nowhere).await), None);
     assert_eq!(ok(directory.find_user(&nobody).await), None);

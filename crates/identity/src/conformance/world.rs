@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, KeyText, ModelRule, Role, Scopes, TenantId,
-    UserId,
+    Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes,
+    TenantId, UserId,
     directory::{Act, Actor, Changes, Key, NewKey, NewTenant, NewUser, Snapshot, Tenant, User},
 };
 
@@ -43,11 +43,15 @@ pub(super) fn new_key(number: u8, user: &UserId) -> NewKey {
         id: KeyId::mint(at(i64::from(number)), [number; 6]),
         user: user.clone(),
         name: format!("key {number}"),
+        kind: KeyKind::LongLived,
+        parent: None,
+        most: None,
         digest: text.digest(),
         public_form: text.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
         expires_at: None,
+        text_until: None,
     }
 }
 

@@ -21,6 +21,8 @@ use super::v1;
         v1::whoami::whoami,
         v1::keys::list::list,
         v1::keys::create::create,
+        v1::keys::ephemeral::ephemeral,
+        v1::keys::renew::renew,
         v1::keys::show::show,
         v1::keys::revoke::revoke,
         v1::keys::rotate::rotate,

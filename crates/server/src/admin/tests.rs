@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 mod acts;
+mod ephemeral;
 mod rights;
 
 /// The admin API with people in it.
@@ -65,7 +66,7 @@ impl House {
         let options = Options { durability: Durability::Process, ..Options::default() };
         let store = stonegate_store::open(&url, &options).await.unwrap();
         let keys = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now()).await.unwrap());
-        let state = AdminState { keys, ledger: Arc::clone(&store.ledger), now };
+        let state = AdminState { keys, ledger: Arc::clone(&store.ledger), keys_per_user: 1_000, now };
         let router = router(state.clone());
         let admin = Person { user: String::new(), key: String::new(), key_id: String::new() };
         let mut house = Self { router, state, store, admin, _folder: folder };

@@ -22,6 +22,8 @@ use crate::{call::authenticate::shown_key, clock, error};
 /// An authenticated administrative request.
 pub(crate) struct Visit {
     pub(crate) caller: Arc<Caller>,
+    /// When what the caller came with ends by itself.
+    pub(crate) ends_at: Option<Timestamp>,
     pub(crate) call: CallId,
     pub(crate) now: Timestamp,
 }
@@ -82,7 +84,7 @@ impl FromRequestParts<AdminState> for Visit {
         let key = shown_key(&parts.headers).ok_or_else(nobody)?;
         let grant = state.keys.grant(&key.digest()).await?.ok_or_else(nobody)?;
         let caller = grant.admit(now).map_err(|refusal| Problem::unauthenticated(refusal.to_string()))?;
-        Ok(Self { caller: Arc::clone(caller), call, now })
+        Ok(Self { caller: Arc::clone(caller), ends_at: grant.ends_at(), call, now })
     }
 }
 

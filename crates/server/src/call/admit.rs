@@ -99,7 +99,7 @@ fn grant(
         caller.tenant.to_arc(),
         caller.team.as_ref().map(|team| team.to_arc()),
         caller.user.to_arc(),
-        caller.key.as_ref().map(|key| key.to_arc()),
+        caller.payer.as_ref().map(|payer| payer.id.to_arc()),
     );
     let admission = Admission {
         resolved,
@@ -107,7 +107,7 @@ fn grant(
         chosen,
         path,
         user_name: Arc::clone(&caller.user_name),
-        key_name: caller.key_name.clone(),
+        key_name: caller.payer.as_ref().map(|payer| Arc::clone(&payer.name)),
         _permit: permit,
     };
     // Known before any money is held.

@@ -106,6 +106,12 @@ settings! {
         on_outage = "store.on_outage", Choice<OnOutage> => OnOutage, given("refuse");
     }
 
+    /// Who may have which keys.
+    keys: Keys {
+        /// How many long-lived keys a user may have in force; `stonegate keys create` on the gateway's machine is not bound by it.
+        per_user = "keys.per_user", Count => u32, given("5");
+    }
+
     /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.
     bedrock: Bedrock {
         /// AWS region, such as `eu-west-1`.

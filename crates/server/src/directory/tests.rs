@@ -1,7 +1,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use stonegate_identity::{
-    KeyId, KeyText, ModelRule, Role, Scopes, Standing, TenantId, UserId,
+    KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, Standing, TenantId, UserId,
     directory::{Act, Actor, NewKey, NewUser, Rotation, UserEdit},
 };
 use stonegate_store::{Durability, Options, Store};
@@ -61,11 +61,15 @@ impl Office {
             id: id.clone(),
             user: self.user.clone(),
             name: "laptop".to_owned(),
+            kind: KeyKind::LongLived,
+            parent: None,
+            most: None,
             digest: text.digest(),
             public_form: text.public_form(),
             scopes: Scopes::for_calls(),
             models: ModelRule::default(),
             expires_at: None,
+            text_until: None,
         };
         self.store.directory.create_key(new, &act(0)).await.unwrap();
         (id, text)
@@ -137,7 +141,12 @@ async fn a_rotated_key_works_with_both_texts_for_the_overlap() {
     let (id, old) = office.key().await;
     let cache = office.cache().await;
     let new = office.text();
-    let rotation = Rotation { digest: new.digest(), public_form: new.public_form(), old_until: at(100) };
+    let rotation = Rotation {
+        digest: new.digest(),
+        public_form: new.public_form(),
+        old_until: at(100),
+        new_until: None,
+    };
     office.store.directory.rotate_key(&id, rotation, &act(1)).await.unwrap();
     cache.refresh(at(1)).await.unwrap();
     assert!(admits(&cache, &old, 99).await && admits(&cache, &new, 99).await);

@@ -2,7 +2,7 @@
 
 use stonegate_api::{KeyCreate, KeyCreated, KeyRotate, ModelRule, Role, UserCreate};
 use stonegate_identity::{
-    DirectoryError, Reach, Scopes,
+    DirectoryError, KeyKind, Reach, Scopes,
     directory::{Filter, User},
 };
 
@@ -38,7 +38,7 @@ pub struct KeySelection {
     pub user: Option<String>,
     /// Only those of this tenant.
     pub tenant: Option<String>,
-    /// Also those that are revoked or expired.
+    /// Also those that are revoked or expired, and those of sign-ins and made for a while.
     pub is_all: bool,
 }
 
@@ -99,6 +99,7 @@ impl Operator {
             filter.tenant = Some(self.tenant(tenant).await?);
         }
         filter.in_force_at = (!selection.is_all).then_some(self.now);
+        filter.kind = (!selection.is_all).then_some(KeyKind::LongLived);
         let filter = &filter;
         let keys = whole(async |page| Ok(self.directory().list_keys(filter, &page).await?)).await?;
         Ok(keys.iter().map(|key| wire::keys::shown(key, self.now)).collect())

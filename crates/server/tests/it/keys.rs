@@ -6,7 +6,7 @@ use serde_json::json;
 use stonegate_server::operator::KeyRequest;
 
 use crate::client::Request;
-use crate::gateway::{TestGateway, ask, key_of, with};
+use crate::gateway::{SOON, TestGateway, ask, key_of, with};
 
 #[tokio::test]
 async fn without_a_good_key_nothing_goes_upstream() {
@@ -123,5 +123,30 @@ async fn a_rotated_key_works_beside_the_new_one_for_a_while() {
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     assert_eq!(gateway.messages(&ask("Hello")).await.status, 401);
     assert_eq!(gateway.send(Request::messages(&ask("Hello")).key(&rotated.key)).await.status, 200);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn an_ephemeral_key_calls_at_its_parents_cost_and_ends_with_it() {
+    let parent =
+        KeyRequest { scopes: Some("messages:send,keys:manage".to_owned()), ..key_of("parent", "bob") };
+    let gateway = TestGateway::builder().key(parent).start().await;
+    let parent = &gateway.keys[1];
+    let wanted = json!({ "scopes": ["messages:send"] }).to_string();
+    let made = gateway.send(Request::post("/admin/v1/keys/ephemeral", wanted).key(&parent.key)).await.json();
+    let call = || Request::messages(&ask("Hello")).key(made["key"].as_str().expect("a key"));
+    assert_eq!(gateway.send(call()).await.status, 200);
+    assert_eq!(gateway.record().await.path.key().map(|key| &**key), Some(&*parent.about.id));
+    let other_door = Request::post("/v1/chat/completions", ask("Hello").to_string());
+    let refused = gateway.send(other_door.key(made["key"].as_str().expect("a key"))).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    gateway.operator().await.revoke_key(&parent.about.id).await.expect("revoked");
+    let stopped = async {
+        while gateway.send(call()).await.status == 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, stopped).await.expect("it ends with its parent");
+    assert_eq!(gateway.send(call()).await.status, 401);
     gateway.finish().await;
 }

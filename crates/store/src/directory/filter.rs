@@ -1,7 +1,7 @@
 //! What a list is narrowed to, as parameters that are null where they narrow nothing.
 
 use stonegate_identity::{
-    Reach,
+    KeyKind, Reach,
     directory::{Filter, Page, PageRequest},
 };
 
@@ -15,6 +15,7 @@ pub(crate) struct Narrowed {
     pub(crate) tenant: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) name: Option<String>,
+    pub(crate) kind: Option<&'static str>,
     pub(crate) in_force_at: Option<i64>,
     pub(crate) after: Option<String>,
     /// One more than asked for: its presence tells that there is another page.
@@ -37,6 +38,7 @@ impl Narrowed {
             tenant: filter.tenant.as_ref().map(ToString::to_string),
             user: filter.user.as_ref().map(ToString::to_string),
             name: filter.name.clone(),
+            kind: filter.kind.map(KeyKind::as_str),
             in_force_at: filter.in_force_at.map(stored_time),
             after: page.after.clone(),
             limit: i64::from(size(page)) + 1,

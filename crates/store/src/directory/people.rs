@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use stonegate_identity::{
-    Caller, DirectoryError, KeyDigest, KeyGrant, ModelPolicy, ModelRule, Role, Scopes, Standing, TenantId,
-    UserId,
+    Caller, DirectoryError, KeyDigest, KeyGrant, KeyKind, ModelPolicy, ModelRule, Payer, Role, Scopes,
+    Standing, TenantId, UserId,
 };
 
 use super::{error::unreadable, row::Columns};
@@ -29,13 +29,20 @@ impl People {
         let row = Columns(row);
         let person = self.owner(&row)?;
         let key_rule = row.rule("key_models")?;
+        let (id, name): (_, Arc<str>) = (row.key_id("key_id")?, row.value::<&str>("key_name")?.into());
+        let payer = match row.maybe_key_id("parent_id")? {
+            Some(parent) => Payer { id: parent, name: row.value::<&str>("parent_name")?.into() },
+            None => Payer { id: id.clone(), name: Arc::clone(&name) },
+        };
         let caller = Caller {
             tenant: person.tenant.clone(),
             team: None,
             user: person.id.clone(),
             user_name: Arc::clone(&person.name),
-            key: Some(row.key_id("key_id")?),
-            key_name: Some(row.value::<&str>("key_name")?.into()),
+            key: Some(id),
+            key_name: Some(name),
+            key_kind: Some(row.parsed::<KeyKind>("kind")?),
+            payer: Some(payer),
             role: person.role,
             scopes: row.parsed::<Scopes>("scopes")?.and(person.role.may_hold()),
             models: if key_rule.is_empty() {

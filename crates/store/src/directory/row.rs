@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonegate_identity::{
-    DirectoryError, KeyId, ModelRule, Role, Scopes, TenantId, UserId,
+    DirectoryError, KeyId, KeyKind, ModelRule, Role, Scopes, TenantId, UserId,
     directory::{Key, Tenant, User},
 };
 
@@ -78,6 +78,11 @@ impl<'a> Columns<'a> {
         UserId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
 
+    pub(crate) fn maybe_key_id(&self, column: &'static str) -> Result<Option<KeyId>, DirectoryError> {
+        let stored: Option<&str> = self.value(column)?;
+        stored.map(KeyId::parse).transpose().map_err(|error| unreadable(column, error))
+    }
+
     pub(crate) fn key_id(&self, column: &'static str) -> Result<KeyId, DirectoryError> {
         KeyId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
@@ -118,6 +123,8 @@ pub(crate) fn key(row: &impl Cells) -> Result<Key, DirectoryError> {
         user_name: row.value("user_name")?,
         user_role: row.parsed::<Role>("user_role")?,
         name: row.value("name")?,
+        kind: row.parsed::<KeyKind>("kind")?,
+        parent: row.maybe_key_id("parent_id")?,
         public_form: stonegate_identity::PublicForm::from_stored(row.value("public_form")?),
         scopes: row.parsed::<Scopes>("scopes")?,
         models: row.rule("models")?,

@@ -5,8 +5,8 @@ use sqlx::{Postgres, Transaction};
 use stonegate_identity::{
     Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
     directory::{
-        Act, Answer, AuditEntry, Changes, Filter, Key, NewKey, NewTenant, NewUser, Page, PageRequest,
-        Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
+        Act, Answer, AuditEntry, Changes, Filter, Key, NewKey, NewPassword, NewTenant, NewUser, Page,
+        PageRequest, Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
     },
 };
 
@@ -17,6 +17,7 @@ mod audit;
 mod bootstrap;
 mod grants;
 mod keys;
+mod passwords;
 mod tenants;
 mod users;
 
@@ -92,12 +93,32 @@ impl Directory for PostgresDirectory {
         Box::pin(keys::list(&self.pools, filter, page))
     }
 
+    fn renew_key<'a>(&'a self, id: &'a KeyId, expires_at: Timestamp, act: &'a Act) -> Answer<'a, Key> {
+        Box::pin(keys::renew(&self.pools, id, expires_at, act))
+    }
+
     fn revoke_key<'a>(&'a self, id: &'a KeyId, act: &'a Act) -> Answer<'a, Key> {
         Box::pin(keys::revoke(&self.pools, id, act))
     }
 
     fn rotate_key<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key> {
         Box::pin(keys::rotate(&self.pools, id, rotation, act))
+    }
+
+    fn refresh_session<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key> {
+        Box::pin(keys::refresh(&self.pools, id, rotation, act))
+    }
+
+    fn set_password<'a>(&'a self, user: &'a UserId, password: NewPassword, act: &'a Act) -> Answer<'a, ()> {
+        Box::pin(passwords::set(&self.pools, user, password, act))
+    }
+
+    fn find_password<'a>(&'a self, login: &'a str) -> Answer<'a, Option<(User, String)>> {
+        Box::pin(passwords::find(&self.pools, login))
+    }
+
+    fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()> {
+        Box::pin(audit::record_alone(&self.pools, act, action, subject))
     }
 
     fn offer_bootstrap<'a>(

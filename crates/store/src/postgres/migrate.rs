@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0002_ledger.sql"),
     include_str!("../../migrations/postgres/0003_archive.sql"),
     include_str!("../../migrations/postgres/0004_budgets.sql"),
+    include_str!("../../migrations/postgres/0005_signin.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_ledger.sql"),
     include_str!("../../migrations/sqlite/0003_archive.sql"),
     include_str!("../../migrations/sqlite/0004_budgets.sql"),
+    include_str!("../../migrations/sqlite/0005_signin.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

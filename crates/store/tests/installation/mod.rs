@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stonegate_identity::{
-    BootstrapToken, KeyId, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
+    BootstrapToken, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
     archive::{Document, DocumentOwner},
-    directory::{Act, Actor, NewKey, NewTenant, NewUser, Rotation},
+    directory::{Act, Actor, NewKey, NewPassword, NewTenant, NewUser, Rotation},
+    ticket::{Ticket, TicketKind},
 };
 use stonegate_ledger::{
     AccountPath, Adjustment, Basis, Book, BookOptions, Budget, CallId, Change, Draft, Limit, Mode,
@@ -61,15 +62,49 @@ pub async fn furnish(store: &Store) {
         id: KeyId::mint(now(), [2; 6]),
         user: user.clone(),
         name: "laptop".to_owned(),
+        kind: KeyKind::LongLived,
+        parent: None,
+        most: None,
         digest: text.digest(),
         public_form: text.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
         expires_at: None,
+        text_until: None,
     };
     let key = store.directory.create_key(new, &act).await.unwrap();
-    let rotation = Rotation { digest: next.digest(), public_form: next.public_form(), old_until: now() };
+    let rotation = Rotation {
+        digest: next.digest(),
+        public_form: next.public_form(),
+        old_until: now(),
+        new_until: None,
+    };
     store.directory.rotate_key(&key.id, rotation, &act).await.unwrap();
+    let child = KeyText::mint([3; 24]);
+    let new = NewKey {
+        id: KeyId::mint(now(), [3; 6]),
+        user: user.clone(),
+        name: "claude".to_owned(),
+        kind: KeyKind::Ephemeral,
+        parent: Some(key.id),
+        most: None,
+        digest: child.digest(),
+        public_form: child.public_form(),
+        scopes: Scopes::for_calls(),
+        models: ModelRule::default(),
+        expires_at: Some(now()),
+        text_until: None,
+    };
+    store.directory.create_key(new, &act).await.unwrap();
+    let password = NewPassword { login: "ann@example.org".to_owned(), hash: "$argon2id$…".to_owned() };
+    store.directory.set_password(&user, password, &act).await.unwrap();
+    let ticket = Ticket {
+        kind: TicketKind::Device,
+        name: "BCDF-GHJK".to_owned(),
+        body: "{\"a\": \"\\n\"}".to_owned(),
+        expires_at: Timestamp::MAX,
+    };
+    store.tickets.put(ticket, now()).await.unwrap();
     let document = Document {
         owner: DocumentOwner { tenant, user },
         id: "resp_1".to_owned(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sqlx::Connection as _;
-use stonegate_identity::{Directory, archive::Archive};
+use stonegate_identity::{Directory, archive::Archive, ticket::Tickets};
 use stonegate_ledger::{Answer, LedgerStore, conformance::Fixture};
 use stonegate_store::Store;
 
@@ -16,6 +16,10 @@ mod directory {
 
 mod archive {
     stonegate_identity::archive_conformance!(super::fresh_archive);
+}
+
+mod tickets {
+    stonegate_identity::tickets_conformance!(super::fresh_tickets);
 }
 
 #[tokio::test]
@@ -33,6 +37,11 @@ async fn fresh_directory() -> Option<(Arc<dyn Directory>, Store)> {
 async fn fresh_archive() -> Option<(Arc<dyn Archive>, Store)> {
     let store = Schema::fresh().await?.open().await;
     Some((Arc::clone(&store.archive), store))
+}
+
+async fn fresh_tickets() -> Option<(Arc<dyn Tickets>, Store)> {
+    let store = Schema::fresh().await?.open().await;
+    Some((Arc::clone(&store.tickets), store))
 }
 
 struct Desk {

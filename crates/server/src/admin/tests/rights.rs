@@ -10,13 +10,15 @@ const ASKERS: [&str; 6] = ["nobody", "user", "lead", "other lead", "admin for ca
 /// The things asked about belong to the plain user `ann` of the tenant `acme`; `user` is `bob` of the same tenant, `lead`
 /// the team lead of `acme`, `other lead` the one of another tenant, `admin for calls` an administrator's key without
 /// administrative scopes.
-const ROUTES: [(&str, &str, &str, &str); 25] = [
+const ROUTES: [(&str, &str, &str, &str); 27] = [
     ("POST", "/bootstrap", "1-----", ""),
     ("GET", "/whoami", "1yyyyy", ""),
     ("GET", "/keys", "1yyy3y", ""),
     ("POST", "/keys", "1yyy3y", r#"{"name":"own"}"#),
     ("POST", "/keys", "14y43y", r#"{"name":"hers","user":"ANN","scopes":["messages:send"]}"#),
     ("GET", "/keys/{id}", "14y43y", ""),
+    ("POST", "/keys/ephemeral", "1yyy3y", r#"{"scopes":["messages:send"]}"#),
+    ("POST", "/keys/{id}/renew", "14y43y", ""),
     ("POST", "/keys/{id}/rotate", "14y43y", ""),
     ("POST", "/keys/{id}/revoke", "14y43y", ""),
     ("GET", "/users", "1yyyyy", ""),
@@ -51,6 +53,10 @@ fn letter(status: StatusCode) -> char {
 /// Something of ann's, made anew for each try, since some tries take it away.
 async fn hers(house: &House, ann: &Person, method: &str, path: &str) -> String {
     match path.split('/').nth(1) {
+        Some("keys") if path.ends_with("/renew") => {
+            let wanted = json!({ "scopes": ["messages:send"] });
+            house.send(Some(&ann.key), "POST", "/keys/ephemeral", wanted).await.text("id")
+        }
         Some("keys") if method == "POST" => {
             let wanted = json!({ "name": "spare", "user": ann.user, "scopes": ["messages:send"] });
             house.as_admin("POST", "/keys", wanted).await.text("id")

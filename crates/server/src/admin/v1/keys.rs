@@ -5,8 +5,10 @@ use stonegate_identity::{Action, KeyId, Owner, Resource, directory::Key};
 use crate::admin::{AdminState, Problem, Visit};
 
 pub(crate) mod create;
+pub(crate) mod ephemeral;
 pub(crate) mod limits;
 pub(crate) mod list;
+pub(crate) mod renew;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod show;

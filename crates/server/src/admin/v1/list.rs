@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use stonegate_identity::{
-    Reach, TenantId, UserId,
+    KeyKind, Reach, TenantId, UnknownKind, UserId,
     directory::{Filter, Page, PageRequest},
 };
 use utoipa::IntoParams;
@@ -50,8 +50,47 @@ impl ListParams {
             tenant: tenant.map_err(|bad| Problem::invalid("tenant", bad.to_string()))?,
             user: user.map_err(|bad| Problem::invalid("user", bad.to_string()))?,
             name: self.name.clone(),
+            kind: None,
             in_force_at: self.active.unwrap_or(false).then_some(now),
         })
+    }
+}
+
+/// The parameters of the list of keys.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct KeyListParams {
+    /// `next` of the page before.
+    pub(crate) after: Option<String>,
+    /// How many at most; 100 when absent, 1000 at most.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(crate) limit: Option<u32>,
+    /// Only this tenant's, by its id.
+    pub(crate) tenant: Option<String>,
+    /// Only this user's, by the user's id.
+    pub(crate) user: Option<String>,
+    /// Only those with this name.
+    pub(crate) name: Option<String>,
+    /// Only those that are neither revoked, expired nor disabled.
+    pub(crate) active: Option<bool>,
+    /// Keys of which kind: `long_lived` (when absent), `session`, `browser`, `ephemeral`, or `all`.
+    pub(crate) kind: Option<String>,
+}
+
+impl KeyListParams {
+    /// What all lists share, and the kind; `None` for all of them.
+    pub(crate) fn split(self) -> Result<(ListParams, Option<KeyKind>), Problem> {
+        let Self { after, limit, tenant, user, name, active, kind } = self;
+        let kind = match kind.as_deref() {
+            None => Some(KeyKind::LongLived),
+            Some("all") => None,
+            Some(word) => Some(
+                word.parse()
+                    .map_err(|bad: UnknownKind| Problem::invalid("kind", format!("{bad}, or `all`")))?,
+            ),
+        };
+        Ok((ListParams { after, limit, tenant, user, name, active }, kind))
     }
 }
 

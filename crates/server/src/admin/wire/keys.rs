@@ -1,9 +1,9 @@
 //! Keys on the wire.
 
 use jiff::{SignedDuration, Timestamp};
-use stonegate_api::{KeyCreate, KeyCreated, KeyRotate, KeyStatus, Whoami};
+use stonegate_api::{EphemeralCreate, KeyCreate, KeyCreated, KeyRotate, KeyStatus, Whoami};
 use stonegate_identity::{
-    Caller, KeyId, KeyText, Scope, Scopes,
+    Caller, KeyId, KeyKind, KeyText, Scope, Scopes,
     directory::{Key, NewKey, Rotation, User},
 };
 
@@ -14,6 +14,13 @@ use crate::clock;
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// And at most: after that, a rotation would be no rotation.
 const OVERLAP_MOST_SECONDS: u64 = 30 * 24 * 3600;
+
+/// How many minutes an ephemeral key lives when nobody says otherwise.
+pub(crate) const MINUTES: u32 = 30;
+/// And at most, until it is renewed.
+pub(crate) const MINUTES_MOST: u32 = 60;
+/// How many ephemeral keys a user may have in force: far more than programs that run side by side.
+const EPHEMERAL_MOST: u32 = 100;
 
 /// A new key for a user, and the text that only its maker gets to see.
 pub(crate) fn minted(wanted: &KeyCreate, owner: &User, now: Timestamp) -> Result<(NewKey, KeyText), Problem> {
@@ -34,13 +41,66 @@ pub(crate) fn minted(wanted: &KeyCreate, owner: &User, now: Timestamp) -> Result
         id: KeyId::mint(now, clock::random()),
         user: owner.id.clone(),
         name: name("name", &wanted.name)?,
+        kind: KeyKind::LongLived,
+        parent: None,
+        most: None,
         digest: text.digest(),
         public_form: text.public_form(),
         scopes,
         models: rule(wanted.models.as_ref())?,
         expires_at,
+        text_until: None,
     };
     Ok((key, text))
+}
+
+/// A key to be made with another one, and its text. Whether the parent may pass all this on is asked elsewhere.
+pub(crate) fn ephemeral(
+    wanted: &EphemeralCreate,
+    parent: &Key,
+    now: Timestamp,
+) -> Result<(NewKey, KeyText), Problem> {
+    let scopes = scopes(&wanted.scopes)?;
+    if let Some(scope) = scopes.iter().find(|scope| !Scopes::for_calls().contains(*scope)) {
+        let message = format!("an ephemeral key is for calling models and cannot have the scope `{scope}`");
+        return Err(Problem::invalid("scopes", message));
+    }
+    let text = KeyText::mint(clock::random());
+    let key = NewKey {
+        id: KeyId::mint(now, clock::random()),
+        user: parent.user.clone(),
+        name: match &wanted.name {
+            Some(wanted) => name("name", wanted)?,
+            None => format!("made with {}", parent.name),
+        },
+        kind: KeyKind::Ephemeral,
+        parent: Some(parent.id.clone()),
+        most: Some(EPHEMERAL_MOST),
+        digest: text.digest(),
+        public_form: text.public_form(),
+        scopes,
+        models: match &wanted.models {
+            Some(models) => rule(Some(models))?,
+            None => parent.models.clone(),
+        },
+        expires_at: Some(ephemeral_end(wanted.minutes, parent, now)?),
+        text_until: None,
+    };
+    Ok((key, text))
+}
+
+/// When an ephemeral key ends: so many minutes from now, and never later than its parent.
+pub(crate) fn ephemeral_end(
+    minutes: Option<u32>,
+    parent: &Key,
+    now: Timestamp,
+) -> Result<Timestamp, Problem> {
+    let minutes = minutes.unwrap_or(MINUTES);
+    if !(1..=MINUTES_MOST).contains(&minutes) {
+        return Err(Problem::invalid("minutes", format!("between 1 and {MINUTES_MOST}")));
+    }
+    let end = now.saturating_add(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(now);
+    Ok(parent.expires_at.map_or(end, |parents| parents.min(end)))
 }
 
 fn scopes(words: &[String]) -> Result<Scopes, Problem> {
@@ -66,7 +126,10 @@ pub(crate) fn rotation(wanted: &KeyRotate, now: Timestamp) -> Result<(Rotation, 
     };
     let text = KeyText::mint(clock::random());
     let old_until = now.saturating_add(overlap).unwrap_or(now);
-    Ok((Rotation { digest: text.digest(), public_form: text.public_form(), old_until }, text))
+    Ok((
+        Rotation { digest: text.digest(), public_form: text.public_form(), old_until, new_until: None },
+        text,
+    ))
 }
 
 pub(crate) fn created(key: &Key, text: &KeyText, now: Timestamp) -> KeyCreated {
@@ -77,6 +140,8 @@ pub(crate) fn shown(key: &Key, now: Timestamp) -> stonegate_api::Key {
     stonegate_api::Key {
         id: key.id.to_string(),
         name: key.name.clone(),
+        kind: shown_kind(key.kind),
+        parent: key.parent.as_ref().map(ToString::to_string),
         tenant: key.tenant.to_string(),
         user: key.user.to_string(),
         user_name: key.user_name.clone(),
@@ -95,11 +160,20 @@ pub(crate) fn shown(key: &Key, now: Timestamp) -> stonegate_api::Key {
     }
 }
 
+fn shown_kind(kind: KeyKind) -> stonegate_api::KeyKind {
+    match kind {
+        KeyKind::LongLived => stonegate_api::KeyKind::LongLived,
+        KeyKind::Session => stonegate_api::KeyKind::Session,
+        KeyKind::Browser => stonegate_api::KeyKind::Browser,
+        KeyKind::Ephemeral => stonegate_api::KeyKind::Ephemeral,
+    }
+}
+
 fn words(scopes: Scopes) -> Vec<String> {
     scopes.iter().map(|scope| scope.to_string()).collect()
 }
 
-pub(crate) fn whoami(caller: &Caller) -> Whoami {
+pub(crate) fn whoami(caller: &Caller, ends_at: Option<Timestamp>, email: Option<String>) -> Whoami {
     Whoami {
         tenant: caller.tenant.to_string(),
         team: caller.team.as_ref().map(ToString::to_string),
@@ -108,6 +182,9 @@ pub(crate) fn whoami(caller: &Caller) -> Whoami {
         role: shown_role(caller.role),
         key: caller.key.as_ref().map(ToString::to_string),
         key_name: caller.key_name.as_ref().map(ToString::to_string),
+        key_kind: caller.key_kind.map(shown_kind),
+        expires_at: ends_at.map(shown_time),
+        email,
         scopes: words(caller.scopes),
     }
 }

@@ -19,13 +19,14 @@ use crate::directory::{
 macro_rules! grants_where {
     ($condition:literal) => {
         concat!(
-            "SELECT key_texts.digest, key_texts.retires_at, keys.id AS key_id, keys.name AS key_name, keys.scopes,
-                    keys.models AS key_models, keys.expires_at, keys.revoked_at, users.id AS user_id,
+            "SELECT key_texts.digest, key_texts.retires_at, keys.id AS key_id, keys.name AS key_name, keys.kind,
+                    keys.scopes, keys.models AS key_models, keys.expires_at, keys.parent_id, parents.name AS parent_name,
+                    coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, users.id AS user_id,
                     users.name AS user_name, users.role, users.models AS user_models,
                     users.disabled_at AS user_disabled_at, tenants.id AS tenant_id, tenants.models AS tenant_models,
                     tenants.disabled_at AS tenant_disabled_at
              FROM key_texts JOIN keys ON keys.id = key_texts.key_id JOIN users ON users.id = keys.user_id
-                  JOIN tenants ON tenants.id = users.tenant_id
+                  JOIN tenants ON tenants.id = users.tenant_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id
              WHERE ",
             $condition
         )
@@ -52,7 +53,8 @@ pub(super) async fn all(pools: &Pools, now: Timestamp) -> Result<Snapshot, Direc
     let mut transaction = pools.read().await.map_err(unavailable)?;
     let version = version(&mut transaction).await?;
     let sql = grants_where!(
-        "keys.revoked_at IS NULL AND coalesce(keys.expires_at > $1, TRUE) AND coalesce(key_texts.retires_at > $1, TRUE)"
+        "keys.revoked_at IS NULL AND parents.revoked_at IS NULL AND coalesce(keys.expires_at > $1, TRUE)
+         AND coalesce(key_texts.retires_at > $1, TRUE)"
     );
     let mut rows = sqlx::query(sql).bind(stored_time(now)).fetch(&mut *transaction);
     let (mut people, mut grants) = (People::default(), Vec::new());
@@ -81,6 +83,8 @@ pub(super) async fn since(pools: &Pools, seen: u64) -> Result<Changes, Directory
     }
     let sql = grants_where!(
         "keys.id IN (SELECT id FROM keys WHERE version > $1
+                     UNION SELECT keys.id FROM keys JOIN keys AS parents ON parents.id = keys.parent_id
+                           WHERE parents.version > $1
                      UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id WHERE users.version > $1
                      UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id
                            JOIN tenants ON tenants.id = users.tenant_id WHERE tenants.version > $1)"

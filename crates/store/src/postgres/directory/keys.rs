@@ -1,15 +1,17 @@
 //! Keys and their texts.
 
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use stonegate_identity::{
-    DirectoryError, KeyDigest, KeyId,
+    DirectoryError, KeyDigest, KeyId, KeyKind, UserId,
     directory::{Act, Filter, Key, NewKey, Page, PageRequest, Rotation},
 };
 
 use super::{Pools, audit::record, grants::next_version, users, write};
 use crate::directory::{
-    error::{conflict, not_found, unavailable},
+    error::{not_found, unavailable},
     filter::{Narrowed, nothing, paged},
+    keys::{check_refreshable, check_renewable, check_rotatable, long_ago, too_many_keys},
     row::{self, stored_rule, stored_time},
 };
 
@@ -29,10 +31,16 @@ pub(super) async fn insert(
     if users::read(connection, &new.user).await?.is_none() {
         return Err(not_found("user", &new.user));
     }
+    if let Some(most) = new.most {
+        let held = in_force(connection, &new.user, new.kind, act.at).await?;
+        if held >= i64::from(most) {
+            return Err(too_many_keys(new.kind, most));
+        }
+    }
     let version = next_version(connection).await?;
     sqlx::query(
-        "INSERT INTO keys (id, user_id, name, public_form, scopes, models, expires_at, created_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO keys (id, user_id, name, public_form, scopes, models, expires_at, created_at, version, kind, parent_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(new.id.as_str())
     .bind(new.user.as_str())
@@ -43,24 +51,48 @@ pub(super) async fn insert(
     .bind(new.expires_at.map(stored_time))
     .bind(stored_time(act.at))
     .bind(version)
+    .bind(new.kind.as_str())
+    .bind(new.parent.as_ref().map(KeyId::as_str))
     .execute(&mut *connection)
     .await
     .map_err(unavailable)?;
-    insert_text(connection, &new.id, new.digest, act).await?;
+    insert_text(connection, &new.id, new.digest, new.text_until, act).await?;
     record(connection, act, "key.create", format!("key:{}", new.id)).await?;
     stored(connection, &new.id).await
+}
+
+/// How many keys of a kind a user has in force.
+async fn in_force(
+    connection: &mut PgConnection,
+    user: &UserId,
+    kind: KeyKind,
+    at: Timestamp,
+) -> Result<i64, DirectoryError> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM keys LEFT JOIN keys AS parents ON parents.id = keys.parent_id
+         WHERE keys.user_id = $1 AND keys.kind = $2 AND keys.revoked_at IS NULL AND parents.revoked_at IS NULL
+           AND coalesce(keys.expires_at > $3, TRUE)",
+    )
+    .bind(user.as_str())
+    .bind(kind.as_str())
+    .bind(stored_time(at))
+    .fetch_one(connection)
+    .await
+    .map_err(unavailable)
 }
 
 async fn insert_text(
     connection: &mut PgConnection,
     id: &KeyId,
     digest: KeyDigest,
+    until: Option<Timestamp>,
     act: &Act,
 ) -> Result<(), DirectoryError> {
-    sqlx::query("INSERT INTO key_texts (digest, key_id, created_at) VALUES ($1, $2, $3)")
+    sqlx::query("INSERT INTO key_texts (digest, key_id, created_at, retires_at) VALUES ($1, $2, $3, $4)")
         .bind(&digest.as_bytes()[..])
         .bind(id.as_str())
         .bind(stored_time(act.at))
+        .bind(until.map(stored_time))
         .execute(connection)
         .await
         .map_err(unavailable)?;
@@ -74,10 +106,10 @@ pub(super) async fn find(pools: &Pools, id: &KeyId) -> Result<Option<Key>, Direc
 
 async fn read(connection: &mut PgConnection, id: &KeyId) -> Result<Option<Key>, DirectoryError> {
     let found = sqlx::query(
-        "SELECT keys.id, keys.user_id, keys.name, keys.public_form, keys.scopes, keys.models, keys.expires_at,
-                keys.revoked_at, keys.rotated_at, keys.created_at, users.tenant_id, users.name AS user_name,
-                users.role AS user_role
-         FROM keys JOIN users ON users.id = keys.user_id WHERE keys.id = $1",
+        "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models,
+                keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
+                keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
+         FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id WHERE keys.id = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -97,16 +129,17 @@ pub(super) async fn list(
 ) -> Result<Page<Key>, DirectoryError> {
     let Some(narrowed) = Narrowed::of(filter, page) else { return Ok(nothing()) };
     let rows = sqlx::query(
-        "SELECT keys.id, keys.user_id, keys.name, keys.public_form, keys.scopes, keys.models, keys.expires_at,
-                keys.revoked_at, keys.rotated_at, keys.created_at, users.tenant_id, users.name AS user_name,
-                users.role AS user_role
-         FROM keys JOIN users ON users.id = keys.user_id JOIN tenants ON tenants.id = users.tenant_id
+        "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models,
+                keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
+                keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
+         FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id
+              JOIN tenants ON tenants.id = users.tenant_id
          WHERE ($1 IS NULL OR users.tenant_id = $1) AND ($2 IS NULL OR users.id = $2)
            AND ($3 IS NULL OR users.tenant_id = $3) AND ($4 IS NULL OR users.id = $4)
            AND ($5 IS NULL OR keys.name = $5)
-           AND ($6 IS NULL OR (keys.revoked_at IS NULL AND coalesce(keys.expires_at > $6, TRUE)
-                               AND users.disabled_at IS NULL AND tenants.disabled_at IS NULL))
-           AND ($7 IS NULL OR keys.id > $7)
+           AND ($6 IS NULL OR (keys.revoked_at IS NULL AND parents.revoked_at IS NULL
+                               AND coalesce(keys.expires_at > $6, TRUE) AND users.disabled_at IS NULL AND tenants.disabled_at IS NULL))
+           AND ($7 IS NULL OR keys.id > $7) AND ($9 IS NULL OR keys.kind = $9)
          ORDER BY keys.id LIMIT $8",
     )
     .bind(narrowed.reach_tenant)
@@ -117,11 +150,35 @@ pub(super) async fn list(
     .bind(narrowed.in_force_at)
     .bind(narrowed.after)
     .bind(narrowed.limit)
+    .bind(narrowed.kind)
     .fetch_all(pools.pool())
     .await
     .map_err(unavailable)?;
     let keys = rows.iter().map(row::key).collect::<Result<_, _>>()?;
     Ok(paged(keys, page, |key: &Key| key.id.to_string()))
+}
+
+pub(super) async fn renew(
+    pools: &Pools,
+    id: &KeyId,
+    expires_at: Timestamp,
+    act: &Act,
+) -> Result<Key, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    let before = stored(&mut transaction, id).await?;
+    check_renewable(&before, act.at)?;
+    let version = next_version(&mut transaction).await?;
+    sqlx::query("UPDATE keys SET expires_at = $2, version = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(stored_time(expires_at))
+        .bind(version)
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    record(&mut transaction, act, "key.renew", format!("key:{id}")).await?;
+    let key = stored(&mut transaction, id).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(key)
 }
 
 pub(super) async fn revoke(pools: &Pools, id: &KeyId, act: &Act) -> Result<Key, DirectoryError> {
@@ -150,17 +207,47 @@ pub(super) async fn rotate(
 ) -> Result<Key, DirectoryError> {
     let mut transaction = write(pools).await?;
     let before = stored(&mut transaction, id).await?;
-    if before.revoked_at.is_some() {
-        return Err(conflict("id", format!("the key `{id}` is revoked: make a new one")));
-    }
-    if before.expires_at.is_some_and(|expired| expired <= act.at) {
-        return Err(conflict("id", format!("the key `{id}` has expired: make a new one")));
-    }
-    let version = next_version(&mut transaction).await?;
+    check_rotatable(&before, act.at)?;
+    turn(&mut transaction, id, &rotation, act).await?;
+    record(&mut transaction, act, "key.rotate", format!("key:{id}")).await?;
+    let key = stored(&mut transaction, id).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(key)
+}
+
+pub(super) async fn refresh(
+    pools: &Pools,
+    id: &KeyId,
+    rotation: Rotation,
+    act: &Act,
+) -> Result<Key, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    let before = stored(&mut transaction, id).await?;
+    check_refreshable(&before, act.at)?;
+    sqlx::query("DELETE FROM key_texts WHERE key_id = $1 AND retires_at < $2")
+        .bind(id.as_str())
+        .bind(stored_time(long_ago(act.at)))
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    turn(&mut transaction, id, &rotation, act).await?;
+    let key = stored(&mut transaction, id).await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(key)
+}
+
+/// The key's new text in the place of those that it has.
+async fn turn(
+    connection: &mut PgConnection,
+    id: &KeyId,
+    rotation: &Rotation,
+    act: &Act,
+) -> Result<(), DirectoryError> {
+    let version = next_version(&mut *connection).await?;
     sqlx::query("UPDATE key_texts SET retires_at = least(retires_at, $2) WHERE key_id = $1")
         .bind(id.as_str())
         .bind(stored_time(rotation.old_until))
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await
         .map_err(unavailable)?;
     sqlx::query("UPDATE keys SET public_form = $2, rotated_at = $3, version = $4 WHERE id = $1")
@@ -168,12 +255,8 @@ pub(super) async fn rotate(
         .bind(rotation.public_form.as_str())
         .bind(stored_time(act.at))
         .bind(version)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await
         .map_err(unavailable)?;
-    insert_text(&mut transaction, id, rotation.digest, act).await?;
-    record(&mut transaction, act, "key.rotate", format!("key:{id}")).await?;
-    let key = stored(&mut transaction, id).await?;
-    transaction.commit().await.map_err(unavailable)?;
-    Ok(key)
+    insert_text(connection, id, rotation.digest, rotation.new_until, act).await
 }

@@ -32,6 +32,17 @@ pub(super) async fn record(
     Ok(())
 }
 
+pub(super) async fn record_alone(
+    pools: &Pools,
+    act: &Act,
+    action: &'static str,
+    subject: String,
+) -> Result<(), DirectoryError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    record(&mut transaction, act, action, subject).await?;
+    transaction.commit().await.map_err(unavailable)
+}
+
 pub(super) async fn list(pools: &Pools, page: &PageRequest) -> Result<Page<AuditEntry>, DirectoryError> {
     // A cursor that is no number was not ours: it comes before everything, and the page is empty.
     let before = page.after.as_ref().map_or(i64::MAX, |after| after.parse().unwrap_or(0));

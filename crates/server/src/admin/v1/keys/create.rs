@@ -14,7 +14,7 @@ use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
     request_body = KeyCreate,
     responses(
         (status = 201, body = KeyCreated), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
-        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply),
+        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply), (status = 409, body = ProblemReply),
     ),
 )]
 pub(crate) async fn create(
@@ -42,6 +42,7 @@ pub(crate) async fn create(
     if wanted.models.is_none() {
         key.models = limits.models().clone();
     }
+    key.most = Some(state.keys_per_user);
     limits.cover(key.scopes, key.expires_at, &key.models)?;
     let key = directory.create_key(key, &visit.act()).await?;
     Ok((StatusCode::CREATED, Json(wire::keys::created(&key, &text, visit.now))))

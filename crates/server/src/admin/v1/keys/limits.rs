@@ -21,7 +21,11 @@ impl Limits {
         };
         Ok(Self {
             scopes: visit.caller.scopes,
-            expires_at: parent.as_ref().and_then(|parent| parent.expires_at),
+            // Whoever has signed in can do so again: that a sign-in ends says nothing of what it makes.
+            expires_at: parent
+                .as_ref()
+                .filter(|parent| !parent.kind.is_sign_in())
+                .and_then(|parent| parent.expires_at),
             models: parent.map(|parent| parent.models).unwrap_or_default(),
         })
     }

@@ -1,0 +1,85 @@
+//! Promises about sign-ins that last, and about passwords.
+
+use super::world::{act, at, grant, is_conflict, key, new_key, ok, text, user};
+use crate::{
+    Directory, KeyKind, KeyRefusal, UserId,
+    directory::{NewKey, NewPassword, Rotation, UserEdit},
+};
+
+fn session(number: u8, user: &UserId) -> NewKey {
+    let (expires_at, text_until) = (Some(at(1_000_000)), Some(at(60)));
+    NewKey { kind: KeyKind::Session, expires_at, text_until, ..new_key(number, user) }
+}
+
+fn next(number: u8, old_until: i64, new_until: i64) -> Rotation {
+    Rotation {
+        digest: text(number).digest(),
+        public_form: text(number).public_form(),
+        old_until: at(old_until),
+        new_until: Some(at(new_until)),
+    }
+}
+
+/// And says that it can be refreshed.
+pub async fn a_sessions_token_ends_before_the_session(directory: &dyn Directory) {
+    let ann = user(directory, 1, "ann").await;
+    ok(directory.create_key(session(1, &ann.id), &act(0)).await);
+    let grant = grant(directory, text(1).digest()).await;
+    assert_eq!(grant.ends_at(), Some(at(60)));
+    assert!(grant.admit(at(59)).is_ok());
+    assert_eq!(grant.admit(at(60)).err(), Some(KeyRefusal::TokenExpired(at(60))));
+    assert_eq!(ok(directory.all_grants(at(60)).await).grants.len(), 0);
+}
+
+/// Under the same id, whether the old token has ended or not; nothing else is refreshed.
+pub async fn a_session_goes_on_with_its_next_token(directory: &dyn Directory) {
+    let ann = user(directory, 1, "ann").await;
+    let made = ok(directory.create_key(session(1, &ann.id), &act(0)).await);
+    let refreshed = ok(directory.refresh_session(&made.id, next(2, 55, 110), &act(50)).await);
+    assert_eq!((refreshed.id, refreshed.expires_at), (made.id.clone(), Some(at(1_000_000))));
+    for (number, ends) in [(1, 55), (2, 110)] {
+        assert_eq!(grant(directory, text(number).digest()).await.ends_at(), Some(at(ends)), "{number}");
+    }
+    ok(directory.refresh_session(&made.id, next(3, 200, 500_060), &act(500_000)).await);
+    assert_eq!(ok(directory.grant_by_digest(text(1).digest()).await), None, "it ended long ago");
+    assert!(grant(directory, text(3).digest()).await.admit(at(500_059)).is_ok());
+
+    let kept = key(directory, 4, &ann.id).await;
+    assert!(is_conflict(&directory.refresh_session(&kept.id, next(5, 1, 2), &act(1)).await, "id"));
+    ok(directory.revoke_key(&made.id, &act(500_001)).await);
+    let answer = directory.refresh_session(&made.id, next(6, 600_000, 600_001), &act(500_002)).await;
+    assert!(is_conflict(&answer, "id"), "{answer:?}");
+    assert_eq!(ok(directory.grant_by_digest(text(6).digest()).await), None);
+}
+
+fn password(login: &str, hash: &str) -> NewPassword {
+    NewPassword { login: login.to_owned(), hash: hash.to_owned() }
+}
+
+/// With the user as they are now; a new password takes the old one's place, under another login, too.
+pub async fn an_account_is_found_by_its_login(directory: &dyn Directory) {
+    let ann = user(directory, 1, "ann").await;
+    assert_eq!(ok(directory.find_password("ann@example.org").await), None);
+    ok(directory.set_password(&ann.id, password("ann@example.org", "one"), &act(0)).await);
+    let edit = UserEdit { disabled: Some(true), ..UserEdit::default() };
+    let disabled = ok(directory.update_user(&ann.id, edit, &act(1)).await);
+    let found = ok(directory.find_password("ann@example.org").await);
+    assert_eq!(found, Some((disabled.clone(), "one".to_owned())));
+    ok(directory.set_password(&ann.id, password("ann@example.com", "two"), &act(2)).await);
+    assert_eq!(ok(directory.find_password("ann@example.org").await), None);
+    assert_eq!(ok(directory.find_password("ann@example.com").await), Some((disabled, "two".to_owned())));
+}
+
+/// Two users cannot share one.
+pub async fn a_login_is_one_users(directory: &dyn Directory) {
+    let (ann, bob) = (user(directory, 1, "ann").await, user(directory, 2, "bob").await);
+    ok(directory.set_password(&ann.id, password("ann@example.org", "hers"), &act(0)).await);
+    let taken = directory.set_password(&bob.id, password("ann@example.org", "his"), &act(1)).await;
+    assert!(is_conflict(&taken, "email"), "{taken:?}");
+    let found = ok(directory.find_password("ann@example.org").await);
+    assert_eq!(found, Some((ann, "hers".to_owned())));
+    ok(directory.record("signin.refuse", "login:ann".to_owned(), &act(2)).await);
+    let page = crate::directory::PageRequest { after: None, limit: 1 };
+    let logged = ok(directory.list_audit(&page).await).items.remove(0);
+    assert_eq!((&*logged.action, &*logged.subject, logged.at), ("signin.refuse", "login:ann", at(2)));
+}
