@@ -24,5 +24,5 @@ pub use page::Page;
 pub use problem::{Problem, ProblemBody, ProblemType};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use usage::{Usage, UsageBy, UsageRow, UsageTokens};
-pub use user::{Bootstrap, Role, User, UserCreate, UserUpdate};
+pub use user::{Bootstrap, PasswordLink, Role, User, UserCreate, UserUpdate};
 pub use whoami::Whoami;

@@ -98,6 +98,27 @@ pub struct Bootstrap {
     /// An address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// A password to sign in with, beside the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 12, max_length = 200)]
+    pub password: Option<String>,
+}
+
+/// A link by which a user sets a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PasswordLink {
+    /// Where: for the user's eyes only. It works once.
+    #[schema(example = "https://gateway.example.org/signin/password?token=stone-password-…")]
+    pub url: String,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for PasswordLink {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("PasswordLink").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Bootstrap {

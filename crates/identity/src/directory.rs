@@ -83,7 +83,7 @@ pub trait Directory: Send + Sync + 'static {
     fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()>;
 
     /// Stores a bootstrap token, unless somebody is able to administer already: an administrator who is not disabled, with a
-    /// key in force that has [`crate::Scope::AdminWrite`]. Says whether it did.
+    /// key in force that has [`crate::Scope::AdminWrite`], or with a password. Says whether it did.
     fn offer_bootstrap<'a>(
         &'a self,
         digest: KeyDigest,

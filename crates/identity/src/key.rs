@@ -6,7 +6,7 @@
 
 use std::{fmt, str};
 
-use data_encoding::BASE32_DNSSEC;
+use data_encoding::{BASE32_DNSSEC, HEXLOWER};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -129,6 +129,12 @@ impl KeyDigest {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The digest as text, to be a name in the store.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        HEXLOWER.encode(&self.0)
     }
 
     /// The digest's bytes, to be stored.

@@ -5,7 +5,6 @@
 
 pub mod archive;
 mod authorize;
-mod bootstrap;
 mod caller;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -19,9 +18,10 @@ mod role;
 mod scope;
 pub mod sigv4;
 pub mod ticket;
+mod token;
+mod user_code;
 
 pub use authorize::{Action, Denied, Owner, Permit, Reach, Resource, authorize, reach};
-pub use bootstrap::{BootstrapToken, NotABootstrapToken};
 pub use caller::{Caller, KeyGrant, KeyRefusal, Payer, Standing};
 pub use directory::{Directory, DirectoryError};
 pub use id::{BadId, KeyId, TeamId, TenantId, UserId};
@@ -30,3 +30,8 @@ pub use kind::{KeyKind, UnknownKind};
 pub use policy::{BadPattern, ModelPolicy, ModelRule};
 pub use role::{Role, UnknownRole};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use token::{
+    BootstrapToken, DeviceCode, NotABootstrapToken, NotADeviceCode, NotAPasswordToken, NotARefreshToken,
+    PasswordToken, RefreshToken,
+};
+pub use user_code::{NotAUserCode, UserCode};

@@ -11,6 +11,7 @@ use stonegate_ledger::LedgerStore;
 use utoipa::OpenApi as _;
 
 use crate::directory::DirectoryCache;
+use crate::signin::SignIn;
 
 mod body;
 mod openapi;
@@ -34,6 +35,8 @@ pub struct AdminState {
     pub ledger: Arc<dyn LedgerStore>,
     /// How many long-lived keys a user may have in force.
     pub keys_per_user: u32,
+    /// Passwords, and where the gateway is.
+    pub sign_in: SignIn,
     /// The clock.
     pub now: fn() -> Timestamp,
 }

@@ -22,7 +22,7 @@ pub use problem::{Problem, Problems};
 pub use reference::reference;
 pub use settings::{
     Bedrock, Budget, Config, Durability, Keys, Log, LogFormat, Media, ModelRule, Models, OnDisconnect,
-    OnOutage, SETTINGS, Secret, Server, Store, Stream, Unpriced,
+    OnOutage, SETTINGS, Secret, Server, Signin, Store, Stream, Unpriced,
 };
 pub use source::{Environment, FileText, Flag, Origin, Sources};
 pub use values::Shown;

@@ -29,6 +29,7 @@ use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::router::Surface;
+use crate::signin::{self, SignIn};
 use crate::{admin, bootstrap, clock, fleet, kept};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
@@ -208,10 +209,17 @@ impl Gateway {
             cut: CancellationToken::new(),
             config,
         });
+        let sign_in = SignIn::new(
+            Arc::clone(&app.directory),
+            Arc::clone(&store.tickets),
+            signin::Settings::of(&app.config),
+            clock::now,
+        );
         let admin = admin::AdminState {
             keys: Arc::clone(&app.directory),
             ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),
             keys_per_user: app.config.keys.per_user,
+            sign_in,
             now: clock::now,
         };
         Ok(Gateway { app, admin, store, tls, bootstrap, _claim: claim })
@@ -243,6 +251,8 @@ impl Gateway {
         tasks.spawn(async move { directory.follow(clock::now, directory_stop).await });
         let (archive, archive_stop) = (Arc::clone(&app.archive), stop.child_token());
         tasks.spawn(async move { kept::sweep(archive, archive_stop).await });
+        let (tickets, tickets_stop) = (Arc::clone(&store.tickets), stop.child_token());
+        tasks.spawn(async move { signin::sweep(tickets, tickets_stop).await });
         if store.sharing() == Sharing::Fleet {
             let (ledger, keeper, fleet_stop) =
                 (Arc::clone(&store.ledger), Arc::clone(&app.keeper), stop.child_token());

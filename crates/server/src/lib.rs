@@ -28,6 +28,7 @@ mod models_setting;
 pub mod operator;
 pub mod price_list;
 mod router;
+pub mod signin;
 pub mod telemetry;
 
 pub use gateway::{Gateway, StartError};

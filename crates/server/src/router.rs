@@ -19,7 +19,7 @@ use tower::Service;
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
-use crate::{admin, call, control, count, error, health, invocations, kept, models};
+use crate::{admin, call, control, count, error, health, invocations, kept, models, signin};
 
 /// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
 ///
@@ -100,7 +100,8 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(app)
-        // Administration; its router knows its full paths.
+        // Signing in, and administration; their routers know their full paths.
+        .merge(signin::router(admin_state.sign_in.clone()))
         .merge(admin::router(admin_state))
         .fallback(nowhere)
 }

@@ -30,6 +30,7 @@ use super::v1;
         v1::users::create::create,
         v1::users::show::show,
         v1::users::update::update,
+        v1::users::password_link::password_link,
         v1::tenants::list::list,
         v1::tenants::create::create,
         v1::tenants::show::show,

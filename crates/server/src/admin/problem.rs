@@ -63,6 +63,19 @@ impl Problem {
         Self::new(ProblemType::NotFound, format!("there is no {kind} `{id}`"))
     }
 
+    /// It cannot be done as things stand.
+    pub(crate) fn conflict(field: &str, message: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(ProblemType::Conflict, message) }
+    }
+
+    /// The store's neighbours do not answer.
+    pub(crate) fn busy(inside: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            inside: Some(Arc::new(inside)),
+            ..Self::new(ProblemType::Unavailable, "try again in a moment")
+        }
+    }
+
     pub(super) fn no_such_route(path: &str) -> Self {
         Self::new(ProblemType::NotFound, format!("there is nothing at `{path}`"))
     }

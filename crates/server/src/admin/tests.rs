@@ -66,7 +66,16 @@ impl House {
         let options = Options { durability: Durability::Process, ..Options::default() };
         let store = stonegate_store::open(&url, &options).await.unwrap();
         let keys = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now()).await.unwrap());
-        let state = AdminState { keys, ledger: Arc::clone(&store.ledger), keys_per_user: 1_000, now };
+        let settings = crate::signin::Settings {
+            public: Some(crate::signin::Base::of_setting("https://gateway.example.org")),
+            is_tls: false,
+            local: true,
+            access_token: jiff::SignedDuration::from_hours(1),
+            session: jiff::SignedDuration::from_hours(24),
+        };
+        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now);
+        let state =
+            AdminState { keys, ledger: Arc::clone(&store.ledger), keys_per_user: 1_000, sign_in, now };
         let router = router(state.clone());
         let admin = Person { user: String::new(), key: String::new(), key_id: String::new() };
         let mut house = Self { router, state, store, admin, _folder: folder };

@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/keys/{id}/rotate", post(keys::rotate::rotate))
         .route("/users", get(users::list::list).post(users::create::create))
         .route("/users/{id}", get(users::show::show).patch(users::update::update))
+        .route("/users/{id}/password-link", post(users::password_link::password_link))
         .route("/tenants", get(tenants::list::list).post(tenants::create::create))
         .route("/tenants/{id}", get(tenants::show::show).patch(tenants::update::update))
         .route("/budgets", get(budgets::list::list).post(budgets::create::create))

@@ -68,6 +68,8 @@ settings! {
     server: Server {
         /// Address and port to listen on; port 0 takes a free one.
         listen = "server.listen", Address => SocketAddr, given("127.0.0.1:8080").flag("--listen");
+        /// Address by which clients and browsers reach the gateway, such as `https://gateway.example.org`. Sign-in needs it; without it, only clients on this very machine can sign in.
+        public_url = "server.public_url", MaybeUrl => Option<String>, unset();
         /// Directory for the store and everything else that has to last.
         data_dir = "server.data_dir", File => PathBuf, derived("$XDG_DATA_HOME/stonegate", super::places::data_dir).flag("--data-dir");
         /// How long open answers may go on after the order to stop; new calls get 503 meanwhile.
@@ -110,6 +112,16 @@ settings! {
     keys: Keys {
         /// How many long-lived keys a user may have in force; `stonegate keys create` on the gateway's machine is not bound by it.
         per_user = "keys.per_user", Count => u32, given("5");
+    }
+
+    /// How people sign in.
+    signin: Signin {
+        /// Whether users may have a password here, for where there is no identity provider.
+        local = "signin.local", Switch => bool, given("true");
+        /// How many minutes an access token holds before it is refreshed.
+        access_token_minutes = "signin.access_token_minutes", Count => u32, given("60");
+        /// How many days a program stays signed in; then its person signs in again.
+        session_days = "signin.session_days", Count => u32, given("30");
     }
 
     /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.

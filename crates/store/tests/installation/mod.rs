@@ -80,31 +80,7 @@ pub async fn furnish(store: &Store) {
         new_until: None,
     };
     store.directory.rotate_key(&key.id, rotation, &act).await.unwrap();
-    let child = KeyText::mint([3; 24]);
-    let new = NewKey {
-        id: KeyId::mint(now(), [3; 6]),
-        user: user.clone(),
-        name: "claude".to_owned(),
-        kind: KeyKind::Ephemeral,
-        parent: Some(key.id),
-        most: None,
-        digest: child.digest(),
-        public_form: child.public_form(),
-        scopes: Scopes::for_calls(),
-        models: ModelRule::default(),
-        expires_at: Some(now()),
-        text_until: None,
-    };
-    store.directory.create_key(new, &act).await.unwrap();
-    let password = NewPassword { login: "ann@example.org".to_owned(), hash: "$argon2id$…".to_owned() };
-    store.directory.set_password(&user, password, &act).await.unwrap();
-    let ticket = Ticket {
-        kind: TicketKind::Device,
-        name: "BCDF-GHJK".to_owned(),
-        body: "{\"a\": \"\\n\"}".to_owned(),
-        expires_at: Timestamp::MAX,
-    };
-    store.tickets.put(ticket, now()).await.unwrap();
+    sign_in(store, &user, key.id, &act).await;
     let document = Document {
         owner: DocumentOwner { tenant, user },
         id: "resp_1".to_owned(),
@@ -114,6 +90,35 @@ pub async fn furnish(store: &Store) {
     };
     store.archive.put(document).await.unwrap();
     spend(store).await;
+}
+
+/// What signing in leaves: a key for a while, a password, a ticket.
+async fn sign_in(store: &Store, user: &UserId, parent: KeyId, act: &Act) {
+    let child = KeyText::mint([3; 24]);
+    let new = NewKey {
+        id: KeyId::mint(now(), [3; 6]),
+        user: user.clone(),
+        name: "claude".to_owned(),
+        kind: KeyKind::Ephemeral,
+        parent: Some(parent),
+        most: None,
+        digest: child.digest(),
+        public_form: child.public_form(),
+        scopes: Scopes::for_calls(),
+        models: ModelRule::default(),
+        expires_at: Some(now()),
+        text_until: None,
+    };
+    store.directory.create_key(new, act).await.unwrap();
+    let password = NewPassword { login: "ann@example.org".to_owned(), hash: "$argon2id$…".to_owned() };
+    store.directory.set_password(user, password, act).await.unwrap();
+    let ticket = Ticket {
+        kind: TicketKind::Device,
+        name: "BCDF-GHJK".to_owned(),
+        body: "{\"a\": \"\\n\"}".to_owned(),
+        expires_at: Timestamp::MAX,
+    };
+    store.tickets.put(ticket, now()).await.unwrap();
 }
 
 /// A budget with a call that ended and one that is under way, another that tells of a threshold, and one that was adjusted.

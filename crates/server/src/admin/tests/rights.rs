@@ -10,7 +10,7 @@ const ASKERS: [&str; 6] = ["nobody", "user", "lead", "other lead", "admin for ca
 /// The things asked about belong to the plain user `ann` of the tenant `acme`; `user` is `bob` of the same tenant, `lead`
 /// the team lead of `acme`, `other lead` the one of another tenant, `admin for calls` an administrator's key without
 /// administrative scopes.
-const ROUTES: [(&str, &str, &str, &str); 27] = [
+const ROUTES: [(&str, &str, &str, &str); 28] = [
     ("POST", "/bootstrap", "1-----", ""),
     ("GET", "/whoami", "1yyyyy", ""),
     ("GET", "/keys", "1yyy3y", ""),
@@ -26,6 +26,7 @@ const ROUTES: [(&str, &str, &str, &str); 27] = [
     ("POST", "/users", "13343y", r#"{"name":"NEW","tenant":"acme","role":"admin"}"#),
     ("GET", "/users/{id}", "14y44y", ""),
     ("PATCH", "/users/{id}", "13y43y", r#"{"email":"ann@example.org"}"#),
+    ("POST", "/users/{id}/password-link", "13y43y", ""),
     ("GET", "/tenants", "13yy3y", ""),
     ("POST", "/tenants", "13333y", r#"{"id":"NEW"}"#),
     ("GET", "/tenants/{id}", "13y43y", ""),

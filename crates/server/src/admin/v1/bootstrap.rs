@@ -5,10 +5,11 @@ use http::StatusCode;
 use stonegate_api::{Bootstrap, KeyCreate, KeyCreated, Problem as ProblemReply, Role, UserCreate};
 use stonegate_identity::{
     BootstrapToken, DirectoryError, Scope, TenantId,
-    directory::{Act, Actor, User},
+    directory::{Act, Actor, NewPassword, User},
 };
 
 use crate::admin::{AdminState, Problem, body::Body, visit::Arrival, wire};
+use crate::signin::{self, NotHashed};
 
 /// The name of the first administrator when nobody gives one.
 const ADMIN: &str = "admin";
@@ -28,6 +29,7 @@ pub(crate) async fn bootstrap(
 ) -> Result<(StatusCode, Json<KeyCreated>), Problem> {
     let token = BootstrapToken::parse(wanted.token.trim())
         .map_err(|bad| Problem::invalid("token", bad.to_string()))?;
+    let password = password(&state, &wanted).await?;
     let user = UserCreate {
         name: wanted.name.unwrap_or_else(|| ADMIN.to_owned()),
         email: wanted.email,
@@ -59,5 +61,30 @@ pub(crate) async fn bootstrap(
         ),
         other => other.into(),
     })?;
+    if let Some(password) = password {
+        directory.set_password(&key.user, password, &act).await?;
+    }
     Ok((StatusCode::CREATED, Json(wire::keys::created(&key, &text, arrival.now))))
+}
+
+/// The password that the first administrator wants, hashed. All that could be wrong with it is found before the token is used.
+async fn password(state: &AdminState, wanted: &Bootstrap) -> Result<Option<NewPassword>, Problem> {
+    let Some(password) = &wanted.password else { return Ok(None) };
+    let sign_in = &state.sign_in;
+    if !sign_in.settings.local {
+        return Err(Problem::invalid("password", "passwords are not taken here: signin.local is off"));
+    }
+    let email = wanted
+        .email
+        .as_deref()
+        .ok_or_else(|| Problem::invalid("email", "a password goes with an address to sign in with"))?;
+    let login = signin::login_of(email);
+    if state.keys.directory().find_password(&login).await?.is_some() {
+        return Err(Problem::conflict("email", "another user signs in with this address"));
+    }
+    let hash = sign_in.passwords.hash(password).await.map_err(|not| match not {
+        NotHashed::Unfit => Problem::invalid("password", not.to_string()),
+        NotHashed::Crowded | NotHashed::Failed => Problem::busy(not),
+    })?;
+    Ok(Some(NewPassword { login, hash }))
 }

@@ -6,6 +6,7 @@ use crate::admin::{AdminState, Problem, Visit};
 
 pub(crate) mod create;
 pub(crate) mod list;
+pub(crate) mod password_link;
 pub(crate) mod show;
 pub(crate) mod update;
 

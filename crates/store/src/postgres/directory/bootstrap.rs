@@ -72,7 +72,8 @@ pub(super) async fn redeem(
     Ok(key)
 }
 
-/// Whether somebody is able to administer: an administrator with a key in force that may change what belongs to others.
+/// Whether somebody is able to administer: an administrator with a key in force that may change what belongs to others, or
+/// with a password to sign in by.
 async fn has_admin(connection: &mut PgConnection, at: Timestamp) -> Result<bool, DirectoryError> {
     sqlx::query_scalar(
         "SELECT EXISTS (
@@ -80,6 +81,9 @@ async fn has_admin(connection: &mut PgConnection, at: Timestamp) -> Result<bool,
              WHERE users.role = 'admin' AND users.disabled_at IS NULL AND keys.revoked_at IS NULL
                  AND (keys.expires_at IS NULL OR keys.expires_at > $1)
                  AND ' ' || keys.scopes || ' ' LIKE '% ' || $2 || ' %'
+         ) OR EXISTS (
+             SELECT 1 FROM passwords JOIN users ON users.id = passwords.user_id
+             WHERE users.role = 'admin' AND users.disabled_at IS NULL
          )",
     )
     .bind(stored_time(at))

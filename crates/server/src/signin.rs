@@ -1,0 +1,164 @@
+//! Signing in: the OAuth endpoints that programs use, and the pages that people see.
+//!
+//! A program gets an access token, which is a key like any other (`identity::KeyKind::Session`), so that everything behind
+//! the doors knows one kind of caller. What replicas have to agree on is in the store: tickets that are used once.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts};
+use axum::routing::{get, post};
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+use jiff::{SignedDuration, Timestamp};
+use stonegate_identity::ticket::Tickets;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::Config;
+use crate::directory::DirectoryCache;
+
+mod askers;
+mod base;
+mod browser;
+mod device;
+mod failures;
+mod local;
+mod metadata;
+mod oauth;
+mod page;
+mod pages;
+mod passwords;
+mod revoke;
+mod session;
+mod token;
+
+pub(crate) use base::Base;
+pub(crate) use local::login_of;
+pub(crate) use pages::password::offer as offer_password;
+pub(crate) use passwords::{NotHashed, Passwords};
+
+use askers::Askers;
+
+/// What the handlers of sign-in see.
+#[derive(Clone)]
+pub struct SignIn(Arc<Shared>);
+
+/// The parts of it.
+pub struct Shared {
+    /// Who holds which key; and, behind it, the directory.
+    pub(crate) keys: Arc<DirectoryCache>,
+    /// What is used once.
+    pub(crate) tickets: Arc<dyn Tickets>,
+    pub(crate) settings: Settings,
+    pub(crate) passwords: Passwords,
+    askers: Askers,
+    pub(crate) now: fn() -> Timestamp,
+}
+
+/// What the settings say of sign-in.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The gateway's address, as its clients know it.
+    pub(crate) public: Option<Base>,
+    /// Whether the gateway itself speaks TLS.
+    pub(crate) is_tls: bool,
+    /// Whether people may have passwords.
+    pub(crate) local: bool,
+    /// How long an access token holds.
+    pub(crate) access_token: SignedDuration,
+    /// How long a session goes on.
+    pub(crate) session: SignedDuration,
+}
+
+impl Settings {
+    pub(crate) fn of(config: &Config) -> Self {
+        let minutes = i64::from(config.signin.access_token_minutes);
+        let days = i64::from(config.signin.session_days);
+        Self {
+            public: config.server.public_url.as_deref().map(Base::of_setting),
+            is_tls: config.server.tls_cert.is_some(),
+            local: config.signin.local,
+            access_token: SignedDuration::from_mins(minutes),
+            session: SignedDuration::from_hours(days.saturating_mul(24)),
+        }
+    }
+}
+
+impl SignIn {
+    pub(crate) fn new(
+        keys: Arc<DirectoryCache>,
+        tickets: Arc<dyn Tickets>,
+        settings: Settings,
+        now: fn() -> Timestamp,
+    ) -> Self {
+        let (passwords, askers) = (Passwords::new(), Askers::default());
+        Self(Arc::new(Shared { keys, tickets, settings, passwords, askers, now }))
+    }
+
+    /// The gateway's address for whoever sent this request; `None` when nobody has told it.
+    pub(crate) fn base(&self, headers: &HeaderMap, uri: &Uri) -> Option<Base> {
+        let settings = &self.settings;
+        settings.public.clone().or_else(|| Base::of_request(headers, uri, settings.is_tls))
+    }
+}
+
+impl Deref for SignIn {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The address at the other end of the connection, where it is known.
+struct Peer(Option<IpAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        std::future::ready(Ok(Self(peer))).await
+    }
+}
+
+/// How often tickets that have ended are taken away, and how many at a time.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+const SWEEP_MOST: u32 = 10_000;
+
+/// Takes away tickets that have ended, until it is stopped.
+pub(crate) async fn sweep(tickets: Arc<dyn Tickets>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+        if let Err(away) = tickets.sweep(clock::now(), SWEEP_MOST).await {
+            tracing::warn!(error = &away as &dyn std::error::Error, "tickets could not be swept");
+        }
+    }
+}
+
+/// Every route of sign-in.
+pub(crate) fn router(at: SignIn) -> Router {
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
+        .route("/.well-known/stonegate", get(metadata::stonegate))
+        .route("/oauth/device_authorization", post(device::authorize))
+        .route("/oauth/token", post(token::token))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .route("/signin", get(pages::signin::show).post(pages::signin::send))
+        .route("/signin/password", get(pages::password::show).post(pages::password::send))
+        .route("/signout", post(pages::signin::leave))
+        .route("/device", get(pages::device::show).post(pages::device::send))
+        .layer(DefaultBodyLimit::max(oauth::FORM_MOST))
+        .with_state(at)
+}
+
+#[cfg(test)]
+mod tests;

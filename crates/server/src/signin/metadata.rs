@@ -1,0 +1,78 @@
+//! What a client asks first: how to sign in here, and what is served. Known to everyone, and cacheable.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, Uri};
+use serde_json::json;
+use stonegate_identity::{Scope, Scopes};
+
+use super::SignIn;
+use super::oauth::OAuthError;
+use super::token::DEVICE_CODE;
+use crate::admin::wire::keys::{MINUTES, MINUTES_MOST};
+
+const CACHED: [(http::HeaderName, &str); 1] = [(CACHE_CONTROL, "public, max-age=300")];
+
+/// `GET /.well-known/oauth-authorization-server` (RFC 8414)
+pub(super) async fn authorization_server(
+    State(at): State<SignIn>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, OAuthError> {
+    let base = std::future::ready(at.base(&headers, &uri)).await.ok_or_else(OAuthError::nowhere)?;
+    let mut grants = vec![DEVICE_CODE, "refresh_token"];
+    if at.settings.local {
+        grants.push("password");
+    }
+    let document = json!({
+        "issuer": base.as_str(),
+        "device_authorization_endpoint": base.at("/oauth/device_authorization"),
+        "token_endpoint": base.at("/oauth/token"),
+        "revocation_endpoint": base.at("/oauth/revoke"),
+        "grant_types_supported": grants,
+        // There is no authorization endpoint: a person's approval comes by the device flow's page.
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
+        "scopes_supported": Scope::ALL.map(Scope::as_str),
+        "gateway_protocol_version": 1,
+    });
+    Ok((CACHED, Json(document)).into_response())
+}
+
+/// `GET /.well-known/stonegate`: grows by members only.
+pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri: Uri) -> Response {
+    let base = std::future::ready(at.base(&headers, &uri)).await;
+    let document = json!({
+        "version": 1,
+        "name": "Stonegate",
+        "server_version": env!("CARGO_PKG_VERSION"),
+        "issuer": base.as_ref().map(super::base::Base::as_str),
+        "sign_in": {
+            // Without an address of its own, there is no page to send a person to.
+            "device": base.is_some(),
+            "local": at.settings.local,
+            "providers": [],
+        },
+        "api": {
+            "anthropic": true,
+            "openai_chat": true,
+            "openai_responses": true,
+            "embeddings": true,
+            "bedrock": true,
+            "admin": true,
+        },
+        "scopes": { "usual": Scopes::for_calls().to_string() },
+        "endpoints": {
+            "authorization_server": "/.well-known/oauth-authorization-server",
+            "whoami": "/admin/v1/whoami",
+            "ephemeral_keys": "/admin/v1/keys/ephemeral",
+            "models": "/v1/models",
+        },
+        "ephemeral": { "minutes_default": MINUTES, "minutes_most": MINUTES_MOST },
+        "models": { "default": null },
+    });
+    (CACHED, Json(document)).into_response()
+}

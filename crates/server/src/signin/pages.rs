@@ -1,0 +1,128 @@
+//! What a person sees: signing in, and saying yes or no to a device.
+
+use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, Uri};
+use jiff::Timestamp;
+use stonegate_identity::directory::{Act, Actor};
+use stonegate_identity::{DirectoryError, UserCode, UserId};
+
+use super::SignIn;
+use super::base::Base;
+use super::browser::Browser;
+use super::oauth::Form;
+use super::page::Page;
+use crate::clock;
+
+pub(super) mod device;
+pub(super) mod password;
+pub(super) mod signin;
+
+/// Why a page is not shown.
+pub(super) enum Refusal {
+    /// The gateway does not know how browsers reach it.
+    Nowhere,
+    /// A form that was not made by us, not for this browser, or too long ago.
+    Forged,
+    /// The store does not answer.
+    Away,
+    /// Something else, in words for the person.
+    Told(StatusCode, &'static str, String),
+}
+
+impl From<DirectoryError> for Refusal {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Unavailable(source) => {
+                tracing::error!(error = &*source as &dyn std::error::Error, "the directory does not answer");
+                Self::Away
+            }
+            DirectoryError::Conflict { message, .. } => {
+                Self::Told(StatusCode::CONFLICT, "Not possible", message)
+            }
+            DirectoryError::NotFound { .. } => {
+                Self::Told(StatusCode::NOT_FOUND, "Not found", "There is no such thing any more.".to_owned())
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, title, message) = match self {
+            Self::Nowhere => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Not set up",
+                "This gateway does not know its own address. Its operator has to set server.public_url.".to_owned(),
+            ),
+            Self::Forged => (
+                StatusCode::FORBIDDEN,
+                "Not sent from here",
+                "This form was not sent from a page of this gateway, or is too old. Go back, reload, and try again."
+                    .to_owned(),
+            ),
+            Self::Away => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Try again",
+                "The gateway cannot reach its store at the moment. Try again soon.".to_owned(),
+            ),
+            Self::Told(status, title, message) => (status, title, message),
+        };
+        Page::refusal(status, title, &message).into_response()
+    }
+}
+
+/// A browser at one of our pages.
+pub(super) struct Guest {
+    pub(super) base: Base,
+    pub(super) browser: Browser,
+    pub(super) now: Timestamp,
+    request_id: String,
+}
+
+impl Guest {
+    pub(super) async fn of(at: &SignIn, headers: &HeaderMap, uri: &Uri) -> Result<Self, Refusal> {
+        let now = (at.now)();
+        let base = at.base(headers, uri).ok_or(Refusal::Nowhere)?;
+        let browser = Browser::of(at, &base, headers, now).await?;
+        Ok(Self { base, browser, now, request_id: clock::call_id(now).to_string() })
+    }
+
+    /// The guest who sent a form, and the form, if it is ours.
+    pub(super) async fn with_form(
+        at: &SignIn,
+        headers: &HeaderMap,
+        uri: &Uri,
+        body: &Bytes,
+    ) -> Result<(Self, Form), Refusal> {
+        let guest = Self::of(at, headers, uri).await?;
+        let form = Form::parse(body).map_err(|_unreadable| Refusal::Forged)?;
+        if guest.browser.sent(&guest.base, headers, form.find("form_token")) {
+            Ok((guest, form))
+        } else {
+            Err(Refusal::Forged)
+        }
+    }
+
+    pub(super) fn act(&self, user: &UserId) -> Act {
+        let request_id = Some(self.request_id.clone());
+        Act { by: Actor::User(user.clone()), at: self.now, request_id }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+}
+
+/// A parameter of an address.
+fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let query = uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The page to go to after signing in. It is named by the code only: nobody's address can be slipped in.
+fn after_sign_in(user_code: Option<&UserCode>) -> String {
+    user_code.map_or_else(|| "/signin".to_owned(), |code| format!("/device?user_code={code}"))
+}

@@ -1,0 +1,126 @@
+//! `/signin`, `/signout`
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, Uri};
+use stonegate_identity::UserCode;
+
+use super::super::SignIn;
+use super::super::browser::{self, Browser};
+use super::super::local::{self, Refused};
+use super::super::page::{Form, Page, redirect};
+use super::{Guest, Refusal, after_sign_in, parameter};
+
+/// `GET /signin`: who one is here, or the form to say so.
+pub(crate) async fn show(
+    State(at): State<SignIn>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    let guest = Guest::of(&at, &headers, &uri).await?;
+    let user_code = parameter(&uri, "user_code").and_then(|code| UserCode::parse(&code).ok());
+    match &guest.browser.caller {
+        Some(_) if user_code.is_some() => Ok(redirect(&after_sign_in(user_code.as_ref()), None)),
+        Some(caller) => Ok(welcome(&guest, &caller.user_name).into_response()),
+        None => Ok(form(&at, &guest, user_code.as_ref(), None).into_response()),
+    }
+}
+
+fn welcome(guest: &Guest, name: &str) -> Page {
+    let (token, cookie) = guest.browser.form_token(&guest.base);
+    Page::new("Signed in")
+        .paragraph(&format!("You are signed in as {name}."))
+        .link("/device", "Enter a device's code")
+        .form(&Form {
+            method: "post",
+            action: "/signout",
+            hidden: &[("form_token", &token)],
+            fields: &[],
+            buttons: &[("act", "signout", "Sign out")],
+        })
+        .cookie(cookie)
+}
+
+fn form(at: &SignIn, guest: &Guest, user_code: Option<&UserCode>, wrong: Option<&str>) -> Page {
+    let (token, cookie) = guest.browser.form_token(&guest.base);
+    let code = user_code.map(ToString::to_string).unwrap_or_default();
+    let mut page = Page::new("Sign in");
+    if let Some(wrong) = wrong {
+        page = page.wrong(wrong);
+    }
+    if !at.settings.local {
+        return page
+            .paragraph("Nobody can sign in here yet: the operator has set up no way to.")
+            .cookie(cookie);
+    }
+    page.form(&Form {
+        method: "post",
+        action: "/signin",
+        hidden: &[("form_token", &token), ("user_code", &code)],
+        fields: &[
+            ("email", "E-mail", "type=\"email\" autocomplete=\"username\" autofocus"),
+            ("password", "Password", "type=\"password\" autocomplete=\"current-password\""),
+        ],
+        buttons: &[("act", "signin", "Sign in")],
+    })
+    .cookie(cookie)
+}
+
+/// `POST /signin`
+pub(crate) async fn send(
+    State(at): State<SignIn>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let (guest, sent) = Guest::with_form(&at, &headers, &uri, &body).await?;
+    let user_code = sent.find("user_code").and_then(|code| UserCode::parse(code).ok());
+    let again = |status, wrong: &str| {
+        Ok(form(&at, &guest, user_code.as_ref(), Some(wrong)).status(status).into_response())
+    };
+    if !at.settings.local {
+        return again(StatusCode::NOT_FOUND, "Passwords are not taken here.");
+    }
+    let (email, password) =
+        (sent.find("email").unwrap_or_default(), sent.find("password").unwrap_or_default());
+    match local::sign_in(&at, email, password, guest.now, guest.request_id()).await {
+        Ok(user) => {
+            let act = guest.act(&user.id);
+            end(&at, &guest.browser, &guest).await?;
+            let cookie = browser::sign_in(&at, &guest.base, &user, &act).await?;
+            Ok(redirect(&after_sign_in(user_code.as_ref()), Some(cookie)))
+        }
+        Err(Refused::Wrong) => again(StatusCode::UNAUTHORIZED, "E-mail or password is wrong."),
+        Err(Refused::Locked(_)) => {
+            again(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tries. Wait a while before the next.")
+        }
+        Err(Refused::Crowded) => {
+            again(StatusCode::SERVICE_UNAVAILABLE, "Many sign in at this moment. Try again.")
+        }
+        Err(Refused::Away(away)) => Err(away.into()),
+    }
+}
+
+/// `POST /signout`
+pub(crate) async fn leave(
+    State(at): State<SignIn>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let (guest, _) = Guest::with_form(&at, &headers, &uri, &body).await?;
+    end(&at, &guest.browser, &guest).await?;
+    Ok(redirect("/signin", Some(browser::signed_out(&guest.base))))
+}
+
+/// Ends the sign-in that the browser has, if it has one.
+async fn end(at: &SignIn, browser: &Browser, guest: &Guest) -> Result<(), Refusal> {
+    if let Some(caller) = &browser.caller
+        && let Some(key) = &caller.key
+    {
+        at.keys.directory().revoke_key(key, &guest.act(&caller.user)).await?;
+        at.keys.refresh(guest.now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `POST /oauth/token`: what a program gets, by a device's code, by its last refresh token, or by a password.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use jiff::Timestamp;
+use serde_json::json;
+use stonegate_identity::directory::{Act, Actor};
+use stonegate_identity::{DeviceCode, RefreshToken, Scopes, UnknownScope};
+
+use super::device::NoTokens;
+use super::local::{self, Refused};
+use super::oauth::{Form, OAuthError, label};
+use super::session::Tokens;
+use super::{SignIn, device, session};
+use crate::clock;
+
+/// The grant of RFC 8628.
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The longest name of a session, in characters.
+const NAME_MOST: usize = 100;
+
+/// `POST /oauth/token`
+pub(super) async fn token(State(at): State<SignIn>, body: Bytes) -> Result<Response, OAuthError> {
+    let now = (at.now)();
+    let request_id = clock::call_id(now).to_string();
+    let form = Form::parse(&body)?;
+    let tokens = match form.need("grant_type")? {
+        DEVICE_CODE => by_device(&at, form.need("device_code")?, now, request_id).await?,
+        "refresh_token" => by_refresh(&at, form.need("refresh_token")?, now, &request_id).await?,
+        "password" if at.settings.local => by_password(&at, &form, now, request_id).await?,
+        _ => {
+            let description = "this gateway has no such grant: see /.well-known/oauth-authorization-server";
+            return Err(OAuthError::new("unsupported_grant_type", description));
+        }
+    };
+    Ok(shown(&tokens))
+}
+
+fn shown(tokens: &Tokens) -> Response {
+    let mut answer = json!({
+        "access_token": tokens.access.as_str(),
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in_seconds,
+        "refresh_token": tokens.refresh.as_str(),
+        "scope": tokens.scopes.to_string(),
+    });
+    if let (Some(email), Some(answer)) = (&tokens.email, answer.as_object_mut()) {
+        answer.insert("email".to_owned(), json!(email));
+    }
+    ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+}
+
+async fn by_device(
+    at: &SignIn,
+    code: &str,
+    now: Timestamp,
+    request_id: String,
+) -> Result<Tokens, OAuthError> {
+    let unknown = || OAuthError::invalid_grant("this device code is unknown, or was used");
+    let code = DeviceCode::parse(code).map_err(|_not_ours| unknown())?;
+    let (outcome, request) = device::poll(at, &code, now).await?.ok_or_else(unknown)?;
+    let user = outcome.map_err(|why| match why {
+        NoTokens::Pending => OAuthError::new("authorization_pending", "nobody has approved this device yet"),
+        NoTokens::TooSoon => OAuthError::new("slow_down", "ask five seconds less often"),
+        NoTokens::Denied => OAuthError::new("access_denied", "the person said no"),
+        NoTokens::Expired => OAuthError::new("expired_token", "nobody approved this device in time"),
+        NoTokens::Redeemed => unknown(),
+    })?;
+    let denied = || OAuthError::new("access_denied", "this person may not sign in");
+    let user = at.keys.directory().find_user(&user).await?.ok_or_else(denied)?;
+    if !session::is_in_good_standing(at, &user).await? {
+        return Err(denied());
+    }
+    let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
+    Ok(session::open(at, &user, request.scopes(), request.session_name(), &act).await?)
+}
+
+async fn by_refresh(at: &SignIn, text: &str, now: Timestamp, request_id: &str) -> Result<Tokens, OAuthError> {
+    let text = RefreshToken::parse(text).map_err(|_not_ours| OAuthError::sign_in_again())?;
+    session::refresh(at, &text, now, request_id).await?.ok_or_else(OAuthError::sign_in_again)
+}
+
+async fn by_password(
+    at: &SignIn,
+    form: &Form,
+    now: Timestamp,
+    request_id: String,
+) -> Result<Tokens, OAuthError> {
+    let (login, password) = (form.need("username")?, form.need("password")?);
+    let scopes: Scopes = match form.find("scope") {
+        Some(words) => words
+            .parse()
+            .map_err(|unknown: UnknownScope| OAuthError::new("invalid_scope", unknown.to_string()))?,
+        None => Scopes::for_calls(),
+    };
+    let user =
+        local::sign_in(at, login, password, now, &request_id).await.map_err(|refused| match refused {
+            Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
+            Refused::Locked(until) => {
+                let seconds = until.duration_since(now).as_secs().unsigned_abs();
+                OAuthError::slow_down(seconds, "too many wrong tries; wait before the next")
+            }
+            Refused::Crowded => OAuthError::slow_down(1, "too many sign-ins at the same moment; try again"),
+            Refused::Away(away) => away.into(),
+        })?;
+    let name = match label(form.find("device_name").unwrap_or_default(), NAME_MOST) {
+        name if name.is_empty() => "password".to_owned(),
+        name => name,
+    };
+    let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
+    Ok(session::open(at, &user, scopes, name, &act).await?)
+}
