@@ -1,7 +1,7 @@
 # The menu. Every target does its own set-up; `make demo` and `make test` are all that a newcomer needs.
 .DEFAULT_GOAL := help
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
-# What the gateway's tests sent to their simulators; the client tests hold it against AWS's service model.
+# What tests sent to Bedrock and gave to clients; the client tests hold it against AWS's service model and the SDKs.
 RECORDS := $(TARGET)/tmp
 .PHONY: help demo check test clients deny bench soak pgo fuzz fmt
 
@@ -15,7 +15,7 @@ check:           ## Format, lints, structure, unit tests: the inner loop
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo xtask tidy
-	rm -f $(RECORDS)/bedrock-*.jsonl
+	rm -f $(RECORDS)/bedrock-*.jsonl $(RECORDS)/answers-*.lines
 	bash xtask/postgres.sh run cargo test --workspace --quiet
 
 test: check deny clients  ## All tests, with all set-up: `check`, licences and bans, real clients

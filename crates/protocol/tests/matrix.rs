@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 mod calls;
 #[path = "matrix/clients.rs"]
 mod clients;
+#[path = "matrix/records.rs"]
+mod records;
 #[path = "matrix/targets.rs"]
 mod targets;
 
@@ -57,6 +59,7 @@ fn outcome(client: &str, members: &Value, model: &Model, stream: bool) -> String
             for dropped in &carried.dropped {
                 writeln!(text, "(dropped) {dropped}").unwrap();
             }
+            records::sent(&carried.outbound);
             let body = carried.outbound.body.to_bytes();
             let body = str::from_utf8(&body).unwrap();
             serde_json::from_str::<Value>(body).unwrap();
@@ -79,6 +82,8 @@ fn a_streamed_and_a_whole_answer_mean_the_same_to_every_client() {
                 let chunks = framed(model.surface, upstream["stream"].as_array().unwrap(), true);
                 let (stream_body, stream_ending) = answered(client, model, &chunks, true);
                 let place = format!("{client} {surface} {answer}");
+                records::given(client, &place, false, true, &whole_body);
+                records::given(client, &place, true, true, &stream_body);
                 assert_eq!((&whole_ending.failure, &stream_ending.failure), (&None, &None), "{place}");
                 assert_eq!(streamed(client, &stream_body), whole(client, &whole_body), "{place}");
                 assert_eq!(whole_ending.usage, stream_ending.usage, "{place}");
@@ -175,7 +180,12 @@ fn every_stop_reason_has_a_word_in_every_dialect() {
             write!(text, "{surface} {word} =>").unwrap();
             for client in CLIENTS {
                 let body = Bytes::from(stopped(upstream["whole"].clone(), in_whole, word).to_string());
-                let whole = whole(client, &answered(client, model, &[body], false).0);
+                let body = answered(client, model, &[body], false).0;
+                // No SDK knows what nobody has invented yet.
+                if *word != "brand_new" {
+                    records::given(client, &format!("{client} {surface} {word}"), false, true, &body);
+                }
+                let whole = whole(client, &body);
                 let events: Vec<Value> = upstream["stream"].as_array().unwrap().clone();
                 let events: Vec<Value> =
                     events.into_iter().map(|event| stopped(event, in_stream, word)).collect();
@@ -234,6 +244,7 @@ fn a_stream_that_is_cut_ends_with_an_error_for_every_client() {
                 let (body, ending) = answered(client, model, &chunks, true);
                 let place = format!("{client} {surface} after {kept} events");
                 assert!(ending.failure.is_some() && ends_with_an_error(client, &body), "{place}");
+                records::given(client, &place, true, false, &body);
             }
         }
     }
@@ -255,12 +266,15 @@ fn a_stream_is_the_same_wherever_it_is_cut() {
     }
 }
 
-/// Members that say how the gateway itself shall answer.
-const OF_THE_GATEWAY: [&str; 4] = [
+/// Members that say how the gateway itself shall answer, or that it makes true by itself: tools that could be found or
+/// added later are offered from the start where a model cannot look for them.
+const OF_THE_GATEWAY: [&str; 6] = [
     "include: reasoning.encrypted_content",
+    "messages: tool_addition, tool_removal",
     "store",
     "stream_options.include_obfuscation",
     "stream_options.include_usage",
+    "tools: defer_loading",
 ];
 /// Members with a value that asks for what some models do anyway.
 const ANYWAY: [&str; 3] = ["reasoning.summary", "thinking: adaptive", "thinking: disabled"];
@@ -278,7 +292,10 @@ fn fate(client: &str, member: &str, base: &Value, probe: &Value, model: &Model) 
     let stream = base["stream"] == true;
     let without = called(client, base.clone(), model, stream).unwrap();
     let carried = match called(client, laid_over(&base, &probe["with"]), model, stream) {
-        Ok(carried) => carried,
+        Ok(carried) => {
+            records::sent(&carried.outbound);
+            carried
+        }
         Err(refused) => {
             assert!(refused.message.starts_with(&refused.member), "{client} {member}: {refused:?}");
             return "refused";
@@ -300,7 +317,9 @@ fn table() -> String {
     let mut text = String::from(
         "# What becomes of every member of a request\n\n\
          Written by the test matrix (`crates/protocol/tests/matrix.rs`), which fails when this page is not what the code \
-         does. One model stands for each family and door.\n\n\
+         does. One model stands for each family and door: the Claude models for InvokeModel, `gpt-oss-120b` for Chat \
+         Completions, `gpt-6-sol` for Responses, the others for Converse. A GPT model is called by the API that the client \
+         speaks, if it has that: a chat with it is as one with `gpt-oss-120b`, less what Bedrock itself refuses.\n\n\
          * **carried**: it reaches the model, in the form that the model's API has for it.\n\
          * **adapted**: it reaches the model in part, or as the nearest thing that the model has; what is missing or was \
          sent in its place is in the `x-stonegate-dropped` header.\n\

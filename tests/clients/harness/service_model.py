@@ -62,6 +62,30 @@ def operation_of(arrival: Arrival) -> str | None:
     return operation.name if operation else None
 
 
+def answer_complaints(operation: str, document: Any) -> Iterator[str]:
+    """Everything about the body of an answer that the operation's output does not allow."""
+    yield from _all_of(document, _MODEL.operation_model(operation).output_shape)
+
+
+def event_complaints(operation: str, event: str, payload: Any) -> Iterator[str]:
+    """Everything about an event or exception of a stream that the operation's stream does not allow."""
+    stream = _MODEL.operation_model(operation).get_event_stream_output()
+    if event not in stream.members:
+        yield f"{event} is no event of {operation}"
+        return
+    yield from _all_of(payload, stream.members[event])
+
+
+def _all_of(document: Any, shape: StructureShape) -> Iterator[str]:
+    complaints = _decoded(document, shape, shape.name)
+    while True:
+        try:
+            yield next(complaints)
+        except StopIteration as decoded:
+            yield from _against(shape, decoded.value)
+            return
+
+
 def _operation(method: str, path: str) -> tuple[OperationModel | None, dict[str, str]]:
     for operation in _OPERATIONS:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(operation.http["requestUri"]))

@@ -1,6 +1,7 @@
 //! Calls of each client to each model, without a network between.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,7 +39,10 @@ pub(crate) fn called(
 
 /// What a client gets of an upstream's bytes that come in these chunks.
 pub(crate) fn answered(client: &str, model: &Model, chunks: &[Bytes], stream: bool) -> (Bytes, Ending) {
-    let base = read(PROBES)[writes(client)]["base"].clone();
+    static BASES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+        read(PROBES).into_iter().map(|(client, probes)| (client, probes["base"].clone())).collect()
+    });
+    let base = BASES[writes(client)].clone();
     let mut relay = called(client, base, model, stream).unwrap().relay;
     let mut out = BytesMut::new();
     for chunk in chunks {
