@@ -12,6 +12,7 @@ use hyper::{Method, Request, Response};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,6 +23,9 @@ use way::Way;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Most of a body that is read: what the gateway tells is small.
 const MOST_BYTES: usize = 4 << 20;
+
+/// What a form has to write otherwise: all but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Calls one gateway as one caller, or as nobody.
 pub(crate) struct Client {
@@ -51,6 +55,15 @@ impl Client {
     /// What comes of a JSON body, as JSON.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
         read(path, self.send(Method::POST, path, Some(Content::json(body))).await?).await
+    }
+
+    /// What comes of a form, as JSON: OAuth's endpoints take nothing else.
+    pub(crate) async fn post_form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<T, Trouble> {
+        read(path, self.send(Method::POST, path, Some(Content::form(form))).await?).await
     }
 
     /// Sends a JSON body; the answer's body is still to come.
@@ -94,7 +107,7 @@ impl Client {
     }
 
     /// The answer to a request; a status that is no success is an error.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -119,6 +132,13 @@ pub(crate) struct Content {
 impl Content {
     pub(crate) fn json(body: &Value) -> Content {
         Content { kind: "application/json", body: body.to_string() }
+    }
+
+    pub(crate) fn form(members: &[(&str, &str)]) -> Content {
+        let plain = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
+        let pairs: Vec<String> =
+            members.iter().map(|(name, value)| format!("{}={}", plain(name), plain(value))).collect();
+        Content { kind: "application/x-www-form-urlencoded", body: pairs.join("&") }
     }
 }
 

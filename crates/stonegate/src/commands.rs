@@ -1,6 +1,8 @@
 //! A file for each command: arguments in, one thing done, text or JSON out.
 
 pub(crate) mod budgets;
+pub(crate) mod claude;
+pub(crate) mod codex;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -10,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod models;
+pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod setup;
 pub(crate) mod simulate;

@@ -2,13 +2,16 @@
 
 mod address;
 mod profile;
+mod session;
 
 use std::env;
 
 use clap::Args;
 
 pub(crate) use address::Address;
-pub(crate) use profile::{Credential, Profile, Profiles};
+pub(crate) use profile::{Credential, Profile, Profiles, Session};
+
+pub(crate) use session::Tokens;
 
 use crate::client::Client;
 use crate::trouble::Trouble;
@@ -17,6 +20,8 @@ use crate::trouble::Trouble;
 pub(crate) const URL: &str = "STONEGATE_URL";
 pub(crate) const KEY: &str = "STONEGATE_KEY";
 pub(crate) const PROFILE: &str = "STONEGATE_PROFILE";
+/// Who we are to the gateway's sign-in.
+pub(crate) const CLIENT_ID: &str = "stonegate-cli";
 
 /// The flags of every command that talks to a gateway.
 #[derive(Debug, Clone, Default, Args)]
@@ -81,20 +86,22 @@ impl ConnectionArguments {
 }
 
 impl Connection {
-    /// The text that calls are made with.
-    pub(crate) fn secret(&self) -> Result<String, Trouble> {
+    /// The text that calls are made with just now.
+    pub(crate) async fn secret(&self) -> Result<String, Trouble> {
         match &self.credential {
             Some(Credential::Key(key)) => Ok(key.clone()),
-            None => Err(Trouble::SignedOut(format!(
-                "nobody is signed in to {}; run `stonegate login`, or set {KEY}",
-                self.url
-            ))),
+            Some(Credential::Session(_)) => session::current(self).await,
+            None => Err(self.signed_out("nobody is signed in to")),
         }
     }
 
+    fn signed_out(&self, what: &str) -> Trouble {
+        Trouble::SignedOut(format!("{what} {}; run `stonegate login`, or set {KEY}", self.url))
+    }
+
     /// A client that calls as the person who is signed in.
-    pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        let secret = self.secret()?;
+    pub(crate) async fn client(&self) -> anyhow::Result<Client> {
+        let secret = self.secret().await?;
         Client::new(self.url.as_str(), Some(&secret))
     }
 

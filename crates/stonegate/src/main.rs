@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 it did not work; 2 the command line or the settings are wrong; 3 nobody is signed in, or the
 //! credential is refused; 4 the gateway does not answer.
 
+mod child;
 mod client;
 mod commands;
 mod connection;
@@ -23,8 +24,8 @@ use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
 use crate::commands::{
-    budgets, completions, config, demo, doctor, env, keys, login, logout, models, serve, setup, simulate,
-    store, tenants, token, usage, users, whoami,
+    budgets, claude, codex, completions, config, demo, doctor, env, keys, login, logout, models,
+    run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
 };
 use crate::trouble::Trouble;
 
@@ -50,7 +51,8 @@ Examples:
   stonegate config show                             every setting, and where its value came from
 
   stonegate setup https://stonegate.example.com     be a client of that gateway
-  stonegate login --key                             sign in
+  stonegate login                                   sign in
+  stonegate claude                                  Claude Code, with a key of its own
   stonegate doctor                                  what is wrong with the connection, and the fix
 
 Exit codes: 0 done, 1 it did not work, 2 wrong command line or settings, 3 not signed in, 4 gateway out of reach.";
@@ -65,6 +67,12 @@ enum Command {
     Logout(logout::Arguments),
     /// Show who one is at the gateway.
     Whoami(whoami::Arguments),
+    /// Run Claude Code with a key of its own.
+    Claude(claude::Arguments),
+    /// Run Codex with a key of its own.
+    Codex(codex::Arguments),
+    /// Run any program with a key of its own.
+    Run(run_program::Arguments),
     /// Print what to set so that clients find the gateway.
     Env(env::Arguments),
     /// Print what to call with just now, for programs that ask a command for it.
@@ -121,6 +129,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Login(arguments) => login::run(&arguments),
         Command::Logout(arguments) => logout::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
+        Command::Claude(arguments) => claude::run(&arguments),
+        Command::Codex(arguments) => codex::run(&arguments),
+        Command::Run(arguments) => run_program::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

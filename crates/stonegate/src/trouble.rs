@@ -12,6 +12,14 @@ pub(crate) enum Trouble {
     /// The gateway does not answer.
     #[error("{0}")]
     Unreachable(String),
+    /// A program could not be run.
+    #[error("{message}")]
+    NotRun {
+        /// What a shell would end with.
+        code: u8,
+        /// What is wrong and what to do about it.
+        message: String,
+    },
     /// The gateway understood and says no, or could not.
     #[error("{}", refused(*status, message, request_id.as_deref()))]
     Refused {
@@ -34,6 +42,17 @@ impl Trouble {
             Trouble::Wrong(_) => 2,
             Trouble::SignedOut(_) => 3,
             Trouble::Unreachable(_) => 4,
+            Trouble::NotRun { code, .. } => *code,
+        }
+    }
+}
+
+impl From<anyhow::Error> for Trouble {
+    /// What is none of these yet is about this machine.
+    fn from(error: anyhow::Error) -> Trouble {
+        match error.downcast() {
+            Ok(trouble) => trouble,
+            Err(error) => Trouble::Wrong(format!("{error:#}")),
         }
     }
 }

@@ -18,6 +18,17 @@ pub(crate) enum Api {
 }
 
 impl Api {
+    /// The scope that a key needs for it.
+    pub(crate) fn scope(self) -> &'static str {
+        match self {
+            Api::Messages => "messages:send",
+            Api::Chat => "chat:send",
+            Api::Responses => "responses:send",
+            Api::Embeddings => "embeddings:send",
+            Api::Bedrock => "bedrock:invoke",
+        }
+    }
+
     /// What leads its clients to the gateway at `url`.
     pub(crate) fn variables(self, url: &str, key: &str) -> Vec<(&'static str, String)> {
         match self {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ class Turn(headless.Run):
 class ClaudeCode:
     """One person's Claude Code: the home keeps settings and sessions from turn to turn."""
 
-    def __init__(self, program: Path, place: Path) -> None:
-        self.program = program
+    def __init__(self, program: Path, place: Path, run_by: Sequence[str] = ()) -> None:
+        """`run_by` is the start of a command line that ends with Claude Code's own arguments."""
+        self.command = [*run_by] or [str(program)]
         self.home = place / "home"
         self.directory = place / "work"
         self.home.mkdir()
@@ -80,7 +81,7 @@ class ClaudeCode:
         stop_when: Callable[[Event], bool] | None = None,
     ) -> Turn:
         """Runs one turn with these variables beside those that keep it to itself."""
-        command = [str(self.program), "-p", prompt, "--output-format", "stream-json", "--verbose", *flags]
+        command = [*self.command, "-p", prompt, "--output-format", "stream-json", "--verbose", *flags]
         environment = clean_environment(
             self.home,
             CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,9 @@ class Task(headless.Run):
 class Codex:
     """One person's Codex: the home keeps settings and sessions from task to task."""
 
-    def __init__(self, program: Path, place: Path) -> None:
-        self.program = program
+    def __init__(self, program: Path, place: Path, run_by: Sequence[str] = ()) -> None:
+        """`run_by` is the start of a command line that ends with Codex's own arguments."""
+        self.command = [*run_by] or [str(program)]
         self.home = place / "home"
         self.directory = place / "work"
         self.home.mkdir()
@@ -74,7 +75,7 @@ class Codex:
         """Runs one task to its end, or to the event on which the person presses Ctrl-C."""
         settings = SETTINGS.format(model=model, base_url=base_url, websockets=str(websockets).lower())
         (self.home / "config.toml").write_text(settings)
-        command = [str(self.program), "exec", "--json", "--skip-git-repo-check"]
+        command = [*self.command, "exec", "--json", "--skip-git-repo-check"]
         # The tests' own sandbox is the directory of each test.
         command += ["--dangerously-bypass-approvals-and-sandbox", *flags]
         command += ["resume", "--last", prompt] if resume else [prompt]

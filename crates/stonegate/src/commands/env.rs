@@ -45,7 +45,7 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
-    let secret = connection.secret()?;
+    let secret = crate::wait(connection.secret())?;
     let apis = if arguments.apis.is_empty() { &[Api::Messages, Api::Chat][..] } else { &arguments.apis };
     let mut set: Vec<(&str, String)> = Vec::new();
     for (name, value) in apis.iter().flat_map(|api| api.variables(connection.url.as_str(), &secret)) {

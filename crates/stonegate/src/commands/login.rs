@@ -1,70 +1,148 @@
 //! `stonegate login`: who to be at the gateway, from now on.
 
+mod browser;
+mod device;
+
 use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
 use serde_json::json;
 use stonegate_api::Whoami;
+use stonegate_server::clock;
 
 use crate::client::Client;
-use crate::connection::{Address, ConnectionArguments, Credential, Profile};
-use crate::output::json;
+use crate::connection::{CLIENT_ID, Connection, ConnectionArguments, Credential, Profile, Tokens};
 use crate::terminal::{self, Style, print};
 use crate::trouble::Trouble;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  stonegate login --key                             asks for a key and keeps it
-  pass stonegate | stonegate login --key            takes it from another program
+  stonegate login                                   in the browser; a code is shown
+  stonegate login --no-browser                      on a machine without one: open the address elsewhere
+  stonegate login --email ann@example.com           with the password of an account of the gateway's own
+  stonegate login --key                             with a key, asked for
+  pass stonegate | stonegate login --key            with a key that another program prints
 
-What you sign in with is kept in the profile's file, readable by you alone.")]
+What you sign in with is kept in the profile's file, readable by you alone. A sign-in renews itself as long as it is used,
+and ends with `stonegate logout`.")]
 pub(crate) struct Arguments {
     /// Sign in with a key, `sk-stone-…`: asked for on a terminal, else read from standard input.
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with_all = ["email", "admin", "no_browser"])]
     key: bool,
+    /// Sign in with this address and a password: asked for on a terminal, else read from standard input.
+    #[arg(long, value_name = "EMAIL", conflicts_with = "no_browser")]
+    email: Option<String>,
+    /// Also for administration, as far as your role goes.
+    #[arg(long)]
+    admin: bool,
+    /// Open no browser, only show the address.
+    #[arg(long)]
+    no_browser: bool,
     #[command(flatten)]
     connection: ConnectionArguments,
-    /// Print JSON.
+    /// Print a JSON object per line.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
-    let key = read_key()?;
-    let whoami = crate::wait(check(&connection.url, &key))?;
-    let _lock = connection.profiles.lock()?;
-    let saved = connection.profiles.load()?.filter(|saved| saved.url == connection.url);
-    let mut profile = saved.unwrap_or_else(|| Profile::of(connection.url.clone()));
-    profile.credential = Some(Credential::Key(key));
-    connection.profiles.save(&profile)?;
+    let credential = match (&arguments.email, arguments.key) {
+        (_, true) => Credential::Key(key(&ask("Key: ")?)?),
+        (Some(email), false) => {
+            let password = ask("Password: ")?;
+            session(crate::wait(arguments.by_password(&connection, email, &password))?)
+        }
+        (None, false) => session(crate::wait(device::sign_in(arguments, &connection))?),
+    };
+    let text = match &credential {
+        Credential::Key(key) => key,
+        Credential::Session(session) => &session.access_token,
+    };
+    let client = Client::new(connection.url.as_str(), Some(text))?;
+    let whoami: Whoami = crate::wait(client.get("/admin/v1/whoami"))?;
+    keep(&connection, credential)?;
     if arguments.json {
-        let told = json!({ "url": connection.url, "profile": connection.profiles.name(), "whoami": whoami });
-        print(&json(&told)?)?;
+        let profile = connection.profiles.name();
+        let told =
+            json!({ "event": "signed_in", "url": connection.url, "profile": profile, "whoami": whoami });
+        print(&format!("{told}\n"))?;
     } else {
-        let style = Style::of_stdout();
-        let name = style.bold(&whoami.user_name);
+        let name = Style::of_stdout().bold(&whoami.user_name);
         print(&format!("Signed in to {} as {name}, of {}.\n", connection.url, whoami.tenant))?;
     }
     Ok(())
 }
 
-async fn check(url: &Address, key: &str) -> anyhow::Result<Whoami> {
-    Ok(Client::new(url.as_str(), Some(key))?.get("/admin/v1/whoami").await?)
+fn keep(connection: &Connection, credential: Credential) -> Result<(), Trouble> {
+    let _lock = connection.profiles.lock()?;
+    let saved = connection.profiles.load()?.filter(|saved| saved.url == connection.url);
+    let profile = saved.unwrap_or_else(|| Profile::of(connection.url.clone()));
+    connection.profiles.save(&profile.with(Some(credential)))
 }
 
-fn read_key() -> anyhow::Result<String> {
+fn session(tokens: Tokens) -> Credential {
+    Credential::Session(tokens.into_session(clock::now()))
+}
+
+impl Arguments {
+    async fn by_password(
+        &self,
+        connection: &Connection,
+        email: &str,
+        password: &str,
+    ) -> anyhow::Result<Tokens> {
+        let form = [
+            ("grant_type", "password"),
+            ("username", email),
+            ("password", password),
+            ("scope", self.scopes()),
+            ("device_name", &device_name()),
+            ("client_id", CLIENT_ID),
+        ];
+        let given = connection.stranger()?.post_form("/oauth/token", &form).await;
+        Ok(given.map_err(|trouble| match trouble {
+            Trouble::Refused { code: Some(code), message, .. } if code == "invalid_grant" => {
+                Trouble::SignedOut(message)
+            }
+            other => other,
+        })?)
+    }
+
+    /// What a sign-in is asked for. What a person's role may not hold, the gateway leaves out.
+    fn scopes(&self) -> &'static str {
+        if self.admin {
+            "messages:send chat:send responses:send embeddings:send bedrock:invoke usage:read keys:manage \
+             admin:read admin:write"
+        } else {
+            "messages:send chat:send responses:send embeddings:send bedrock:invoke usage:read keys:manage"
+        }
+    }
+}
+
+/// What the sign-in is shown as: this machine's name.
+fn device_name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    host.chars().filter(|char| !char.is_control()).take(100).collect()
+}
+
+/// Asks where there is somebody to ask, else reads a line.
+fn ask(question: &str) -> anyhow::Result<String> {
     let line = if std::io::stdin().is_terminal() {
-        terminal::ask_hidden("Key: ")?
+        terminal::ask_hidden(question)?
     } else {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;
         line
     };
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn key(line: &str) -> Result<String, Trouble> {
     let key = line.trim();
     if !key.starts_with("sk-stone-") || key.chars().any(|char| char.is_whitespace() || char.is_control()) {
-        return Err(Trouble::Wrong("that is no key: keys begin with sk-stone-".to_owned()).into());
+        return Err(Trouble::Wrong("that is no key: keys begin with sk-stone-".to_owned()));
     }
     Ok(key.to_owned())
 }

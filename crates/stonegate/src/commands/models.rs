@@ -63,7 +63,7 @@ impl Arguments {
     fn offered(&self) -> anyhow::Result<()> {
         let connection = self.connection.find()?;
         let models: Page<Offered> = crate::wait(async {
-            Ok::<_, anyhow::Error>(connection.client()?.get("/v1/models?limit=1000").await?)
+            Ok::<_, anyhow::Error>(connection.client().await?.get("/v1/models?limit=1000").await?)
         })?;
         if self.json {
             print(&output::json(&json!({ "url": connection.url, "models": models.data }))?)?;

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let known = profiles.load()?.filter(|known| known.url == url);
     let is_signed_in = known.as_ref().is_some_and(|known| known.credential.is_some());
     profiles.save(&known.unwrap_or_else(|| Profile::of(url.clone())))?;
-    let version = told.as_ref().and_then(|told| told["version"].as_str());
+    let version = told.as_ref().and_then(|told| told["server_version"].as_str());
     if arguments.json {
         let saved = json!({
             "url": url, "profile": profiles.name(), "path": profiles.path(), "version": version,

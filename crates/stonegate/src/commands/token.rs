@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
-    print(&format!("{}\n", connection.secret()?))?;
+    let secret = crate::wait(connection.secret())?;
+    print(&format!("{secret}\n"))?;
     Ok(())
 }

@@ -19,8 +19,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
-    let whoami: Whoami =
-        crate::wait(async { Ok::<_, anyhow::Error>(connection.client()?.get("/admin/v1/whoami").await?) })?;
+    let whoami: Whoami = crate::wait(async {
+        Ok::<_, anyhow::Error>(connection.client().await?.get("/admin/v1/whoami").await?)
+    })?;
     if arguments.json {
         print(&json(&json!({ "url": connection.url, "whoami": whoami }))?)?;
     } else {

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Address;
@@ -24,6 +25,11 @@ impl Profile {
     pub(crate) fn of(url: Address) -> Profile {
         Profile { url, credential: None, rest: serde_json::Map::new() }
     }
+
+    /// The same gateway with another credential, or with none.
+    pub(crate) fn with(self, credential: Option<Credential>) -> Profile {
+        Profile { credential, ..self }
+    }
 }
 
 /// What a person calls with.
@@ -32,12 +38,23 @@ impl Profile {
 pub(crate) enum Credential {
     /// A key, `sk-stone-…`.
     Key(String),
+    /// A sign-in.
+    Session(Session),
+}
+
+/// A sign-in: what to call with for an hour, and what to get the next with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) expires_at: Timestamp,
 }
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Credential::Key(_) => out.write_str("Key(hidden)"),
+            Credential::Session(Session { expires_at, .. }) => write!(out, "Session(until {expires_at})"),
         }
     }
 }

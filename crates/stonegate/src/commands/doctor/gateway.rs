@@ -34,7 +34,7 @@ pub(super) async fn examine(connection: &Connection, findings: &mut Vec<Finding>
             return Ok(Some(trouble));
         }
     }
-    let client = match connection.client() {
+    let client = match connection.client().await {
         Ok(client) => client,
         Err(error) => return Ok(Some(signed_out(connection, error, findings))),
     };
@@ -48,7 +48,7 @@ pub(super) async fn examine(connection: &Connection, findings: &mut Vec<Finding>
 
 async fn reach(client: &Client, findings: &mut Vec<Finding>) -> Result<(), Trouble> {
     let told = discover(client).await?;
-    let version = told.as_ref().and_then(|told| told["version"].as_str());
+    let version = told.as_ref().and_then(|told| told["server_version"].as_str());
     let version =
         version.map_or_else(|| "answers".to_owned(), |version| format!("answers, version {version}"));
     findings.push(Finding::good("gateway", version));
@@ -89,10 +89,7 @@ fn signed_out(connection: &Connection, error: anyhow::Error, findings: &mut Vec<
         Found::Flag | Found::Profile => "run `stonegate login`".to_owned(),
     };
     findings.push(Finding::bad("key", error.to_string(), fix));
-    match error.downcast::<Trouble>() {
-        Ok(trouble) => trouble,
-        Err(error) => Trouble::Wrong(error.to_string()),
-    }
+    error.into()
 }
 
 fn key(whoami: &Whoami) -> Finding {

@@ -1,10 +1,8 @@
 //! The command line as a gateway's client, beside a real `stonegate serve`: signing in with a key, what is told, how it ends.
 
-mod person;
-
 use std::os::unix::fs::PermissionsExt as _;
 
-use person::{Person, served, text};
+use crate::person::{Person, scripted, served, text};
 use serde_json::{Value, json};
 
 #[test]
@@ -149,8 +147,8 @@ fn what_is_no_gateway_is_not_saved() {
         let (found, told) = ada.refuses(&["setup", url]);
         assert_eq!(found, Some(code), "{told}");
     }
-    let other = person::answers("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nHello");
-    let (code, told) = ada.refuses(&["setup", &other]);
+    let other = scripted(|line, _| (if line.contains("hello") { 200 } else { 404 }, json!("Hello")));
+    let (code, told) = ada.refuses(&["setup", &other.url]);
     assert_eq!(code, Some(1), "{told}");
     assert!(!ada.home().join(".config").exists());
 }

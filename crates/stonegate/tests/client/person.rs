@@ -1,48 +1,48 @@
 //! A person with a home of their own, and a gateway to be a client of.
-#![expect(unreachable_pub, reason = "each test that declares this module uses it")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 /// Somebody's home, and `stonegate` run in it with nothing of this process's own set-up.
-pub struct Person(tempfile::TempDir);
+pub(crate) struct Person(tempfile::TempDir);
 
 impl Person {
-    pub fn new() -> Person {
+    pub(crate) fn new() -> Person {
         Person(tempfile::tempdir().expect("a directory"))
     }
 
-    pub fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stonegate"));
         command.env_clear().env("HOME", self.home()).current_dir(self.home());
         command.args(arguments).stdin(Stdio::null());
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("it runs")
     }
 
     /// With the variables of somebody who has not signed in.
-    pub fn as_caller(&self, gateway: &Served, key: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn as_caller(&self, gateway: &Served, key: &str, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
         command.env("STONEGATE_URL", &gateway.url).env("STONEGATE_KEY", key).output().expect("it runs")
     }
 
     /// With something on its standard input.
-    pub fn given(&self, input: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn given(&self, input: &str, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
@@ -51,20 +51,20 @@ impl Person {
     }
 
     /// What a command that works prints for people.
-    pub fn says(&self, arguments: &[&str]) -> String {
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         text(&output.stdout)
     }
 
     /// What a command that works prints for programs.
-    pub fn tells(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn tells(&self, arguments: &[&str]) -> Value {
         let printed = self.says(&[arguments, &["--json"]].concat());
         serde_json::from_str(&printed).expect("JSON and nothing else")
     }
 
     /// Exit code and message of a command that does not work.
-    pub fn refuses(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn refuses(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.run(arguments);
         assert!(!output.status.success(), "{arguments:?}: {}", text(&output.stdout));
         (output.status.code(), text(&output.stderr))
@@ -72,14 +72,14 @@ impl Person {
 }
 
 /// A `stonegate serve` before nobody: these tests call no model.
-pub struct Served {
+pub(crate) struct Served {
     home: tempfile::TempDir,
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 /// Starts a gateway on a free port.
-pub fn served() -> Served {
+pub(crate) fn served() -> Served {
     let home = tempfile::tempdir().expect("a directory");
     let mut child = Command::new(env!("CARGO_BIN_EXE_stonegate"))
         .env_clear()
@@ -102,7 +102,7 @@ pub fn served() -> Served {
 
 impl Served {
     /// Runs a command of the operator's on the gateway's store.
-    pub fn operator(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn operator(&self, arguments: &[&str]) -> Value {
         let output = Command::new(env!("CARGO_BIN_EXE_stonegate"))
             .env_clear()
             .env("HOME", self.home.path())
@@ -116,7 +116,7 @@ impl Served {
     }
 
     /// A key of that user.
-    pub fn key(&self, user: &str, flags: &[&str]) -> String {
+    pub(crate) fn key(&self, user: &str, flags: &[&str]) -> String {
         let made = self.operator(&[&["keys", "create", "--name", "laptop", "--user", user], flags].concat());
         made["key"].as_str().expect("text").to_owned()
     }
@@ -129,17 +129,57 @@ impl Drop for Served {
     }
 }
 
-/// The address of a server that says the same to everybody.
-pub fn answers(answer: &'static str) -> String {
+/// A server of ours in a gateway's place, for what takes a real one an hour or a person's word.
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// Starts one that answers a request, its first line and its body, with a status and JSON.
+pub(crate) fn scripted(answer: impl Fn(&str, &str) -> (u16, Value) + Send + 'static) -> Scripted {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = Arc::clone(&asked);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let mut asked = [0; 4096];
-            if stream.read(&mut asked).is_ok() {
-                stream.write_all(answer.as_bytes()).ok();
-            }
+            let Some((line, body)) = request(&mut stream) else { continue };
+            log.lock().expect("whole").push(format!("{line} {body}"));
+            let (status, told) = answer(&line, &body);
+            let told = told.to_string();
+            let length = told.len();
+            let head = format!("HTTP/1.1 {status} OK\r\nconnection: close\r\ncontent-length: {length}\r\n");
+            stream.write_all(format!("{head}content-type: application/json\r\n\r\n{told}").as_bytes()).ok();
         }
     });
-    url
+    Scripted { url, asked }
+}
+
+impl Scripted {
+    /// How many requests held this.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        self.asked.lock().expect("whole").iter().filter(|asked| asked.contains(part)).count()
+    }
+}
+
+/// Method and path of a request, and its body.
+fn request(stream: &mut TcpStream) -> Option<(String, String)> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        if header.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let line = line.rsplit_once(' ').map(|(line, _)| line.to_owned())?;
+    Some((line, String::from_utf8(body).ok()?))
 }

@@ -1,0 +1,6 @@
+//! The command line as a gateway's client.
+
+mod child;
+mod connection;
+mod person;
+mod sign_in;

@@ -1,0 +1,172 @@
+//! Signing in with a browser or a password, and how a sign-in goes on, beside a gateway of the tests' own.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::person::{Person, Scripted, scripted, text};
+use serde_json::{Value, json};
+
+/// A gateway that confirms at the second time it is asked, and gives tokens with a number at their end.
+fn gateway() -> Scripted {
+    let asked = AtomicUsize::new(0);
+    let given = AtomicUsize::new(0);
+    scripted(move |line, body| match line {
+        "GET /.well-known/stonegate" => (200, json!({ "version": 1, "server_version": "0.1.0" })),
+        "POST /oauth/device_authorization" => {
+            assert!(
+                body.contains("scope=messages%3Asend") && body.contains("client_id=stonegate-cli"),
+                "{body}"
+            );
+            let code = json!({
+                "device_code": "dc", "user_code": "BCDF-GHJK", "verification_uri": "http://g/device",
+                "verification_uri_complete": "http://g/device?user_code=BCDF-GHJK", "expires_in": 600, "interval": 0,
+            });
+            (200, code)
+        }
+        "POST /oauth/token"
+            if body.contains("device_code=dc") && asked.fetch_add(1, Ordering::SeqCst) == 0 =>
+        {
+            (400, json!({ "error": "authorization_pending" }))
+        }
+        "POST /oauth/token" if body.contains("password=wrong") => {
+            (400, json!({ "error": "invalid_grant", "error_description": "wrong e-mail or password" }))
+        }
+        "POST /oauth/token" if body.contains("gone") => (401, json!({ "error": "invalid_grant" })),
+        "POST /oauth/token" => {
+            let number = given.fetch_add(1, Ordering::SeqCst) + 1;
+            let tokens = json!({
+                "access_token": format!("sk-stone-{number}"), "refresh_token": format!("stone-refresh-{number}"),
+                "token_type": "Bearer", "expires_in": 3600, "scope": "messages:send",
+            });
+            (200, tokens)
+        }
+        "GET /admin/v1/whoami" => {
+            let ada = json!({
+                "tenant": "default", "user": "user_1", "user_name": "ada", "role": "user", "scopes": ["messages:send"],
+                "key_kind": "session", "key": "key_1",
+            });
+            (200, ada)
+        }
+        "POST /oauth/revoke" => (200, Value::Null),
+        _ => (404, json!({})),
+    })
+}
+
+fn signed_in(gateway: &Scripted) -> Person {
+    let ada = Person::new();
+    ada.says(&["setup", &gateway.url]);
+    ada.says(&["login", "--no-browser"]);
+    ada
+}
+
+/// What is kept, as if so many minutes were left of it.
+fn let_pass(ada: &Person, minutes_left: i64) {
+    let path = ada.home().join(".config/stonegate/profiles/default.json");
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&path).expect("kept")).expect("JSON");
+    let ends = stonegate_server::clock::now() + jiff::SignedDuration::from_mins(minutes_left);
+    kept["credential"]["session"]["expires_at"] = json!(ends);
+    std::fs::write(&path, kept.to_string()).expect("written");
+}
+
+fn token(ada: &Person) -> String {
+    ada.says(&["token"]).trim().to_owned()
+}
+
+#[test]
+fn a_code_is_shown_and_the_persons_word_awaited() {
+    let gateway = gateway();
+    let ada = Person::new();
+    ada.says(&["setup", &gateway.url]);
+    let said = ada.says(&["login"]);
+    for shown in ["http://g/device?user_code=BCDF-GHJK", "    BCDF-GHJK\n", "Signed in", "as ada"] {
+        assert!(said.contains(shown), "{shown}: {said}");
+    }
+    assert_eq!(gateway.count("device_code=dc"), 2);
+    assert_eq!(token(&ada), "sk-stone-1");
+    let lines = ada.says(&["login", "--json"]);
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((&events[0]["event"], &events[0]["user_code"]), (&json!("code"), &json!("BCDF-GHJK")));
+    assert_eq!(
+        (&events[1]["event"], &events[1]["whoami"]["user_name"]),
+        (&json!("signed_in"), &json!("ada"))
+    );
+}
+
+#[test]
+fn a_password_signs_in_and_a_wrong_one_does_not() {
+    let gateway = gateway();
+    let ada = Person::new();
+    ada.says(&["setup", &gateway.url]);
+    let refused = ada.given("wrong\n", &["login", "--email", "ada@example.com"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("wrong e-mail or password"), "{}", text(&refused.stderr));
+    let taken = ada.given("a good one\n", &["login", "--email", "ada@example.com"]);
+    assert!(taken.status.success(), "{}", text(&taken.stderr));
+    assert_eq!(gateway.count("username=ada%40example.com&password=a%20good%20one"), 1);
+    assert_eq!(token(&ada), "sk-stone-1");
+}
+
+#[test]
+fn a_token_is_renewed_before_it_ends_and_by_one_process_only() {
+    let gateway = gateway();
+    let ada = signed_in(&gateway);
+    let_pass(&ada, 6);
+    assert_eq!(token(&ada), "sk-stone-1", "six minutes are enough");
+    let_pass(&ada, 4);
+    let together: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = ada.command(&["token"]);
+            command.stdout(std::process::Stdio::piped()).spawn().expect("it starts")
+        })
+        .collect();
+    for child in together {
+        assert_eq!(text(&child.wait_with_output().expect("it ends").stdout), "sk-stone-2\n");
+    }
+    assert_eq!(gateway.count("refresh_token=stone-refresh-1"), 1);
+}
+
+#[test]
+fn a_sign_in_that_ended_elsewhere_is_told_with_the_fix() {
+    let gateway = gateway();
+    let ada = signed_in(&gateway);
+    let path = ada.home().join(".config/stonegate/profiles/default.json");
+    let kept = std::fs::read_to_string(&path).expect("kept").replace("stone-refresh-1", "gone");
+    std::fs::write(&path, kept).expect("written");
+    let_pass(&ada, 1);
+    let (code, told) = ada.refuses(&["token"]);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("has ended") && told.contains("stonegate login"), "{told}");
+}
+
+#[test]
+fn while_the_gateway_is_away_a_token_does_as_long_as_it_lasts() {
+    let gateway = gateway();
+    let ada = signed_in(&gateway);
+    let path = ada.home().join(".config/stonegate/profiles/default.json");
+    let kept = std::fs::read_to_string(&path).expect("kept").replace(&gateway.url, "http://127.0.0.1:9");
+    std::fs::write(&path, kept).expect("written");
+    let_pass(&ada, 2);
+    assert_eq!(token(&ada), "sk-stone-1");
+    let_pass(&ada, 0);
+    assert_eq!(ada.refuses(&["token"]).0, Some(4));
+}
+
+#[test]
+fn signing_out_ends_the_sign_in_at_the_gateway() {
+    let gateway = gateway();
+    let ada = signed_in(&gateway);
+    ada.says(&["logout"]);
+    assert_eq!(gateway.count("POST /oauth/revoke token=stone-refresh-1"), 1);
+    assert_eq!(ada.refuses(&["token"]).0, Some(3));
+}
+
+#[test]
+fn a_gateway_without_sign_in_leaves_keys() {
+    let older = scripted(|line, _| match line {
+        "GET /api/hello" => (200, json!("Stonegate")),
+        _ => (404, json!({})),
+    });
+    let ada = Person::new();
+    let (code, told) = ada.refuses(&["login", "--url", &older.url]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("login --key"), "{told}");
+}
