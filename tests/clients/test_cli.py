@@ -56,7 +56,7 @@ def ephemeral_keys(gateway: Gateway, parent: Key) -> list[dict[str, Any]]:
     return [key for key in listed["data"] if key["parent"] == parent.id and key["status"] == "active"]
 
 
-def claude_code(binary: Path, place: Path) -> ClaudeCode:
+def run_claude_code(binary: Path, place: Path) -> ClaudeCode:
     program = str(WORK / "node/node_modules/.bin/claude")
     return ClaudeCode(Path(), place, [str(binary), "claude", "--program", program, "--"])
 
@@ -80,7 +80,7 @@ def test_claude_code(
     tmp_path: Path,
     settings: dict[str, Any],
 ) -> None:
-    claude = claude_code(binary, tmp_path)
+    claude = run_claude_code(binary, tmp_path)
     (claude.home / ".claude").mkdir()
     written = claude.home / ".claude/settings.json"
     written.write_text(json.dumps(settings))
@@ -103,7 +103,7 @@ def test_a_command_of_claude_code_sees_no_credential(
 ) -> None:
     plan = 'tool Bash {"command":"env > seen"}; then text Done.'
     variables = {**RIVALS, "STONEGATE_URL": gateway.base_url, "STONEGATE_KEY": parent.text}
-    claude = claude_code(binary, tmp_path)
+    claude = run_claude_code(binary, tmp_path)
     variables["IS_SANDBOX"] = "1"
     turn = claude.run(variables, f"{marker} [sim: {plan}]", "--dangerously-skip-permissions")
     assert turn.said == "Done.", turn.errors
@@ -154,3 +154,48 @@ def test_a_killed_program_leaves_no_key(gateway: Gateway, binary: Path, parent: 
     ended = subprocess.run(command, env=clean_environment(tmp_path, **variables), timeout=30, check=False)
     assert ended.returncode == 128 + 9
     assert ephemeral_keys(gateway, parent) == []
+
+
+def signed_in(gateway: Gateway, binary: Path, parent: Key, home: Path) -> dict[str, str]:
+    """The environment of a person who has set up and signed in, and nothing else."""
+    environment = clean_environment(home)
+    for arguments in (["setup", gateway.base_url], ["login", "--key"]):
+        done = subprocess.run(
+            [str(binary), *arguments], env=environment, input=f"{parent.text}\n", text=True, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    return environment
+
+
+def configure(binary: Path, environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(
+        [str(binary), "configure", *arguments], env=environment, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_claude_code_configured_for_good(
+    gateway: Gateway, binary: Path, parent: Key, claude_code: ClaudeCode, simulator: Simulator, marker: str
+) -> None:
+    environment = signed_in(gateway, binary, parent, claude_code.home)
+    environment["CLAUDE_CONFIG_DIR"] = str(claude_code.home / ".claude")
+    configure(binary, environment, "claude")
+    turn = claude_code.run({}, f"Say {marker}")
+    assert (turn.code, turn.said) == (0, marker), turn.errors
+    configure(binary, environment, "claude", "--undo")
+    assert not (claude_code.home / ".claude/settings.json").exists()
+
+
+def test_codex_configured_for_good(
+    gateway: Gateway, binary: Path, parent: Key, codex: Codex, simulator: Simulator, marker: str
+) -> None:
+    environment = {**signed_in(gateway, binary, parent, codex.home), "CODEX_HOME": str(codex.home)}
+    configure(binary, environment, "codex", "--model", "claude-sonnet-5-5")
+    command = [*codex.command, "exec", "--skip-git-repo-check", f"Say {marker}"]
+    done = subprocess.run(
+        command, cwd=codex.directory, env=environment, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0 and marker in done.stdout, done.stderr
+    assert [arrival.status for arrival in simulator.arrivals(marker)] == [200]
+    configure(binary, environment, "codex", "--undo")
+    assert not (codex.home / "config.toml").exists()

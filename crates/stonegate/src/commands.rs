@@ -5,6 +5,7 @@ pub(crate) mod claude;
 pub(crate) mod codex;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod configure;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod env;

@@ -24,7 +24,7 @@ use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
 use crate::commands::{
-    budgets, claude, codex, completions, config, demo, doctor, env, keys, login, logout, models,
+    budgets, claude, codex, completions, config, configure, demo, doctor, env, keys, login, logout, models,
     run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
 };
 use crate::trouble::Trouble;
@@ -73,6 +73,8 @@ enum Command {
     Codex(codex::Arguments),
     /// Run any program with a key of its own.
     Run(run_program::Arguments),
+    /// Write a tool's own settings so that it finds the gateway for good, and undo it.
+    Configure(configure::Arguments),
     /// Print what to set so that clients find the gateway.
     Env(env::Arguments),
     /// Print what to call with just now, for programs that ask a command for it.
@@ -132,6 +134,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Claude(arguments) => claude::run(&arguments),
         Command::Codex(arguments) => codex::run(&arguments),
         Command::Run(arguments) => run_program::run(&arguments),
+        Command::Configure(arguments) => configure::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

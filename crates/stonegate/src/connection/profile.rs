@@ -92,6 +92,11 @@ impl Profiles {
         self.directory.join(format!("{}.json", self.name))
     }
 
+    /// A folder for what belongs to no profile.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.with_file_name(name)
+    }
+
     /// What is said when there is none.
     pub(crate) fn missing(&self) -> Trouble {
         Trouble::SignedOut(format!(
