@@ -9,6 +9,7 @@ import pytest
 from harness.claude_code import ClaudeCode
 from harness.gateway import Gateway
 from harness.simulator import Simulator
+from harness.tap import Tap
 
 TOOLS = ["--allowedTools", "Bash,Edit,Read,Write", "--permission-mode", "acceptEdits"]
 
@@ -82,6 +83,17 @@ def test_a_model_is_named_as_here_or_as_on_bedrock(
     )
     assert turn.said == marker
     assert "claude-" in simulator.arrival(marker).path
+
+
+def test_it_finds_the_profiles_that_it_asks_for(gateway: Gateway, claude_code: ClaudeCode, marker: str) -> None:
+    """It looks in the control plane for what it may call, before it calls anything."""
+    with Tap(gateway.base_url) as tap:
+        turn = claude_code.ask_as_on_bedrock(
+            f"{tap.base_url}/bedrock", bearer(gateway, gateway.key.text), f"Say {marker}"
+        )
+    assert turn.said == marker
+    assert tap.requests[0] == "GET /bedrock/inference-profiles"
+    assert set(tap.statuses) == {200}, (tap.requests, tap.statuses)
 
 
 def test_context_is_counted(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator) -> None:

@@ -98,6 +98,9 @@ fn a_file_of_openais_dialects_is_what_all_that_is_said_of_it_says() {
         &format!(r#"{{"type":"input_audio","input_audio":{{"format":"wav","data":"{TEXT}"}}}}"#),
         false,
     );
+    let sound = format!(r#"{{"type":"input_audio","input_audio":{{"format":"wav","data":"{TEXT}"}}}}"#);
+    check("responses", &sound, false);
+    check("chat", r#"{"type":"audio_url","audio_url":{"url":"https://a.example/b.mp3"}}"#, false);
     check("chat", &format!(r#"{{"type":"video_url","video_url":"data:video/mp4;base64,{TEXT}"}}"#), false);
 }
 
@@ -144,6 +147,8 @@ fn media_of_a_models_own_body_are_found_by_name() {
         (r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#, 1, true),
         (r#"{"v\u0069deo":{"source":{}}}"#, 0, false),
         (r#"{"a":[[{"document":{}}]]}"#, 0, false),
+        (r#"{"type":"audio_url","audio_url":{"url":"https://a.example/b.mp3"}}"#, 0, false),
+        (r#"{"mediaSource":{"s3Location":{"uri":"s3://a/b"}}}"#, 0, false),
     ] {
         let sizes = *with_part("native", part).sizes();
         assert_eq!((sizes.images, sizes.unbounded == 0), (images, is_bounded), "{part}");

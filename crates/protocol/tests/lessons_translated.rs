@@ -11,13 +11,12 @@ use stonegate_protocol::framing::sse;
 #[path = "matrix/calls.rs"]
 mod calls;
 #[path = "matrix/clients.rs"]
-#[expect(dead_code, reason = "the matrix wants the rest")]
 mod clients;
 #[path = "matrix/targets.rs"]
 mod targets;
 
 use calls::{ANSWERS, PROBES, answered, by_surface, called, framed, read};
-use clients::{CLIENTS, streamed};
+use clients::{CLIENTS, ends_with_an_error, streamed, whole};
 use targets::MODELS;
 
 fn sent(client: &str, members: Value, model: &str) -> Value {
@@ -96,7 +95,91 @@ fn lesson_24_a_long_name_comes_back_as_the_client_gave_it() {
         relay.push(answer, &mut out);
         let ending = relay.finish(stonegate_protocol::UpstreamEnd::Eof, &mut out);
         assert_eq!(ending.failure, None, "{surface}");
-        assert_eq!(clients::whole("anthropic", &out).calls[0].1, long, "{surface}");
+        assert_eq!(whole("anthropic", &out).calls[0].1, long, "{surface}");
+    }
+}
+
+/// Clients send turns in which nothing was said, and tools that have nothing to tell; Converse and InvokeModel refuse blocks
+/// and messages without anything in them.
+#[test]
+fn lessons_28_and_29_what_is_empty_reaches_nobody_as_an_empty_block() {
+    let chat_call = json!([{ "id": "a", "type": "function", "function": { "name": "f", "arguments": "" } }]);
+    let chat = json!({
+        "messages": [
+            { "role": "system", "content": "" },
+            { "role": "user", "content": "Hi" },
+            { "role": "assistant", "content": "" },
+            { "role": "user", "content": [{ "type": "text", "text": "" }, { "type": "text", "text": "Weather?" }] },
+            { "role": "assistant", "content": null, "tool_calls": chat_call },
+            { "role": "tool", "tool_call_id": "a", "content": "" },
+            { "role": "assistant", "content": [] },
+            { "role": "user", "content": "Go on" },
+        ],
+        "tools": [{ "type": "function", "function": { "name": "f", "description": "" } }],
+    });
+    let messages = anthropic(
+        json!([
+            { "role": "user", "content": "Hi" },
+            { "role": "assistant", "content": [] },
+            { "role": "user", "content": [{ "type": "text", "text": "" }, { "type": "text", "text": "Weather?" }] },
+            { "role": "assistant", "content": [{ "type": "text", "text": "" }, call("a", "f", &json!({}))] },
+            { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "a", "content": [], "is_error": true }] },
+            { "role": "assistant", "content": "" },
+            { "role": "user", "content": "Go on" },
+        ]),
+        json!([tool("f")]),
+    );
+    let responses = json!({
+        "instructions": "",
+        "input": [
+            { "role": "user", "content": "Hi" },
+            { "role": "assistant", "content": [{ "type": "output_text", "text": "" }] },
+            { "role": "user", "content": "Weather?" },
+            { "type": "function_call", "call_id": "a", "name": "f", "arguments": "" },
+            { "type": "function_call_output", "call_id": "a", "output": "" },
+            { "role": "user", "content": "Go on" },
+        ],
+        "tools": [{ "type": "function", "name": "f", "parameters": null, "strict": false }],
+    });
+    for (client, body) in [
+        ("openai_chat", &chat),
+        ("anthropic", &messages),
+        ("bedrock_native", &messages),
+        ("openai_responses", &responses),
+    ] {
+        for family in ["claude-sonnet-4-5", "nova-2-lite", "llama4-maverick"] {
+            // Claude's own bodies go to it as they came.
+            if family == "claude-sonnet-4-5" && clients::writes(client) == "anthropic" {
+                continue;
+            }
+            let sent = sent(client, body.clone(), family);
+            let mut empty = Vec::new();
+            find_empty(&sent, "", &mut empty);
+            assert!(empty.is_empty(), "{client} {family} {empty:?} {sent}");
+            assert!(sent.to_string().contains("Go on"), "{client} {family}");
+        }
+    }
+}
+
+/// The places of texts and contents that hold nothing.
+fn find_empty(value: &Value, place: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let place = format!("{place}.{name}");
+                let is_content = matches!(name.as_str(), "text" | "content" | "system" | "description");
+                if is_content && (value == "" || value == &json!([])) {
+                    found.push(place.clone());
+                }
+                find_empty(value, &place, found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                find_empty(item, &format!("{place}.{index}"), found);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -136,6 +219,98 @@ fn lesson_48_a_prompt_that_was_cached_is_counted_once_in_every_dialect() {
                 (12, 4),
                 "{client} {surface}"
             );
+        }
+    }
+}
+
+/// Claude tells of the cache at the start and once more at the end, and Bedrock again in its own words.
+#[test]
+fn lessons_41_to_47_what_is_reported_twice_is_counted_once() {
+    let start = json!({ "input_tokens": 3, "cache_creation_input_tokens": 17, "cache_read_input_tokens": 32_651,
+        "cache_creation": { "ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 7 }, "output_tokens": 1 });
+    let mut end = start.clone();
+    end["output_tokens"] = json!(5);
+    let metrics = json!({ "inputTokenCount": 3, "outputTokenCount": 5, "cacheReadInputTokenCount": 32_651,
+        "cacheWriteInputTokenCount": 17, "invocationLatency": 9, "firstByteLatency": 1 });
+    let model = &MODELS["claude-opus-5-5"];
+    let events = [
+        json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [], "stop_reason": null, "stop_sequence": null, "usage": start } }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "Hi" } }),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": end }),
+        json!({ "type": "message_stop", "amazon-bedrock-invocationMetrics": metrics }),
+    ];
+    let body = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+        "content": [{ "type": "text", "text": "Hi" }], "usage": end });
+    for client in CLIENTS {
+        let (stream, of_stream) = answered(client, model, &framed(model.surface, &events, true), true);
+        let (body, of_whole) = answered(client, model, &[Bytes::from(body.to_string())], false);
+        for (ending, told) in [(of_stream, streamed(client, &stream)), (of_whole, whole(client, &body))] {
+            let usage = ending.usage;
+            let counted = [usage.input_tokens, usage.cache_read_tokens, usage.output_tokens];
+            assert_eq!(counted, [3, 32_651, 5], "{client}");
+            assert_eq!((usage.cache_write_5m_tokens, usage.cache_write_1h_tokens), (10, 7), "{client}");
+            assert_eq!(told.tokens, (3 + 17 + 32_651, 5), "{client}");
+        }
+    }
+}
+
+/// What a model has sealed can be opened by that model alone; another one would refuse the whole conversation.
+#[test]
+fn lesson_62_thoughts_go_back_to_the_model_that_had_them_and_to_no_other() {
+    let (claude, gpt) = (&MODELS["claude-opus-5-5"], &MODELS["gpt-6-sol"]);
+    let sealed_by = |model: &targets::Model, surface: &str| {
+        let mut base = read(PROBES)["openai_responses"]["base"].clone();
+        base["include"] = json!(["reasoning.encrypted_content"]);
+        let mut relay = called("openai_responses", base, model, false).unwrap().relay;
+        let mut out = bytes::BytesMut::new();
+        relay.push(Bytes::from(read(ANSWERS)["parallel_tools"][surface]["whole"].to_string()), &mut out);
+        assert_eq!(relay.finish(stonegate_protocol::UpstreamEnd::Eof, &mut out).failure, None);
+        let response: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(response["output"][0]["type"], "reasoning");
+        response["output"][0].clone()
+    };
+    for (thought, own, other) in
+        [(sealed_by(claude, "invoke_model"), claude, gpt), (sealed_by(gpt, "openai_responses"), gpt, claude)]
+    {
+        let input = json!([
+            { "role": "user", "content": "Hi" },
+            thought,
+            { "role": "assistant", "content": "So" },
+            { "role": "user", "content": "Go on" },
+        ]);
+        let carried = |model| called("openai_responses", json!({ "input": input }), model, false).unwrap();
+        let text = |carried: &stonegate_protocol::Carried| {
+            String::from_utf8(carried.outbound.body.to_bytes().to_vec()).unwrap()
+        };
+        let back = carried(own);
+        assert!(text(&back).contains("c2ln") && back.dropped.is_empty(), "{}", text(&back));
+        let away = carried(other);
+        assert!(!text(&away).contains("c2ln") && !away.dropped.is_empty(), "{}", text(&away));
+    }
+}
+
+/// Bedrock drops a connection that is silent for long, such as while a model writes the arguments of a tool.
+#[test]
+fn lesson_83_a_call_of_a_tool_that_breaks_off_is_never_complete() {
+    const ENDS: [&str; 5] = [
+        "\"finish_reason\":\"tool_calls\"",
+        "function_call_arguments.done",
+        "\"stop_reason\":\"tool_use\"",
+        "messageStop",
+        "response.completed",
+    ];
+    for client in CLIENTS {
+        for (surface, model) in by_surface() {
+            let answers = read(ANSWERS);
+            let events = answers["parallel_tools"][surface]["stream"].as_array().unwrap();
+            let begun = events.iter().position(|event| event.to_string().contains(r#"{\"town\":"#)).unwrap();
+            let kept = &events[..=begun];
+            let (body, ending) = answered(client, model, &framed(model.surface, kept, false), true);
+            assert!(ending.failure.is_some() && ends_with_an_error(client, &body), "{client} {surface}");
+            let shown = clients::shown(client, &body);
+            assert!(!ENDS.iter().any(|end| shown.contains(end)), "{client} {surface} {shown}");
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! From AWS's user guide, "Inference request parameters and response fields for foundation models": Llama `max_gen_len`;
 //! Mistral, Cohere, DeepSeek, AI21's Jamba and Writer `max_tokens`; OpenAI's open weights `max_completion_tokens`; Titan
-//! `textGenerationConfig.maxTokenCount`; AI21's Jurassic `maxTokens`; TwelveLabs `maxOutputTokens`. From the Nova user guides:
+//! `textGenerationConfig.maxTokenCount` (page `model-parameters-titan-text`; 512 where none is named, 8,192 at the most);
+//! AI21's Jurassic `maxTokens` and `numResults` (`model-parameters-jurassic2`); TwelveLabs' Pegasus `maxOutputTokens`, 4,096 at the
+//! most, over a video in `mediaSource` (`model-parameters-pegasus`); checked on 2026-11-21. From the Nova user guides:
 //! `inferenceConfig.maxTokens`, which the first of them called `max_new_tokens`, and none at all beside `reasoningConfig` with
 //! `high`, which stands in `inferenceConfig` or beside it. The engine behind the open weights of other makers takes
 //! `max_tokens`, as Chat Completions does.

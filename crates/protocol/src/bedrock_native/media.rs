@@ -1,5 +1,6 @@
 //! The media that no size bounds, in a body of which nothing is known but what its members are called, in the words of the
-//! families whose models watch, hear or read documents. They are counted from above: a schema that names a member alike
+//! families whose models watch, hear or read documents: Nova's (user guides of both, "complete request schema"), Pegasus'
+//! (`model-parameters-pegasus`), and those of the engines that serve open weights (`audio_url` of Voxtral). They are counted from above: a schema that names a member alike
 //! counts as well.
 
 use crate::conversation::Sizes;
@@ -7,10 +8,11 @@ use crate::inbound::Malformed;
 use crate::json::Scanner;
 
 /// Members that hold what is neither text nor an image.
-const UNBOUNDED: [&str; 12] = [
+const UNBOUNDED: [&str; 13] = [
     "video",
     "video_url",
     "audio",
+    "audio_url",
     "input_audio",
     "document",
     "document_url",

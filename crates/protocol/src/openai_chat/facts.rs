@@ -155,6 +155,11 @@ impl Facts {
                     self.sizes.add(medium, encoded);
                     self.opaque_bytes += encoded.written_bytes;
                 }
+                // Of the engines that serve open weights; only what is passed through can have it.
+                ("audio_url", _) => {
+                    self.sizes.unbounded += 1;
+                    scanner.value()?;
+                }
                 _ => {
                     scanner.value()?;
                 }

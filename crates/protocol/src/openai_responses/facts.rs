@@ -107,8 +107,8 @@ impl Facts {
                     once(&mut seen, "content part")?;
                     file = Some(self.medium(true, &key, scanner)?);
                 }
-                // Nobody here knows what it names.
-                ("file_id", Some(b'"')) => {
+                // Sound says more the less room it takes; and nobody here knows what an id names.
+                ("input_audio", Some(b'{')) | ("file_id", Some(b'"')) => {
                     self.sizes.unbounded += 1;
                     scanner.value()?;
                 }

@@ -158,6 +158,25 @@ async fn a_client_that_leaves_within_its_own_request_costs_nothing() {
     gateway.finish().await;
 }
 
+/// The end of an answer, the client's leaving and the account's closing meet in every order.
+#[tokio::test]
+async fn clients_that_leave_at_any_moment_leave_one_record_each() {
+    let gateway = TestGateway::start().await;
+    let calls = 24;
+    together(
+        (0..calls)
+            .map(|events| ask_and_leave(&gateway, "[sim: text one two three four five six]", events % 8)),
+    )
+    .await;
+    let records = gateway.records_soon(calls).await;
+    assert_eq!(records.len(), calls);
+    assert!(
+        records.iter().all(|record| record.basis == Basis::Reported && record.tokens.output > 0),
+        "{records:?}"
+    );
+    gateway.finish().await;
+}
+
 #[tokio::test]
 async fn a_whole_answer_that_was_cancelled_leaves_upstream_within_a_second() {
     let gateway = TestGateway::builder().settings("stream.on_disconnect = \"cancel\"").start().await;
