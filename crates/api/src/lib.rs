@@ -9,6 +9,7 @@ mod key;
 mod page;
 mod problem;
 mod tenant;
+mod unresolved;
 mod usage;
 mod user;
 mod whoami;
@@ -23,6 +24,9 @@ pub use key::{
 pub use page::Page;
 pub use problem::{Problem, ProblemBody, ProblemType};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
+pub use unresolved::{
+    CallCorrection, Correction, CorrectionCreate, Unresolved, UnresolvedCall, WriteOff, WriteOffCorrection,
+};
 pub use usage::{Usage, UsageBy, UsageRow, UsageTokens};
 pub use user::{Bootstrap, PasswordLink, Role, User, UserCreate, UserUpdate};
 pub use whoami::Whoami;

@@ -8,6 +8,7 @@
 mod adoption;
 mod allowances;
 mod budgets;
+mod corrections;
 mod desk;
 mod queries;
 mod recall;
@@ -52,6 +53,10 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     allowances::what_the_dead_are_charged_reaches_thresholds_too(open().await).await;
     allowances::past_its_limit_a_budget_slows_all_replicas_down(open().await).await;
     allowances::windows_turn_by_the_calendar_of_the_budget(open().await).await;
+    corrections::a_lost_call_is_charged_what_it_really_cost(open().await).await;
+    corrections::what_is_known_is_not_corrected(open().await).await;
+    corrections::what_was_not_spent_of_a_dead_lease_is_free_again(open().await).await;
+    corrections::a_replica_that_returns_has_the_last_word(open().await).await;
     queries::usage_is_summed_by_every_group(open().await).await;
     queries::usage_can_be_filtered(open().await).await;
     queries::the_journal_is_read_page_by_page(open().await).await;

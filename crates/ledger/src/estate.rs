@@ -10,7 +10,7 @@ use crate::{
     budget::{Amount, BudgetId},
     journal::UsageRecord,
     lease::{Counter, CounterState},
-    store::Unrecorded,
+    store::{StoreError, Unrecorded},
     terms::{Crossing, Terms},
 };
 
@@ -51,13 +51,48 @@ impl Estate {
                 }
             }
         }
+        self.crossings(terms)
+    }
+
+    /// Charges a call what it really took, in the place of what it was charged before. Gives the thresholds that this
+    /// reaches.
+    pub fn correct(&mut self, before: &UsageRecord, after: &UsageRecord, terms: &AllTerms) -> Vec<Crossing> {
+        for counter in &before.counters {
+            let Some(terms) = terms.get(&counter.budget) else { continue };
+            let state = self.counters.entry(counter.clone()).or_default();
+            let limit = terms.hard_limit(state.credit);
+            state.correct(before.amount(terms.limit), after.amount(terms.limit), limit);
+        }
+        self.crossings(terms)
+    }
+
+    /// Lets so much of what was written off count as spent, and the rest be free. Gives what was written off.
+    ///
+    /// # Errors
+    /// When nothing was, or less than that.
+    pub fn correct_write_off(&mut self, counter: &Counter, spent: Amount) -> Result<Amount, StoreError> {
+        let Some(written_off) = self.written_off.get_mut(counter) else {
+            return Err(StoreError::NothingUnresolved(format!("lease on {counter}")));
+        };
+        let before = *written_off;
+        if before < spent {
+            return Err(StoreError::BeyondWriteOff(before));
+        }
+        *written_off = spent;
+        // What becomes less needs no lease, whatever the limit.
+        self.counters.entry(counter.clone()).or_default().correct(before, spent, None);
+        Ok(before)
+    }
+
+    fn crossings(&mut self, terms: &AllTerms) -> Vec<Crossing> {
         let reached = |(counter, state): (&Counter, &mut CounterState)| {
             terms.get(&counter.budget).map(|terms| terms.crossings(counter, state)).unwrap_or_default()
         };
         self.counters.iter_mut().flat_map(reached).collect()
     }
 
-    /// Undoes [`Estate::close`]: the calls are open again, and what was written off is on lease again.
+    /// Undoes [`Estate::close`]: the calls are open again, and what was written off is on lease again. `open` are their
+    /// records as they are charged now, which a person may have corrected.
     pub fn reopen(&mut self, open: &[UsageRecord], terms: &AllTerms) {
         let written_off = std::mem::take(&mut self.written_off);
         for (counter, amount) in charges(open, terms).chain(written_off) {

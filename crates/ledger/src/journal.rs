@@ -74,9 +74,16 @@ pub enum Basis {
     Estimated,
     /// Nothing: the call is charged what it had reserved, until someone knows better.
     Unresolved,
+    /// The word of a person who knew better.
+    Corrected,
 }
 
-spelled!(Basis { Reported = "reported", Estimated = "estimated", Unresolved = "unresolved" });
+spelled!(Basis {
+    Reported = "reported",
+    Estimated = "estimated",
+    Unresolved = "unresolved",
+    Corrected = "corrected",
+});
 
 /// What is known of a call when its money is reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]

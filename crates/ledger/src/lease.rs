@@ -174,6 +174,12 @@ impl CounterState {
         *lease = lease.saturating_add(amount);
     }
 
+    /// Charges one amount in the place of another. What it is more was on no lease.
+    pub fn correct(&mut self, before: Amount, after: Amount, limit: Option<Amount>) {
+        self.spent = self.spent.saturating_sub(before.saturating_sub(after));
+        self.charge(&mut 0, after.saturating_sub(before), limit);
+    }
+
     /// Gives a part of a lease back to the remainder.
     pub fn release(&mut self, lease: &mut Amount, amount: Amount) {
         let amount = amount.min(*lease);

@@ -16,6 +16,7 @@ mod budget;
 mod call;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod correct;
 mod estate;
 mod journal;
 mod lease;
@@ -38,6 +39,7 @@ pub use adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery};
 pub use book::{Book, BookOptions, Ticket};
 pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode, WhenShort};
 pub use call::{CallId, ReplicaId};
+pub use correct::{Corrected, Correction, Truth, WriteOff};
 pub use estate::{AllTerms, Estate};
 pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord};
 pub use lease::{Counter, CounterState, LeaseMove, LeaseState};

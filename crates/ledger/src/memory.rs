@@ -11,6 +11,7 @@ use crate::{
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::{CallId, ReplicaId},
+    correct::{Corrected, Correction, Truth, WriteOff},
     estate::{AllTerms, Estate},
     journal::{Basis, Opened, UsageRecord},
     lease::{Counter, CounterState, LeaseMove, LeaseState},
@@ -32,6 +33,7 @@ struct State {
     replicas: HashMap<ReplicaId, Replica>,
     journal: BTreeMap<CallId, UsageRecord>,
     adjustments: Vec<Adjustment>,
+    corrections: Vec<Corrected>,
     crossings: Vec<Crossing>,
 }
 
@@ -101,7 +103,23 @@ impl LedgerStore for MemoryStore {
     }
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
-        now(Ok(self.state().page(&query)))
+        now(Ok(self.state().page(&query, |_| true)))
+    }
+
+    fn unresolved(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        now(Ok(self.state().page(&query, |record| record.basis == Basis::Unresolved)))
+    }
+
+    fn write_offs(&self) -> Answer<'_, Vec<WriteOff>> {
+        now(Ok(self.state().write_offs()))
+    }
+
+    fn correct(&self, correction: Correction) -> Answer<'_, ()> {
+        now(self.state().correct(correction))
+    }
+
+    fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
+        now(Ok(self.state().corrections.iter().rev().take(whole(limit)).cloned().collect()))
     }
 }
 
@@ -214,13 +232,8 @@ impl State {
 
     /// Takes back what was charged for a replica that was thought dead.
     fn revive(&mut self, replica: &mut Replica, written_off: BTreeMap<Counter, Amount>, at: Timestamp) {
-        let is_unresolved =
-            |call: &CallId| self.journal.get(call).is_some_and(|record| record.basis == Basis::Unresolved);
-        let opened = replica.opened.values().map(|opened| opened.if_lost.clone());
-        let open: Vec<_> = opened.filter(|record| is_unresolved(&record.call)).collect();
-        for record in &open {
-            self.journal.remove(&record.call);
-        }
+        // As they are charged now: a person may have corrected them.
+        let open: Vec<_> = replica.opened.keys().filter_map(|call| self.journal.remove(call)).collect();
         let mut estate = self.estate(std::mem::take(&mut replica.leases), written_off);
         estate.reopen(&open, &self.terms(at));
         self.counters = estate.counters;
@@ -358,9 +371,73 @@ impl State {
         sums.into_values().collect()
     }
 
-    fn page(&self, query: &JournalQuery) -> JournalPage {
+    fn write_offs(&self) -> Vec<WriteOff> {
+        let is_corrected = |replica: &ReplicaId, counter: &Counter, amount: Amount| {
+            self.corrections.iter().any(|entry| match &entry.correction.truth {
+                Truth::Call { .. } => false,
+                Truth::WriteOff { replica: of, counter: on, .. } => {
+                    of == replica && on == counter && entry.after == amount
+                }
+            })
+        };
+        let write_off = |replica: &ReplicaId, counter: &Counter, amount: Amount| {
+            let Budget { account, limit, .. } = &self.budgets.get(&counter.budget)?.budget;
+            (amount > 0 && !is_corrected(replica, counter, amount)).then(|| WriteOff {
+                replica: replica.clone(),
+                counter: counter.clone(),
+                account: account.clone(),
+                amount: limit.with_amount(amount),
+            })
+        };
+        let mut found = Vec::new();
+        for (id, replica) in &self.replicas {
+            let amounts = replica.written_off.iter().flatten();
+            found.extend(amounts.filter_map(|(counter, amount)| write_off(id, counter, *amount)));
+        }
+        found.sort_by(|one, other| (&one.replica, &one.counter).cmp(&(&other.replica, &other.counter)));
+        found
+    }
+
+    fn correct(&mut self, correction: Correction) -> Result<(), StoreError> {
+        if self.corrections.iter().any(|other| other.correction.id == correction.id) {
+            return Ok(());
+        }
+        let (before, after) = match &correction.truth {
+            Truth::Call { call, cost, tokens } => {
+                let found = self.journal.get(call).filter(|record| record.basis.can_be_corrected());
+                let before =
+                    found.ok_or_else(|| StoreError::NothingUnresolved(format!("call {call}")))?.clone();
+                let after = before.corrected(*cost, *tokens);
+                let mut estate = self.estate(BTreeMap::new(), BTreeMap::new());
+                let crossings = estate.correct(&before, &after, &self.terms(correction.at));
+                self.counters = estate.counters;
+                self.crossings.extend(crossings);
+                let charged = (before.cost.get(), after.cost.get());
+                self.journal.insert(*call, after);
+                charged
+            }
+            Truth::WriteOff { replica, counter, spent } => {
+                let missing = || StoreError::NothingUnresolved(format!("lease of {replica} on {counter}"));
+                let dead = self.replicas.get_mut(replica).and_then(|replica| replica.written_off.as_mut());
+                let written_off = dead.ok_or_else(missing)?;
+                let counters = std::mem::take(&mut self.counters);
+                let mut estate =
+                    Estate { counters, leases: BTreeMap::new(), written_off: written_off.clone() };
+                let before = estate.correct_write_off(counter, *spent);
+                *written_off = estate.written_off;
+                self.counters = estate.counters;
+                (before?, *spent)
+            }
+        };
+        self.corrections.push(Corrected { correction, before, after });
+        Ok(())
+    }
+
+    fn page(&self, query: &JournalQuery, is_wanted: impl Fn(&UsageRecord) -> bool) -> JournalPage {
         let wanted = |record: &&UsageRecord| {
-            query.before.is_none_or(|before| record.call < before) && query.filter.admits(record)
+            query.before.is_none_or(|before| record.call < before)
+                && query.filter.admits(record)
+                && is_wanted(record)
         };
         let limit = whole(query.limit);
         let mut rest = self.journal.values().rev().filter(wanted);

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, EventQuery},
-    budget::{Budget, BudgetId, InvalidBudget},
+    budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::ReplicaId,
+    correct::{Corrected, Correction, WriteOff},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
     sync::{SyncReply, SyncRequest},
 };
@@ -46,6 +47,12 @@ pub enum StoreError {
         "budget {0} exists with another account, window or unit; remove it and define one of another name"
     )]
     OtherBudget(BudgetId),
+    /// There is nothing of that name that could be corrected.
+    #[error("there is no unresolved {0}")]
+    NothingUnresolved(String),
+    /// More was said to be spent than there was on lease.
+    #[error("only {0} was written off, so no more of it can have been spent")]
+    BeyondWriteOff(Amount),
 }
 
 /// Asks the store to close the books of replicas that died.
@@ -149,4 +156,29 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When the store fails.
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage>;
+
+    /// Those of them that are charged what they had reserved, until someone knows better.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn unresolved(&self, query: JournalQuery) -> Answer<'_, JournalPage>;
+
+    /// What of dead replicas' leases counts as spent and was not corrected, in the order of replicas and counters.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn write_offs(&self) -> Answer<'_, Vec<WriteOff>>;
+
+    /// Charges what someone knows to be true in the place of what was suspected. A correction whose id is known already
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// When there is nothing to correct, or more is said to be spent than can have been, or the store fails.
+    fn correct(&self, correction: Correction) -> Answer<'_, ()>;
+
+    /// What was corrected, the newest first, at most so many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>>;
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stonegate_ledger::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
-    BudgetState, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest,
-    UsageQuery, UsageSum,
+    BudgetState, Corrected, Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError,
+    SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
 };
 
 use crate::keeper::{Keeper, StoreAway};
@@ -77,5 +77,21 @@ impl LedgerStore for Announced {
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
         self.store.journal(query)
+    }
+
+    fn unresolved(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        self.store.unresolved(query)
+    }
+
+    fn write_offs(&self) -> Answer<'_, Vec<WriteOff>> {
+        self.store.write_offs()
+    }
+
+    fn correct(&self, correction: Correction) -> Answer<'_, ()> {
+        self.store.correct(correction)
+    }
+
+    fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
+        self.store.corrections(limit)
     }
 }

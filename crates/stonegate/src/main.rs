@@ -98,7 +98,7 @@ enum Command {
     #[command(subcommand)]
     Budgets(budgets::Command),
     /// What was used, and what it cost.
-    Usage(usage::Arguments),
+    Usage(Box<usage::Arguments>),
     /// Look at the store, and move an installation from one to another.
     #[command(subcommand)]
     Store(store::Command),

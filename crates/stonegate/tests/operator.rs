@@ -93,6 +93,8 @@ fn people_read_tables_and_a_key_stands_alone_on_its_line() {
     let home = Home::new();
     assert_eq!(home.says(&["usage"]), "no calls in this time\n");
     assert_eq!(home.says(&["budgets", "list"]), "no budgets: nothing is limited\n");
+    assert_eq!(home.says(&["usage", "unresolved"]), "nothing is charged on suspicion\n");
+    assert_eq!(home.says(&["usage", "corrections"]), "nothing was corrected\n");
     let made = home.says(&["keys", "create", "--name", "laptop", "--user", "ann"]);
     let (key, note) = made.split_once('\n').expect("two lines");
     assert!(

@@ -2,4 +2,5 @@
 
 pub(crate) mod budget;
 pub(crate) mod convert;
+pub(crate) mod correction;
 pub(crate) mod record;

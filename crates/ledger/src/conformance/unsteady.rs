@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
-    BudgetState, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest,
-    UsageQuery, UsageSum,
+    BudgetState, Corrected, Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError,
+    SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
 };
 
 /// Passes everything on to another store, but no syncs while its line is cut.
@@ -69,5 +69,21 @@ impl LedgerStore for Unsteady {
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
         self.store.journal(query)
+    }
+
+    fn unresolved(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        self.store.unresolved(query)
+    }
+
+    fn write_offs(&self) -> Answer<'_, Vec<WriteOff>> {
+        self.store.write_offs()
+    }
+
+    fn correct(&self, correction: Correction) -> Answer<'_, ()> {
+        self.store.correct(correction)
+    }
+
+    fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
+        self.store.corrections(limit)
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Credit { budget: usize, amount: i64, for_ever: bool },
     /// A higher limit holds on a budget for some hours.
     Override { budget: usize, more: u64, hours: i64 },
+    /// Someone finds out that a call of a dead replica, or its lease, took so many per cent of what it was charged.
+    Correct { nth: usize, percent: u64 },
     /// Time passes.
     Seconds { seconds: i64 },
     /// Much time passes, and perhaps a day ends.
@@ -70,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(budget, amount, for_ever)| Step::Credit { budget, amount, for_ever }),
         1 => (0..4_usize, 1..100_u64, 1..30_i64)
             .prop_map(|(budget, more, hours)| Step::Override { budget, more, hours }),
+        1 => (0..8_usize, 0..=100_u64).prop_map(|(nth, percent)| Step::Correct { nth, percent }),
         3 => (0..40_i64).prop_map(|seconds| Step::Seconds { seconds }),
         1 => (1..30_i64).prop_map(|hours| Step::Hours { hours }),
     ]

@@ -10,9 +10,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use stonegate_ledger::{
     AccountPath, Adjustment, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
-    Change, Counter, Draft, EventQuery, JournalQuery, LedgerStore, Limit, MemoryStore, Mode, Nanodollars,
-    Outcome, Override, Picodollars, Quote, ReplicaId, Reservation, Seen, Settlement, Shortfall, SyncReply,
-    SyncRequest, Tokens, Unrecorded, UsageFilter, UsageRecord, Window,
+    Change, Correction, Counter, Draft, EventQuery, JournalQuery, LedgerStore, Limit, MemoryStore, Mode,
+    Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Reservation, Seen, Settlement, Shortfall,
+    SyncReply, SyncRequest, Tokens, Truth, Unrecorded, UsageFilter, UsageRecord, Window,
 };
 
 use crate::step::Step;
@@ -23,6 +23,8 @@ const SILENCE: SignedDuration = SignedDuration::from_secs(20);
 struct Replica {
     book: Book,
     open: Vec<(Reservation, u64)>,
+    /// All calls that it ever began.
+    begun: Vec<CallId>,
     said: Vec<Arc<SyncRequest>>,
     /// An answer on its way.
     late: Option<(Arc<SyncRequest>, SyncReply)>,
@@ -98,7 +100,7 @@ impl World {
         let id = ReplicaId::new(format!("life-{}", self.lives));
         let skew = SignedDuration::from_millis(SKEWS[self.lives % SKEWS.len()]);
         let book = Book::new(id, BookOptions::default());
-        Replica { book, open: Vec::new(), said: Vec::new(), late: None, skew }
+        Replica { book, open: Vec::new(), begun: Vec::new(), said: Vec::new(), late: None, skew }
     }
 
     fn define(&self, id: &str, account: &str, window: Window, limit: Limit, mode: Mode) {
@@ -135,6 +137,7 @@ impl World {
                 let amount = state.budget.limit.amount() + more;
                 Change::Override(Override { amount, from: now, until })
             }),
+            Step::Correct { nth, percent } => self.correct(nth, percent),
             Step::Seconds { seconds } => self.now += SignedDuration::from_secs(seconds),
             Step::Hours { hours } => self.now += SignedDuration::from_hours(hours),
         }
@@ -175,6 +178,7 @@ impl World {
         let reservation = replica.book.reserve(&path(), quote, draft, now)?;
         let granted = reservation.output_tokens();
         assert!(granted <= ask && granted >= least);
+        replica.begun.push(reservation.call());
         replica.open.push((reservation, granted));
         Ok(())
     }
@@ -317,6 +321,45 @@ impl World {
         for _ in 0..2 {
             at_once(self.store.adjust_budget(adjustment.clone())).expect("it is adjusted");
         }
+        self.note_limits();
+    }
+
+    /// What was allowed for a time may be out on lease when that ends.
+    fn note_limits(&mut self) {
+        for BudgetState { budget, window, limit, .. } in self.budgets() {
+            let highest = self.highest.entry(Counter { budget: budget.id, window }).or_default();
+            *highest = limit.max(*highest);
+        }
+    }
+
+    /// Only what the dead left behind: a replica that returns knows better.
+    fn correct(&mut self, nth: usize, percent: u64) {
+        let is_dead = |call: &CallId| self.dead.iter().any(|dead| dead.begun.contains(call));
+        let calls = self.journal().into_iter().filter(|record| record.basis.can_be_corrected());
+        let calls = calls.filter(|record| is_dead(&record.call)).map(|record| {
+            let cost = record.cost.get() * percent / 100;
+            let tokens = Tokens { output: cost, ..Tokens::default() };
+            Truth::Call { call: record.call, cost: Nanodollars::new(cost), tokens }
+        });
+        let is_buried = |id: &ReplicaId| self.dead.iter().any(|dead| dead.book.replica() == id);
+        let write_offs = at_once(self.store.write_offs()).expect("it lists");
+        let leases = write_offs.into_iter().filter(|write_off| is_buried(&write_off.replica));
+        let leases = leases.map(|write_off| {
+            let spent = write_off.amount.amount() * percent / 100;
+            Truth::WriteOff { replica: write_off.replica, counter: write_off.counter, spent }
+        });
+        let truths: Vec<_> = calls.chain(leases).collect();
+        let Some(truth) = truths.get(nth.checked_rem(truths.len()).unwrap_or(0)) else { return };
+        if let Truth::Call { call, cost, .. } = truth {
+            self.truth.insert(*call, cost.get());
+        }
+        self.adjustments += 1;
+        let (id, by) = (self.adjustments.to_string().into(), "operator".into());
+        let (at, reason, truth) = (self.now, "a test".to_owned(), truth.clone());
+        let correction = Correction { id, at, by, reason, truth };
+        for _ in 0..2 {
+            at_once(self.store.correct(correction.clone())).expect("it is corrected");
+        }
     }
 
     /// No threshold is told twice, and none that was reached is kept back.
@@ -350,14 +393,12 @@ impl World {
 
     /// What must be true at any time.
     pub(crate) fn audit(&mut self) {
+        self.note_limits();
         let journal = self.journal();
-        for BudgetState { budget, window, limit, counter, unresolved, .. } in self.budgets() {
+        for BudgetState { budget, window, counter, unresolved, .. } in self.budgets() {
             let counter_id = Counter { budget: budget.id.clone(), window };
-            // What was allowed for a time may be out on lease when that ends.
-            let highest = self.highest.entry(counter_id.clone()).or_default();
-            *highest = limit.max(*highest);
             if budget.is_hard() {
-                let bound = *highest + counter.uncovered;
+                let bound = self.highest[&counter_id] + counter.uncovered;
                 assert!(counter.spent + counter.leased <= bound, "{budget:?} {counter:?}");
                 // Quotes here are upper bounds, so only a budget that came later than a call can be surprised by it.
                 assert!(counter.uncovered == 0 || budget.id.as_str() == "late", "{budget:?} {counter:?}");

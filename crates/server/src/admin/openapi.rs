@@ -42,6 +42,9 @@ use super::v1;
         v1::budgets::adjust::list,
         v1::budgets::events::list,
         v1::usage::usage,
+        v1::usage::unresolved::list,
+        v1::usage::correct::correct,
+        v1::usage::correct::list,
     ),
 )]
 pub(super) struct Document;

@@ -170,6 +170,8 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::InvalidBudget(invalid) => Self::new(ProblemType::InvalidRequest, invalid.to_string()),
             StoreError::NoBudget(id) => Self::not_found("budget", id),
+            StoreError::NothingUnresolved(_) => Self::new(ProblemType::NotFound, error.to_string()),
+            StoreError::BeyondWriteOff(_) => Self::invalid("write_off.spent", error.to_string()),
             StoreError::OtherBudget(_) => {
                 Self { field: Some("id".to_owned()), ..Self::new(ProblemType::Conflict, error.to_string()) }
             }

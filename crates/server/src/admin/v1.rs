@@ -36,4 +36,6 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/budgets/{id}/adjustments", get(budgets::adjust::list).post(budgets::adjust::adjust))
         .route("/budget-events", get(budgets::events::list))
         .route("/usage", get(usage::usage))
+        .route("/usage/unresolved", get(usage::unresolved::list))
+        .route("/usage/corrections", get(usage::correct::list).post(usage::correct::correct))
 }

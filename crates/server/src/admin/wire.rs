@@ -10,6 +10,7 @@ pub(crate) mod adjustments;
 pub(crate) mod budgets;
 pub(crate) mod keys;
 pub(crate) mod tenants;
+pub(crate) mod unresolved;
 pub(crate) mod usage;
 pub(crate) mod users;
 

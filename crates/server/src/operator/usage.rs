@@ -1,10 +1,13 @@
 //! Usage.
 
-use stonegate_api::{Usage, UsageBy};
-use stonegate_ledger::{UsageFilter, UsageQuery};
+use stonegate_api::{Correction, CorrectionCreate, Unresolved, Usage, UsageBy};
+use stonegate_ledger::{JournalQuery, Truth, UsageFilter, UsageQuery};
 
 use super::{Operator, moment};
-use crate::admin::{Problem, wire};
+use crate::admin::{
+    Problem,
+    wire::{self, unresolved::Wanted},
+};
 
 /// Which calls, and what they are summed by.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +29,42 @@ pub struct UsageRequest {
 }
 
 impl Operator {
+    /// What is charged though nobody saw what it took.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list_unresolved(&self, limit: u32) -> Result<Unresolved, Problem> {
+        let query = JournalQuery { filter: UsageFilter::default(), before: None, limit };
+        let page = self.store.ledger.unresolved(query).await?;
+        Ok(wire::unresolved::shown(&page, &self.store.ledger.write_offs().await?))
+    }
+
+    /// Says what a call or a written-off lease really took.
+    ///
+    /// # Errors
+    /// When the request is wrong, there is nothing of that name to correct, or the store does not answer.
+    pub async fn correct(&self, create: &CorrectionCreate) -> Result<Correction, Problem> {
+        let ledger = &*self.store.ledger;
+        let truth = match wire::unresolved::wanted(create)? {
+            Wanted::Call(call, cost, tokens) => Truth::Call { call, cost, tokens },
+            Wanted::WriteOff(replica, counter, spent) => {
+                let found = wire::unresolved::find_write_off(ledger, &replica, &counter).await?;
+                Truth::WriteOff { spent: wire::unresolved::spent(&spent, found.amount)?, replica, counter }
+            }
+        };
+        let correction = wire::unresolved::correction(create, truth, "operator", self.now)?;
+        wire::unresolved::keep(ledger, correction).await
+    }
+
+    /// What was corrected, the newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list_corrections(&self, limit: u32) -> Result<Vec<Correction>, Problem> {
+        let kept = self.store.ledger.corrections(limit).await?;
+        Ok(kept.iter().map(wire::unresolved::shown_correction).collect())
+    }
+
     /// What was used, and what it cost.
     ///
     /// # Errors

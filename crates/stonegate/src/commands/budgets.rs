@@ -222,7 +222,7 @@ fn table(budgets: &[Budget], style: Style) -> String {
 }
 
 /// An amount as people read it.
-fn in_unit(amount: u64, unit: &str) -> String {
+pub(super) fn in_unit(amount: u64, unit: &str) -> String {
     match unit {
         "usd" => dollars(amount),
         _ => format!("{} tokens", count(amount)),

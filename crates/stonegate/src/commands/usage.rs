@@ -1,6 +1,6 @@
 //! `stonegate usage`: what was used, and what it cost.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use stonegate_api::{Usage, UsageBy, UsageRow};
 use stonegate_server::operator::UsageRequest;
 
@@ -10,12 +10,30 @@ use crate::{
     terminal::Style,
 };
 
+mod correct;
+mod unresolved;
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List what is charged though nobody saw what it took: after a server died, say.
+    Unresolved(unresolved::List),
+    /// Say what such a call, or a part of a dead server's lease, really took; budgets follow at once.
+    Correct(correct::Correct),
+    /// List what was corrected: when, by whom and why.
+    Corrections(correct::List),
+}
+
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   stonegate usage --by model --since 7d
-  stonegate usage --by day --since 2026-11-01 --user ann --json")]
+  stonegate usage --by day --since 2026-11-01 --user ann --json"
+)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// What it is summed by.
     #[arg(long, value_enum, default_value = "user")]
     by: ByArgument,
@@ -57,6 +75,12 @@ pub(crate) enum ByArgument {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    match &arguments.command {
+        Some(Command::Unresolved(list)) => return list.run(),
+        Some(Command::Correct(correct)) => return correct.run(),
+        Some(Command::Corrections(list)) => return list.run(),
+        None => {}
+    }
     let wanted = UsageRequest {
         by: match arguments.by {
             ByArgument::User => UsageBy::User,

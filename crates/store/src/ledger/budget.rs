@@ -157,7 +157,8 @@ pub(crate) fn mode(mode: Mode) -> (&'static str, Option<i64>) {
     }
 }
 
-fn limit(unit: &str, amount: u64) -> Result<Limit, StoreError> {
+/// An amount in a unit as that is kept.
+pub(crate) fn limit(unit: &str, amount: u64) -> Result<Limit, StoreError> {
     match unit {
         "usd" => Ok(Limit::Usd(Nanodollars::new(amount))),
         "tokens" => Ok(Limit::Tokens(amount)),

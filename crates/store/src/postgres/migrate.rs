@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0003_archive.sql"),
     include_str!("../../migrations/postgres/0004_budgets.sql"),
     include_str!("../../migrations/postgres/0005_signin.sql"),
+    include_str!("../../migrations/postgres/0006_corrections.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stonegate_ledger::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
-    BudgetState, EventQuery, JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery,
-    UsageSum,
+    BudgetState, Corrected, Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, SyncReply,
+    SyncRequest, UsageQuery, UsageSum, WriteOff,
 };
 
 use super::Pools;
@@ -18,6 +18,7 @@ use super::Pools;
 mod adjust;
 mod adopt;
 mod budgets;
+mod correct;
 mod journal;
 mod leases;
 mod sync;
@@ -73,6 +74,22 @@ impl LedgerStore for SqliteLedger {
     }
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
-        Box::pin(journal::page(&self.pools, query))
+        Box::pin(journal::page(&self.pools, query, ""))
+    }
+
+    fn unresolved(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
+        Box::pin(journal::page(&self.pools, query, "AND basis = 'unresolved' "))
+    }
+
+    fn write_offs(&self) -> Answer<'_, Vec<WriteOff>> {
+        Box::pin(correct::write_offs(&self.pools))
+    }
+
+    fn correct(&self, correction: Correction) -> Answer<'_, ()> {
+        Box::pin(correct::correct(&self.pools, correction))
+    }
+
+    fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
+        Box::pin(correct::list(&self.pools, limit))
     }
 }

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0003_archive.sql"),
     include_str!("../../migrations/sqlite/0004_budgets.sql"),
     include_str!("../../migrations/sqlite/0005_signin.sql"),
+    include_str!("../../migrations/sqlite/0006_corrections.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

@@ -12,8 +12,9 @@ use stonegate_identity::{
     ticket::{Ticket, TicketKind},
 };
 use stonegate_ledger::{
-    AccountPath, Adjustment, Basis, Book, BookOptions, Budget, CallId, Change, Draft, Limit, Mode,
-    Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Settlement, Tokens, Window,
+    AccountPath, Adjustment, Adoption, Basis, Book, BookOptions, Budget, CallId, Change, Correction, Draft,
+    Limit, Mode, Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Settlement, Tokens, Truth,
+    Unrecorded, Window,
 };
 use stonegate_store::{Durability, Options, Store, open};
 
@@ -176,6 +177,37 @@ async fn spend(store: &Store) {
             book.ask_for_news();
         }
         sync(store, &book).await;
+    }
+    find_out(store).await;
+}
+
+/// What a replica that died left behind is corrected.
+async fn find_out(store: &Store) {
+    let options = BookOptions { open_grace: jiff::SignedDuration::ZERO, ..BookOptions::default() };
+    let book = Book::new(ReplicaId::new("r0"), options);
+    sync(store, &book).await;
+    let path = AccountPath::new("acme", None, "ann", None);
+    let lost = loop {
+        match book.reserve(&path, quote(), draft(3), now()) {
+            Ok(reservation) => break reservation,
+            Err(_) => sync(store, &book).await,
+        }
+    };
+    let call = lost.call();
+    std::mem::forget(lost);
+    book.ask_for_news();
+    sync(store, &book).await;
+    let adoption =
+        Adoption { at: now(), by: ReplicaId::new("r1"), silent_since: None, unrecorded: Unrecorded::Unknown };
+    store.ledger.adopt(adoption).await.unwrap();
+    let (cost, tokens) = (Nanodollars::new(9), Tokens { output: 1, ..Tokens::default() });
+    let counter = "b1@2026-11".parse().unwrap();
+    for (id, truth) in [
+        ("c1", Truth::Call { call, cost, tokens }),
+        ("c2", Truth::WriteOff { replica: ReplicaId::new("r0"), counter, spent: 1 }),
+    ] {
+        let (by, reason) = ("operator".into(), "the provider's log".to_owned());
+        store.ledger.correct(Correction { id: id.into(), at: now(), by, reason, truth }).await.unwrap();
     }
 }
 

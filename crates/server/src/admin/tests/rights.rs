@@ -10,7 +10,7 @@ const ASKERS: [&str; 6] = ["nobody", "user", "lead", "other lead", "admin for ca
 /// The things asked about belong to the plain user `ann` of the tenant `acme`; `user` is `bob` of the same tenant, `lead`
 /// the team lead of `acme`, `other lead` the one of another tenant, `admin for calls` an administrator's key without
 /// administrative scopes.
-const ROUTES: [(&str, &str, &str, &str); 28] = [
+const ROUTES: [(&str, &str, &str, &str); 31] = [
     ("POST", "/bootstrap", "1-----", ""),
     ("GET", "/whoami", "1yyyyy", ""),
     ("GET", "/keys", "1yyy3y", ""),
@@ -39,6 +39,14 @@ const ROUTES: [(&str, &str, &str, &str); 28] = [
     ("POST", "/budgets/{id}/adjustments", "13y43y", r#"{"amount":"1","reason":"a test"}"#),
     ("GET", "/budget-events", "1yyyyy", ""),
     ("GET", "/usage", "1yyyyy", ""),
+    ("GET", "/usage/unresolved", "1yyyyy", ""),
+    ("GET", "/usage/corrections", "13333y", ""),
+    (
+        "POST",
+        "/usage/corrections",
+        "134434",
+        r#"{"call":{"id":"req_00000000000000000000000001","cost_usd":"0"},"reason":"a test"}"#,
+    ),
 ];
 
 fn letter(status: StatusCode) -> char {

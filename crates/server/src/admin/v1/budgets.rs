@@ -12,7 +12,7 @@ pub(crate) mod list;
 pub(crate) mod remove;
 
 /// Whether the account exists and the caller may do this to its budgets.
-async fn allow(
+pub(super) async fn allow(
     state: &AdminState,
     visit: &Visit,
     action: Action,

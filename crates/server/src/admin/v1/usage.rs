@@ -1,4 +1,4 @@
-//! `GET /admin/v1/usage`
+//! `/admin/v1/usage`
 #![expect(unused_qualifications, reason = "utoipa's macro names this file's parameters by a path")]
 
 use axum::{Json, extract::State};
@@ -9,6 +9,9 @@ use stonegate_ledger::{UsageFilter, UsageQuery};
 use utoipa::IntoParams;
 
 use crate::admin::{AdminState, Problem, Visit, body::Params, wire};
+
+pub(crate) mod correct;
+pub(crate) mod unresolved;
 
 /// Which calls, and what they are summed by.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -19,23 +19,32 @@ pub(crate) fn wanted(
     by: &str,
     now: Timestamp,
 ) -> Result<Adjustment, Problem> {
-    let reason = wanted.reason.trim();
+    let reason = reason(&wanted.reason)?;
+    let id = id("adj", wanted.id.as_deref())?;
+    let change = change(budget, wanted, now)?;
+    let budget = budget.id.clone();
+    Ok(Adjustment { id: id.into(), budget, at: now, by: by.into(), reason, change })
+}
+
+/// Why someone changes what is counted.
+pub(super) fn reason(text: &str) -> Result<String, Problem> {
+    let reason = text.trim();
     if reason.is_empty() || reason.chars().count() > REASON_MOST || reason.chars().any(char::is_control) {
         let message = format!("give a reason, of {REASON_MOST} characters at most and on one line");
         return Err(Problem::invalid("reason", message));
     }
-    let id = match wanted.id.as_deref() {
-        None => format!("adj_{:020x}", u128::from_be_bytes(clock::random()) >> 48),
+    Ok(reason.to_owned())
+}
+
+/// The id that an entry is given, or a new one.
+pub(super) fn id(kind: &str, given: Option<&str>) -> Result<String, Problem> {
+    match given {
+        None => Ok(format!("{kind}_{:020x}", u128::from_be_bytes(clock::random()) >> 48)),
         Some(id) if (1..=ID_MOST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            id.to_owned()
+            Ok(id.to_owned())
         }
-        Some(_) => {
-            return Err(Problem::invalid("id", format!("an id has 1 to {ID_MOST} visible ASCII characters")));
-        }
-    };
-    let change = change(budget, wanted, now)?;
-    let budget = budget.id.clone();
-    Ok(Adjustment { id: id.into(), budget, at: now, by: by.into(), reason: reason.to_owned(), change })
+        Some(_) => Err(Problem::invalid("id", format!("an id has 1 to {ID_MOST} visible ASCII characters"))),
+    }
 }
 
 fn change(budget: &Budget, wanted: &AdjustmentCreate, now: Timestamp) -> Result<Change, Problem> {

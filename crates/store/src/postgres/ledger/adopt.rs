@@ -16,7 +16,7 @@ use super::{
 use crate::ledger::{
     budget::counter_state,
     convert::{Columns, kept, kept_time, unavailable},
-    record::{self, JsonRow},
+    record::{self, JsonRow, journal_columns},
 };
 
 /// Which replicas are dead: those that this server has not heard of for so many microseconds, or all but one.
@@ -114,18 +114,16 @@ async fn reopen_books(
     replica: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    // Calls that a person has corrected meanwhile are settled.
-    let calls: Vec<String> = sqlx::query_scalar(
-        "DELETE FROM journal
-          WHERE call IN (SELECT call FROM opened_calls WHERE replica = $1) AND basis = 'unresolved'
-         RETURNING call",
-    )
+    // As they are charged now: a person may have corrected them.
+    let rows = sqlx::query(concat!(
+        "DELETE FROM journal WHERE call IN (SELECT call FROM opened_calls WHERE replica = $1) RETURNING ",
+        journal_columns!()
+    ))
     .bind(replica)
     .fetch_all(&mut **transaction)
     .await
     .map_err(unavailable)?;
-    let mut open = opened(transaction, replica).await?;
-    open.retain(|record| calls.contains(&record.call.to_string()));
+    let open = rows.iter().map(record::parse).collect::<Result<Vec<_>, _>>()?;
     let mut estate = load(transaction, replica, &open).await?;
     let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);
@@ -148,7 +146,7 @@ async fn opened(connection: &mut PgConnection, replica: &str) -> Result<Vec<Usag
 }
 
 /// What a replica holds, and the counters of that and of those calls, locked in the order of their names.
-async fn load(
+pub(super) async fn load(
     connection: &mut PgConnection,
     replica: &str,
     calls: &[UsageRecord],
@@ -194,7 +192,7 @@ fn keep(amounts: &mut BTreeMap<Counter, u64>, counter: &Counter, amount: u64) {
 }
 
 /// Saves how the counters stand; all of them are there.
-async fn save_counters(connection: &mut PgConnection, estate: &Estate) -> Result<(), StoreError> {
+pub(super) async fn save_counters(connection: &mut PgConnection, estate: &Estate) -> Result<(), StoreError> {
     let (budgets, windows) = names(estate.counters.keys());
     let amounts = |amount: fn(&CounterState) -> i64| estate.counters.values().map(amount).collect::<Vec<_>>();
     sqlx::query(
@@ -218,7 +216,7 @@ async fn save_counters(connection: &mut PgConnection, estate: &Estate) -> Result
 }
 
 /// Puts what a replica holds, and what of it counts as spent, in the place of all that was there.
-async fn save_leases(
+pub(super) async fn save_leases(
     connection: &mut PgConnection,
     replica: &str,
     leases: &BTreeMap<Counter, u64>,

@@ -75,15 +75,22 @@ pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageS
     rows.iter().map(record::sum).collect()
 }
 
-/// Reads a page, the newest first.
-pub(super) async fn page(pools: &Pools, query: JournalQuery) -> Result<JournalPage, StoreError> {
-    let statement = concat!(
-        "SELECT ",
-        journal_columns!(),
-        wanted!(),
-        "AND call < coalesce($8, 'z') ORDER BY call DESC LIMIT $9"
+/// Reads a page, the newest first, of those for which `condition` holds.
+pub(super) async fn page(
+    pools: &Pools,
+    query: JournalQuery,
+    condition: &'static str,
+) -> Result<JournalPage, StoreError> {
+    let statement = format!(
+        concat!(
+            "SELECT ",
+            journal_columns!(),
+            wanted!(),
+            "AND call < coalesce($8, 'z') {condition}ORDER BY call DESC LIMIT $9"
+        ),
+        condition = condition
     );
-    let rows = bind_filter!(sqlx::query(statement), &query.filter)
+    let rows = bind_filter!(sqlx::query(AssertSqlSafe(statement)), &query.filter)
         .bind(query.before.map(|call| call.to_string()))
         // One more tells whether there is another page.
         .bind(i64::from(query.limit) + 1)

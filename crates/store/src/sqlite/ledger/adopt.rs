@@ -14,7 +14,7 @@ use super::{
 use crate::ledger::{
     budget::counter_state,
     convert::{Columns, json, kept_time, unavailable},
-    record::{self, array_columns},
+    record::{self, array_columns, journal_columns},
 };
 
 /// Declares replicas dead and charges what they cannot account for any more.
@@ -83,18 +83,16 @@ async fn reopen_books(
     replica: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    // Calls that a person has corrected meanwhile are settled.
-    let calls: Vec<String> = sqlx::query_scalar(
-        "DELETE FROM journal
-          WHERE call IN (SELECT call FROM opened_calls WHERE replica = ?1) AND basis = 'unresolved'
-         RETURNING call",
-    )
+    // As they are charged now: a person may have corrected them.
+    let rows = sqlx::query(concat!(
+        "DELETE FROM journal WHERE call IN (SELECT call FROM opened_calls WHERE replica = ?1) RETURNING ",
+        journal_columns!()
+    ))
     .bind(replica)
     .fetch_all(&mut **transaction)
     .await
     .map_err(unavailable)?;
-    let mut open = opened(transaction, replica).await?;
-    open.retain(|record| calls.contains(&record.call.to_string()));
+    let open = rows.iter().map(record::parse).collect::<Result<Vec<_>, _>>()?;
     let mut estate = load(transaction, replica, &open).await?;
     let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);
@@ -103,7 +101,7 @@ async fn reopen_books(
     save(transaction, save_counters!(), leases::counter_rows(standing(&estate))?, None).await
 }
 
-async fn save(
+pub(super) async fn save(
     connection: &mut SqliteConnection,
     statement: &'static str,
     rows: String,
@@ -132,7 +130,7 @@ async fn opened(connection: &mut SqliteConnection, replica: &str) -> Result<Vec<
 }
 
 /// What a replica holds, and the counters of that and of those calls.
-async fn load(
+pub(super) async fn load(
     connection: &mut SqliteConnection,
     replica: &str,
     calls: &[UsageRecord],
@@ -175,6 +173,6 @@ fn counters(records: &[UsageRecord]) -> impl Iterator<Item = &Counter> {
     records.iter().flat_map(|record| &record.counters)
 }
 
-fn standing(estate: &Estate) -> impl Iterator<Item = (&Counter, stonegate_ledger::CounterState)> {
+pub(super) fn standing(estate: &Estate) -> impl Iterator<Item = (&Counter, stonegate_ledger::CounterState)> {
     estate.counters.iter().map(|(counter, state)| (counter, *state))
 }
