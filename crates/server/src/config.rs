@@ -8,6 +8,7 @@ mod kind;
 mod meta;
 mod places;
 mod problem;
+mod providers;
 mod reference;
 mod settings;
 mod source;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 pub use meta::{Default, Meta, Setting};
 pub use problem::{Problem, Problems};
+pub use providers::{Provider, ProviderRule};
 pub use reference::reference;
 pub use settings::{
     Bedrock, Budget, Config, Durability, Keys, Log, LogFormat, Media, ModelRule, Models, OnDisconnect,

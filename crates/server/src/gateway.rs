@@ -214,7 +214,8 @@ impl Gateway {
             Arc::clone(&store.tickets),
             signin::Settings::of(&app.config),
             clock::now,
-        );
+        )
+        .map_err(StartError::Certificates)?;
         let admin = admin::AdminState {
             keys: Arc::clone(&app.directory),
             ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),

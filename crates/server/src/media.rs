@@ -40,7 +40,8 @@ const MOST_ADDRESSES: usize = 100;
 /// Addresses that are fetched at a time for one request.
 const AT_ONCE: usize = 8;
 
-type Http = Client<HttpsConnector<HttpConnector<PublicNames>>, Empty<Bytes>>;
+/// A client that reaches the public internet only, unless it is told otherwise.
+pub(crate) type Http<B> = Client<HttpsConnector<HttpConnector<PublicNames>>, B>;
 
 /// Fetches media for calls.
 pub(crate) struct MediaFetcher {
@@ -48,7 +49,7 @@ pub(crate) struct MediaFetcher {
     /// The most bytes for one request: a few words must not make the gateway hold gigabytes.
     most_together: usize,
     /// Made when it is first needed: most gateways never fetch anything.
-    http: OnceLock<Http>,
+    http: OnceLock<Http<Empty<Bytes>>>,
 }
 
 /// Why an address was not fetched.
@@ -179,7 +180,7 @@ impl MediaFetcher {
         Ok(Fetched { media_type: media_type.ok_or(NotFetched::Kind)?, base64: STANDARD.encode(&file) })
     }
 
-    fn http(&self) -> Result<&Http, NotFetched> {
+    fn http(&self) -> Result<&Http<Empty<Bytes>>, NotFetched> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
@@ -191,7 +192,27 @@ impl MediaFetcher {
     }
 }
 
-fn client(allow_private: bool) -> std::io::Result<Http> {
+/// Whether an address by which the operator's own services say that they are reached may be asked at all: by TLS, and not by
+/// a literal address that is private.
+pub(crate) fn may_be_reached(uri: &Uri, allow_private: bool) -> bool {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_private = host.parse::<IpAddr>().is_ok_and(|address| !address::is_public(address));
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty() && (allow_private || !is_private),
+        Some("http") => !host.is_empty() && allow_private,
+        Some(_) | None => false,
+    }
+}
+
+/// Makes such a client.
+///
+/// # Errors
+/// When the machine's certificate authorities cannot be read.
+pub(crate) fn client<B>(allow_private: bool) -> std::io::Result<Http<B>>
+where
+    B: http_body::Body + Send,
+    B::Data: Send,
+{
     let mut tcp = HttpConnector::new_with_resolver(PublicNames { allow_private });
     tcp.enforce_http(false);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -212,7 +233,7 @@ fn client(allow_private: bool) -> std::io::Result<Http> {
 /// Resolves names to public addresses only. The connection is made to what was checked, so that a name cannot mean
 /// another address a moment later.
 #[derive(Clone)]
-struct PublicNames {
+pub(crate) struct PublicNames {
     allow_private: bool,
 }
 

@@ -19,7 +19,7 @@ use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Provider};
 use crate::directory::DirectoryCache;
 
 mod askers;
@@ -30,6 +30,7 @@ mod failures;
 mod local;
 mod metadata;
 mod oauth;
+mod oidc;
 mod page;
 mod pages;
 mod passwords;
@@ -43,6 +44,7 @@ pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
 
 use askers::Askers;
+use oidc::Known;
 
 /// What the handlers of sign-in see.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ pub struct Shared {
     pub(crate) tickets: Arc<dyn Tickets>,
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
+    pub(crate) providers: Vec<Known>,
     askers: Askers,
     pub(crate) now: fn() -> Timestamp,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) access_token: SignedDuration,
     /// How long a session goes on.
     pub(crate) session: SignedDuration,
+    /// Who else vouches for people and machines.
+    pub(crate) providers: Vec<Provider>,
 }
 
 impl Settings {
@@ -85,19 +90,23 @@ impl Settings {
             local: config.signin.local,
             access_token: SignedDuration::from_mins(minutes),
             session: SignedDuration::from_hours(days.saturating_mul(24)),
+            providers: config.signin.providers.clone(),
         }
     }
 }
 
 impl SignIn {
+    /// # Errors
+    /// When the machine's certificate authorities cannot be read, which the providers' are checked by.
     pub(crate) fn new(
         keys: Arc<DirectoryCache>,
         tickets: Arc<dyn Tickets>,
         settings: Settings,
         now: fn() -> Timestamp,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let (passwords, askers) = (Passwords::new(), Askers::default());
-        Self(Arc::new(Shared { keys, tickets, settings, passwords, askers, now }))
+        let providers = settings.providers.iter().cloned().map(Known::new).collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(Shared { keys, tickets, settings, passwords, providers, askers, now })))
     }
 
     /// The gateway's address for whoever sent this request; `None` when nobody has told it.
@@ -154,6 +163,8 @@ pub(crate) fn router(at: SignIn) -> Router {
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/signin", get(pages::signin::show).post(pages::signin::send))
         .route("/signin/password", get(pages::password::show).post(pages::password::send))
+        .route("/signin/with/{provider}", get(oidc::flow::leave))
+        .route("/signin/callback", get(oidc::flow::come_back))
         .route("/signout", post(pages::signin::leave))
         .route("/device", get(pages::device::show).post(pages::device::send))
         .layer(DefaultBodyLimit::max(oauth::FORM_MOST))

@@ -73,8 +73,9 @@ impl House {
             local: true,
             access_token: jiff::SignedDuration::from_hours(1),
             session: jiff::SignedDuration::from_hours(24),
+            providers: Vec::new(),
         };
-        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now);
+        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
         let state =
             AdminState { keys, ledger: Arc::clone(&store.ledger), keys_per_user: 1_000, sign_in, now };
         let router = router(state.clone());

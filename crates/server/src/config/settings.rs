@@ -12,6 +12,7 @@ use super::kind::{
     Switch, Tokens, Url,
 };
 use super::meta::{Setting, derived, given, unset};
+use super::providers::{Provider, Providers};
 use super::values::Values;
 
 /// Makes, of one list: a struct for each section, [`Config`] over them, [`SETTINGS`], and the reading of it all.
@@ -122,6 +123,8 @@ settings! {
         access_token_minutes = "signin.access_token_minutes", Count => u32, given("60");
         /// How many days a program stays signed in; then its person signs in again.
         session_days = "signin.session_days", Count => u32, given("30");
+        /// OpenID providers that vouch for people and machines.
+        providers = "signin.providers", Providers => Vec<Provider>, given("").secret();
     }
 
     /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.

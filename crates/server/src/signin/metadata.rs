@@ -10,7 +10,7 @@ use stonegate_identity::{Scope, Scopes};
 
 use super::SignIn;
 use super::oauth::OAuthError;
-use super::token::DEVICE_CODE;
+use super::token::{DEVICE_CODE, JWT_BEARER};
 use crate::admin::wire::keys::{MINUTES, MINUTES_MOST};
 
 const CACHED: [(http::HeaderName, &str); 1] = [(CACHE_CONTROL, "public, max-age=300")];
@@ -25,6 +25,9 @@ pub(super) async fn authorization_server(
     let mut grants = vec![DEVICE_CODE, "refresh_token"];
     if at.settings.local {
         grants.push("password");
+    }
+    if at.settings.providers.iter().any(|provider| !provider.audiences.is_empty()) {
+        grants.push(JWT_BEARER);
     }
     let document = json!({
         "issuer": base.as_str(),
@@ -45,6 +48,13 @@ pub(super) async fn authorization_server(
 /// `GET /.well-known/stonegate`: grows by members only.
 pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri: Uri) -> Response {
     let base = std::future::ready(at.base(&headers, &uri)).await;
+    let providers: Vec<_> = at
+        .settings
+        .providers
+        .iter()
+        .filter(|provider| provider.client_id.is_some())
+        .map(|provider| json!({ "id": provider.id, "name": provider.name }))
+        .collect();
     let document = json!({
         "version": 1,
         "name": "Stonegate",
@@ -54,7 +64,7 @@ pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri:
             // Without an address of its own, there is no page to send a person to.
             "device": base.is_some(),
             "local": at.settings.local,
-            "providers": [],
+            "providers": providers,
         },
         "api": {
             "anthropic": true,

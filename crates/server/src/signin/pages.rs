@@ -115,7 +115,7 @@ impl Guest {
 }
 
 /// A parameter of an address.
-fn parameter(uri: &Uri, name: &str) -> Option<String> {
+pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
     let query = uri.query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())
         .find(|(known, _)| known == name)
@@ -123,6 +123,6 @@ fn parameter(uri: &Uri, name: &str) -> Option<String> {
 }
 
 /// The page to go to after signing in. It is named by the code only: nobody's address can be slipped in.
-fn after_sign_in(user_code: Option<&UserCode>) -> String {
+pub(super) fn after_sign_in(user_code: Option<&UserCode>) -> String {
     user_code.map_or_else(|| "/signin".to_owned(), |code| format!("/device?user_code={code}"))
 }

@@ -17,11 +17,14 @@ use crate::clock;
 const GRACE: SignedDuration = SignedDuration::from_secs(60);
 /// How many sign-ins of programs a user may have in force.
 const SESSIONS_MOST: u32 = 100;
+/// And of machines, each of which signs in anew every time.
+const MACHINE_SESSIONS_MOST: u32 = 1_000;
 
 /// What a program gets when its person has signed in.
 pub(super) struct Tokens {
     pub(super) access: KeyText,
-    pub(super) refresh: RefreshToken,
+    /// None for whoever can prove at any time who they are.
+    pub(super) refresh: Option<RefreshToken>,
     pub(super) expires_in_seconds: i64,
     pub(super) scopes: Scopes,
     pub(super) email: Option<String>,
@@ -45,6 +48,15 @@ pub(super) async fn is_in_good_standing(at: &SignIn, user: &User) -> Result<bool
     Ok(tenant.is_some_and(|tenant| tenant.disabled_at.is_none()))
 }
 
+/// How long a session goes on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lasting {
+    /// As long as it is refreshed, up to the bound of the settings.
+    Refreshed,
+    /// Until this time, or an access token's, whichever comes first.
+    Until(Timestamp),
+}
+
 /// Opens a session for a person who has signed in. It gets what was asked for as far as the role may hold it.
 ///
 /// # Errors
@@ -52,12 +64,17 @@ pub(super) async fn is_in_good_standing(at: &SignIn, user: &User) -> Result<bool
 pub(super) async fn open(
     at: &SignIn,
     user: &User,
-    wanted: Scopes,
-    name: String,
+    (wanted, name): (Scopes, String),
+    lasting: Lasting,
     act: &Act,
 ) -> Result<Tokens, DirectoryError> {
     let access = KeyText::mint(clock::random());
-    let ends_at = act.at.saturating_add(at.settings.session).unwrap_or(Timestamp::MAX);
+    let (ends_at, most) = match lasting {
+        Lasting::Refreshed => {
+            (act.at.saturating_add(at.settings.session).unwrap_or(Timestamp::MAX), SESSIONS_MOST)
+        }
+        Lasting::Until(end) => (end.min(token_end(at, act.at)), MACHINE_SESSIONS_MOST),
+    };
     let scopes = wanted.and(user.role.may_hold());
     let new = NewKey {
         id: KeyId::mint(act.at, clock::random()),
@@ -65,7 +82,7 @@ pub(super) async fn open(
         name,
         kind: KeyKind::Session,
         parent: None,
-        most: Some(SESSIONS_MOST),
+        most: Some(most),
         digest: access.digest(),
         public_form: access.public_form(),
         scopes,
@@ -74,7 +91,10 @@ pub(super) async fn open(
         text_until: Some(token_end(at, act.at)),
     };
     let key = at.keys.directory().create_key(new, act).await?;
-    let refresh = keep_refresh(at, &key.id, ends_at, act.at).await?;
+    let refresh = match lasting {
+        Lasting::Refreshed => Some(keep_refresh(at, &key.id, ends_at, act.at).await?),
+        Lasting::Until(_) => None,
+    };
     Ok(tokens(at, access, refresh, &key, user, act.at))
 }
 
@@ -113,7 +133,7 @@ pub(super) async fn refresh(
     let next = keep_refresh(at, &key.id, ends_at, now).await?;
     found.mark_used(at, now).await?;
     at.keys.refresh(now).await?;
-    Ok(Some(tokens(at, access, next, &key, &user, now)))
+    Ok(Some(tokens(at, access, Some(next), &key, &user, now)))
 }
 
 /// The session that a refresh token belongs to, used or not.
@@ -133,7 +153,7 @@ fn token_end(at: &SignIn, now: Timestamp) -> Timestamp {
 fn tokens(
     at: &SignIn,
     access: KeyText,
-    refresh: RefreshToken,
+    refresh: Option<RefreshToken>,
     key: &Key,
     user: &User,
     now: Timestamp,

@@ -17,6 +17,7 @@ use crate::admin::{self, AdminState};
 mod attacks;
 mod devices;
 mod passwords;
+mod providers;
 mod sessions;
 
 thread_local! {
@@ -86,10 +87,11 @@ impl House {
             local: true,
             access_token: SignedDuration::from_hours(1),
             session: SignedDuration::from_hours(30 * 24),
+            providers: Vec::new(),
         };
         change(&mut settings);
         let password = settings.local.then_some(PASSWORD);
-        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now);
+        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
         let ledger = Arc::clone(&store.ledger);
         let state = AdminState { keys, ledger, keys_per_user: 100, sign_in: sign_in.clone(), now };
         let router = router(sign_in).merge(admin::router(state));

@@ -13,12 +13,16 @@ use stonegate_identity::{DeviceCode, RefreshToken, Scopes, UnknownScope};
 use super::device::NoTokens;
 use super::local::{self, Refused};
 use super::oauth::{Form, OAuthError, label};
-use super::session::Tokens;
+use super::oidc::person::{self, NotAdmitted};
+use super::oidc::{self, ProviderError};
+use super::session::{Lasting, Tokens};
 use super::{SignIn, device, session};
 use crate::clock;
 
 /// The grant of RFC 8628.
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The grant of RFC 7523.
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The longest name of a session, in characters.
 const NAME_MOST: usize = 100;
 
@@ -30,6 +34,7 @@ pub(super) async fn token(State(at): State<SignIn>, body: Bytes) -> Result<Respo
     let tokens = match form.need("grant_type")? {
         DEVICE_CODE => by_device(&at, form.need("device_code")?, now, request_id).await?,
         "refresh_token" => by_refresh(&at, form.need("refresh_token")?, now, &request_id).await?,
+        JWT_BEARER => by_assertion(&at, &form, now, request_id).await?,
         "password" if at.settings.local => by_password(&at, &form, now, request_id).await?,
         _ => {
             let description = "this gateway has no such grant: see /.well-known/oauth-authorization-server";
@@ -44,11 +49,13 @@ fn shown(tokens: &Tokens) -> Response {
         "access_token": tokens.access.as_str(),
         "token_type": "Bearer",
         "expires_in": tokens.expires_in_seconds,
-        "refresh_token": tokens.refresh.as_str(),
         "scope": tokens.scopes.to_string(),
     });
-    if let (Some(email), Some(answer)) = (&tokens.email, answer.as_object_mut()) {
-        answer.insert("email".to_owned(), json!(email));
+    let refresh = tokens.refresh.as_ref().map(RefreshToken::as_str);
+    for (name, value) in [("refresh_token", refresh), ("email", tokens.email.as_deref())] {
+        if let (Some(value), Some(answer)) = (value, answer.as_object_mut()) {
+            answer.insert(name.to_owned(), json!(value));
+        }
     }
     ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
@@ -75,7 +82,8 @@ async fn by_device(
         return Err(denied());
     }
     let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
-    Ok(session::open(at, &user, request.scopes(), request.session_name(), &act).await?)
+    let wanted = (request.scopes(), request.session_name());
+    Ok(session::open(at, &user, wanted, Lasting::Refreshed, &act).await?)
 }
 
 async fn by_refresh(at: &SignIn, text: &str, now: Timestamp, request_id: &str) -> Result<Tokens, OAuthError> {
@@ -90,12 +98,7 @@ async fn by_password(
     request_id: String,
 ) -> Result<Tokens, OAuthError> {
     let (login, password) = (form.need("username")?, form.need("password")?);
-    let scopes: Scopes = match form.find("scope") {
-        Some(words) => words
-            .parse()
-            .map_err(|unknown: UnknownScope| OAuthError::new("invalid_scope", unknown.to_string()))?,
-        None => Scopes::for_calls(),
-    };
+    let scopes = wanted(form)?;
     let user =
         local::sign_in(at, login, password, now, &request_id).await.map_err(|refused| match refused {
             Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
@@ -106,10 +109,62 @@ async fn by_password(
             Refused::Crowded => OAuthError::slow_down(1, "too many sign-ins at the same moment; try again"),
             Refused::Away(away) => away.into(),
         })?;
-    let name = match label(form.find("device_name").unwrap_or_default(), NAME_MOST) {
-        name if name.is_empty() => "password".to_owned(),
-        name => name,
-    };
+    let name = name(form, "password");
     let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
-    Ok(session::open(at, &user, scopes, name, &act).await?)
+    Ok(session::open(at, &user, (scopes, name), Lasting::Refreshed, &act).await?)
+}
+
+/// A machine shows a token of a provider's that is made out to us.
+async fn by_assertion(
+    at: &SignIn,
+    form: &Form,
+    now: Timestamp,
+    request_id: String,
+) -> Result<Tokens, OAuthError> {
+    let token = form.need("assertion")?;
+    let scopes = wanted(form)?;
+    let foreign = || OAuthError::invalid_grant("this token is of no provider whose machines are let in here");
+    let issuer = oidc::issuer_of(token).ok_or_else(foreign)?;
+    let of_machines = |known: &&oidc::Known| !known.settings.audiences.is_empty();
+    let known = at
+        .providers
+        .iter()
+        .filter(of_machines)
+        .find(|known| known.settings.issuer == issuer)
+        .ok_or_else(foreign)?;
+    let claims =
+        known.verify(token, &known.settings.audiences, None, now).await.map_err(|error| match error {
+            ProviderError::Unproven(why) => {
+                OAuthError::invalid_grant(format!("the token does not hold: {why}"))
+            }
+            other => {
+                tracing::warn!(
+                    provider = known.settings.id,
+                    error = &other as &dyn std::error::Error,
+                    "no keys to check by"
+                );
+                OAuthError::unavailable("the token cannot be checked at the moment; try again")
+            }
+        })?;
+    let act = Act { by: Actor::Server, at: now, request_id: Some(request_id) };
+    let user = person::admit(at, &known.settings, &claims, &act).await.map_err(|not| match not {
+        NotAdmitted::Told(why) => OAuthError::invalid_grant(why),
+        NotAdmitted::Away(away) => away.into(),
+    })?;
+    let act = Act { by: Actor::User(user.id.clone()), ..act };
+    let name = name(form, &known.settings.id);
+    Ok(session::open(at, &user, (scopes, name), Lasting::Until(claims.ends_at), &act).await?)
+}
+
+/// The scopes that were asked for; those for calling models when none were.
+fn wanted(form: &Form) -> Result<Scopes, OAuthError> {
+    let Some(words) = form.find("scope") else { return Ok(Scopes::for_calls()) };
+    words.parse().map_err(|unknown: UnknownScope| OAuthError::new("invalid_scope", unknown.to_string()))
+}
+
+fn name(form: &Form, otherwise: &str) -> String {
+    match label(form.find("device_name").unwrap_or_default(), NAME_MOST) {
+        name if name.is_empty() => otherwise.to_owned(),
+        name => name,
+    }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use stonegate_identity::UserCode;
 
 use super::super::SignIn;
-use super::super::browser::{self, Browser};
+use super::super::browser;
 use super::super::local::{self, Refused};
 use super::super::page::{Form, Page, redirect};
 use super::{Guest, Refusal, after_sign_in, parameter};
@@ -49,10 +49,14 @@ fn form(at: &SignIn, guest: &Guest, user_code: Option<&UserCode>, wrong: Option<
     if let Some(wrong) = wrong {
         page = page.wrong(wrong);
     }
+    let providers: Vec<_> = at.settings.providers.iter().filter(|known| known.client_id.is_some()).collect();
+    for provider in &providers {
+        let to = format!("/signin/with/{}?user_code={code}", provider.id);
+        page = page.link(&to, &format!("Sign in with {}", provider.name));
+    }
     if !at.settings.local {
-        return page
-            .paragraph("Nobody can sign in here yet: the operator has set up no way to.")
-            .cookie(cookie);
+        let nobody = "Nobody can sign in here yet: the operator has set up no way to.";
+        return if providers.is_empty() { page.paragraph(nobody) } else { page }.cookie(cookie);
     }
     page.form(&Form {
         method: "post",
@@ -87,7 +91,7 @@ pub(crate) async fn send(
     match local::sign_in(&at, email, password, guest.now, guest.request_id()).await {
         Ok(user) => {
             let act = guest.act(&user.id);
-            end(&at, &guest.browser, &guest).await?;
+            end(&at, &guest).await?;
             let cookie = browser::sign_in(&at, &guest.base, &user, &act).await?;
             Ok(redirect(&after_sign_in(user_code.as_ref()), Some(cookie)))
         }
@@ -110,13 +114,13 @@ pub(crate) async fn leave(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let (guest, _) = Guest::with_form(&at, &headers, &uri, &body).await?;
-    end(&at, &guest.browser, &guest).await?;
+    end(&at, &guest).await?;
     Ok(redirect("/signin", Some(browser::signed_out(&guest.base))))
 }
 
 /// Ends the sign-in that the browser has, if it has one.
-async fn end(at: &SignIn, browser: &Browser, guest: &Guest) -> Result<(), Refusal> {
-    if let Some(caller) = &browser.caller
+pub(in crate::signin) async fn end(at: &SignIn, guest: &Guest) -> Result<(), Refusal> {
+    if let Some(caller) = &guest.browser.caller
         && let Some(key) = &caller.key
     {
         at.keys.directory().revoke_key(key, &guest.act(&caller.user)).await?;

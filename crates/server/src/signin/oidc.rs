@@ -1,0 +1,14 @@
+//! OpenID providers: people come back from one with a code, machines come with a token of one.
+
+pub(super) mod flow;
+mod jwt;
+pub(super) mod person;
+mod provider;
+
+pub(super) use jwt::issuer_of;
+pub(crate) use provider::{Known, ProviderError};
+
+#[cfg(test)]
+pub(super) mod tests {
+    pub(crate) use super::jwt::tests::Signer;
+}

@@ -1,0 +1,293 @@
+//! A signed statement of a provider's (JWT, RFC 7519), and whether it is one.
+//!
+//! Pure: keys and time are arguments. What a token says of its own keys (`jku`, `jwk`, `x5u`) is not looked at; algorithms are
+//! those with public keys only, and the key has to be of the algorithm's own kind, so that none can be taken for another.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The longest token that is looked at.
+const LONGEST: usize = 16 * 1024;
+/// Clocks may be so far apart.
+const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// A provider's public keys (RFC 7517).
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct KeySet {
+    keys: Vec<Value>,
+}
+
+/// One of them, as far as it is needed.
+#[derive(Debug, Deserialize)]
+struct Key {
+    kty: String,
+    kid: Option<String>,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<Value>,
+}
+
+/// Why a token proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unproven {
+    /// It is no JWT.
+    #[error("it is no signed token")]
+    Malformed,
+    /// Signed in a way that is not taken.
+    #[error("it is signed by an algorithm that is not taken")]
+    Algorithm,
+    /// No key of that name.
+    #[error("it is signed by a key that its provider does not have")]
+    UnknownKey,
+    /// Somebody else's signature, or none.
+    #[error("its signature does not hold")]
+    Signature,
+    /// Another provider's.
+    #[error("it is from another issuer")]
+    Issuer,
+    /// For somebody else.
+    #[error("it is for another audience")]
+    Audience,
+    /// Too old, or from a time to come.
+    #[error("its time is over, or has not come")]
+    Time,
+    /// Not for this sign-in.
+    #[error("it is not the answer to this sign-in")]
+    Nonce,
+}
+
+/// What a token has to be.
+#[derive(Debug)]
+pub(crate) struct Expected<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) audiences: &'a [String],
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) now: Timestamp,
+}
+
+/// What a proven token says.
+#[derive(Debug, Clone)]
+pub(crate) struct Claims {
+    /// Who, in the provider's own words.
+    pub(crate) subject: String,
+    /// Until when.
+    pub(crate) ends_at: Timestamp,
+    all: Map<String, Value>,
+}
+
+impl Claims {
+    /// A claim that is a text with something in it.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.all.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// A claim that is a list of texts, or one of them.
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        match self.all.get(name) {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+            Some(Value::String(text)) => vec![text],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// Whether the provider says that the address is the person's.
+    pub(crate) fn has_verified_email(&self) -> bool {
+        match self.all.get("email_verified") {
+            Some(Value::Bool(is_verified)) => *is_verified,
+            Some(Value::String(word)) => word == "true",
+            // Who says nothing has one address for each of its people.
+            Some(_) | None => true,
+        }
+    }
+}
+
+/// The issuer that a token names, before anything is proven: by it one knows whose keys to hold it against.
+pub(crate) fn issuer_of(token: &str) -> Option<String> {
+    let [_, payload, _] = parts(token).ok()?;
+    let claims: Map<String, Value> = decoded(payload).ok()?;
+    claims.get("iss").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The claims of a token that is what it has to be.
+pub(crate) fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Claims, Unproven> {
+    let [header, payload, signature] = parts(token)?;
+    let head: Header = decoded(header)?;
+    if head.crit.is_some() {
+        return Err(Unproven::Malformed);
+    }
+    let algorithm = Algorithm::parse(&head.alg).ok_or(Unproven::Algorithm)?;
+    let signed_length = header.len() + 1 + payload.len();
+    let signed = token.get(..signed_length).ok_or(Unproven::Malformed)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_not_base64| Unproven::Malformed)?;
+    let fitting = keys.fitting(algorithm, &head);
+    if fitting.is_empty() {
+        return Err(Unproven::UnknownKey);
+    }
+    if !fitting.iter().any(|key| algorithm.holds(key, signed.as_bytes(), &signature).is_some()) {
+        return Err(Unproven::Signature);
+    }
+    check(decoded(payload)?, expected)
+}
+
+fn parts(token: &str) -> Result<[&str; 3], Unproven> {
+    let parts: Vec<&str> = token.splitn(4, '.').collect();
+    match <[&str; 3]>::try_from(parts) {
+        Ok(parts) if token.len() <= LONGEST => Ok(parts),
+        Ok(_) | Err(_) => Err(Unproven::Malformed),
+    }
+}
+
+fn decoded<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, Unproven> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64| Unproven::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_not_json| Unproven::Malformed)
+}
+
+fn check(all: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, Unproven> {
+    let text = |name: &str| all.get(name).and_then(Value::as_str);
+    if text("iss") != Some(expected.issuer) {
+        return Err(Unproven::Issuer);
+    }
+    let audiences: Vec<&str> = match all.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(some)) => some.iter().filter_map(Value::as_str).collect(),
+        Some(_) | None => Vec::new(),
+    };
+    let is_ours = |audience: &str| expected.audiences.iter().any(|ours| ours == audience);
+    let party = text("azp");
+    // A token for several has to say whom it was made for (OpenID Connect Core, 3.1.3.7).
+    let is_meant = match (expected.nonce, party) {
+        (Some(_), Some(party)) => is_ours(party),
+        (Some(_), None) => audiences.len() == 1,
+        (None, _) => true,
+    };
+    if !audiences.iter().any(|audience| is_ours(audience)) || !is_meant {
+        return Err(Unproven::Audience);
+    }
+    let time = |name: &str| all.get(name).and_then(Value::as_f64).and_then(seconds);
+    let ends_at = time("exp").ok_or(Unproven::Time)?;
+    let (early, late) = (expected.now.saturating_sub(LEEWAY), expected.now.saturating_add(LEEWAY));
+    let (early, late) = (early.unwrap_or(expected.now), late.unwrap_or(expected.now));
+    let is_to_come = |name: &str| all.contains_key(name) && time(name).is_none_or(|at| at > late);
+    if ends_at <= early || is_to_come("nbf") || is_to_come("iat") {
+        return Err(Unproven::Time);
+    }
+    if let Some(nonce) = expected.nonce
+        && text("nonce") != Some(nonce)
+    {
+        return Err(Unproven::Nonce);
+    }
+    let subject = text("sub").filter(|subject| !subject.is_empty()).ok_or(Unproven::Malformed)?.to_owned();
+    Ok(Claims { subject, ends_at, all })
+}
+
+/// A time in seconds since 1970, which may have a fraction.
+#[expect(clippy::cast_possible_truncation, reason = "what is out of range is no time, and refused")]
+fn seconds(number: f64) -> Option<Timestamp> {
+    (number.is_finite() && number.abs() < 1e12).then(|| Timestamp::from_second(number as i64).ok()).flatten()
+}
+
+/// A way of signing with a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Algorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    EdDsa,
+}
+
+impl Algorithm {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "RS256" => Self::Rs256,
+            "RS384" => Self::Rs384,
+            "RS512" => Self::Rs512,
+            "PS256" => Self::Ps256,
+            "PS384" => Self::Ps384,
+            "PS512" => Self::Ps512,
+            "ES256" => Self::Es256,
+            "ES384" => Self::Es384,
+            "EdDSA" => Self::EdDsa,
+            _ => return None,
+        })
+    }
+
+    /// The kind of key and curve that goes with it.
+    fn kind(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => {
+                ("RSA", None)
+            }
+            Self::Es256 => ("EC", Some("P-256")),
+            Self::Es384 => ("EC", Some("P-384")),
+            Self::EdDsa => ("OKP", Some("Ed25519")),
+        }
+    }
+
+    /// `Some` when the signature is this key's.
+    fn holds(self, key: &Key, signed: &[u8], signature: &[u8]) -> Option<()> {
+        let number = |part: &Option<String>| URL_SAFE_NO_PAD.decode(part.as_deref()?).ok();
+        let rsa = |parameters| {
+            let (n, e) = (number(&key.n)?, number(&key.e)?);
+            RsaPublicKeyComponents { n, e }.verify(parameters, signed, signature).ok()
+        };
+        let ecdsa = |algorithm: &'static signature::EcdsaVerificationAlgorithm| {
+            let point = [vec![4], number(&key.x)?, number(&key.y)?].concat();
+            UnparsedPublicKey::new(algorithm, point).verify(signed, signature).ok()
+        };
+        match self {
+            Self::Rs256 => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+            Self::Rs384 => rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+            Self::Rs512 => rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+            Self::Ps256 => rsa(&signature::RSA_PSS_2048_8192_SHA256),
+            Self::Ps384 => rsa(&signature::RSA_PSS_2048_8192_SHA384),
+            Self::Ps512 => rsa(&signature::RSA_PSS_2048_8192_SHA512),
+            Self::Es256 => ecdsa(&signature::ECDSA_P256_SHA256_FIXED),
+            Self::Es384 => ecdsa(&signature::ECDSA_P384_SHA384_FIXED),
+            Self::EdDsa => {
+                UnparsedPublicKey::new(&signature::ED25519, number(&key.x)?).verify(signed, signature).ok()
+            }
+        }
+    }
+}
+
+impl KeySet {
+    /// The keys that may have signed a token with this header.
+    fn fitting(&self, algorithm: Algorithm, head: &Header) -> Vec<Key> {
+        let (kind, curve) = algorithm.kind();
+        // A key of a kind that is not known harms nobody.
+        let known = self.keys.iter().filter_map(|key| serde_json::from_value::<Key>(key.clone()).ok());
+        known
+            .filter(|key| {
+                key.kty == kind
+                    && (curve.is_none() || key.crv.as_deref() == curve)
+                    && key.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
+                    && key.alg.as_ref().is_none_or(|alg| *alg == head.alg)
+                    && (head.kid.is_none() || key.kid == head.kid)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

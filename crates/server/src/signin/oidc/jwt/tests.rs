@@ -1,0 +1,201 @@
+//! Tokens that hold, and every way in which one does not.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde_json::json;
+use sha2::Sha256;
+
+use super::*;
+
+const NOW: i64 = 1_790_000_000;
+const ISSUER: &str = "https://id.example.org";
+
+/// Whoever has a key signs with it.
+pub(crate) struct Signer {
+    pair: EcdsaKeyPair,
+    kid: &'static str,
+}
+
+impl Signer {
+    pub(crate) fn new(kid: &'static str) -> Self {
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
+        Self { pair, kid }
+    }
+
+    pub(crate) fn public(&self) -> Value {
+        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({ "kty": "EC", "crv": "P-256", "kid": self.kid, "x": part(x), "y": part(y) })
+    }
+
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        self.sign_as(&json!({ "alg": "ES256", "kid": self.kid }), claims)
+    }
+
+    fn sign_as(&self, header: &Value, claims: &Value) -> String {
+        let signed = unsigned(header, claims);
+        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+}
+
+fn unsigned(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}", part(header), part(claims))
+}
+
+fn keys(keys: &[Value]) -> KeySet {
+    serde_json::from_value(json!({ "keys": keys })).unwrap()
+}
+
+fn claims() -> Value {
+    json!({ "iss": ISSUER, "aud": "stonegate", "sub": "ann", "exp": NOW + 600, "iat": NOW })
+}
+
+fn with(member: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[member] = value;
+    claims
+}
+
+fn without(member: &str) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().unwrap().remove(member);
+    claims
+}
+
+fn judged(token: &str, keys: &KeySet) -> Result<String, Unproven> {
+    judged_for(token, keys, None)
+}
+
+fn judged_for(token: &str, keys: &KeySet, nonce: Option<&str>) -> Result<String, Unproven> {
+    let audiences = ["stonegate".to_owned(), "https://gw.example.org".to_owned()];
+    let now = Timestamp::from_second(NOW).unwrap();
+    let expected = Expected { issuer: ISSUER, audiences: &audiences, nonce, now };
+    verify(token, keys, &expected).map(|claims| claims.subject)
+}
+
+#[test]
+fn what_other_programs_signed_holds() {
+    let signed: Value = serde_json::from_str(include_str!("signed.json")).unwrap();
+    let known: KeySet = serde_json::from_value(signed.clone()).unwrap();
+    for (name, expected) in [
+        ("RS256", Ok("ann".to_owned())),
+        ("PS256", Ok("ann".to_owned())),
+        ("ES384", Ok("ann".to_owned())),
+        // A key of 1024 bits is none.
+        ("short", Err(Unproven::Signature)),
+    ] {
+        assert_eq!(judged(signed["tokens"][name].as_str().unwrap(), &known), expected, "{name}");
+    }
+}
+
+#[test]
+fn forged_every_changed_part_is_noticed() {
+    let signer = Signer::new("one");
+    let known = keys(&[signer.public()]);
+    let token = signer.sign(&claims());
+    assert_eq!(judged(&token, &known), Ok("ann".to_owned()));
+    let [header, _, signature] = parts(&token).unwrap();
+    let admin = URL_SAFE_NO_PAD.encode(with("sub", json!("root")).to_string());
+    assert_eq!(judged(&format!("{header}.{admin}.{signature}"), &known), Err(Unproven::Signature));
+    // Another's key under the same name.
+    assert_eq!(judged(&Signer::new("one").sign(&claims()), &known), Err(Unproven::Signature));
+    assert_eq!(judged(&Signer::new("two").sign(&claims()), &known), Err(Unproven::UnknownKey));
+    for odd in [
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "a.b.c.d",
+        &token[1..],
+        &format!("{token}x"),
+        &token.replace('.', " "),
+    ] {
+        assert!(judged(odd, &known).is_err(), "{odd}");
+    }
+    assert_eq!(judged(&"a".repeat(100_000), &known), Err(Unproven::Malformed));
+}
+
+#[test]
+fn alg_confusion_no_key_is_taken_for_another() {
+    let signer = Signer::new("one");
+    let known = keys(&[signer.public()]);
+    // No signature at all.
+    for alg in ["none", "None", "NONE", ""] {
+        let token = format!("{}.", unsigned(&json!({ "alg": alg, "kid": "one" }), &claims()));
+        assert_eq!(judged(&token, &known), Err(Unproven::Algorithm), "{alg}");
+    }
+    // The public key as a shared secret.
+    let signed = unsigned(&json!({ "alg": "HS256", "kid": "one" }), &claims());
+    let mut mac = Hmac::<Sha256>::new_from_slice(signer.pair.public_key().as_ref()).unwrap();
+    mac.update(signed.as_bytes());
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
+    assert_eq!(judged(&token, &known), Err(Unproven::Algorithm));
+    // A key of another kind, of another use, for another algorithm.
+    for (member, value) in [("kty", "RSA"), ("crv", "P-384"), ("use", "enc"), ("alg", "ES384")] {
+        let mut key = signer.public();
+        key[member] = json!(value);
+        assert_eq!(judged(&signer.sign(&claims()), &keys(&[key])), Err(Unproven::UnknownKey), "{member}");
+    }
+    // A key that the token brings along.
+    let own = Signer::new("own");
+    for header in [
+        json!({ "alg": "ES256", "jwk": own.public() }),
+        json!({ "alg": "ES256", "kid": "own", "jku": "https://evil.example/keys" }),
+        json!({ "alg": "ES256", "crit": ["x"], "kid": "one" }),
+    ] {
+        assert!(judged(&own.sign_as(&header, &claims()), &known).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn what_a_token_says_has_to_be_for_us_and_for_now() {
+    let signer = Signer::new("one");
+    let known = keys(&[signer.public()]);
+    for (name, claims, expected) in [
+        ("expired", with("exp", json!(NOW - 61)), Unproven::Time),
+        ("without an end", without("exp"), Unproven::Time),
+        ("an end that is no time", with("exp", json!("tomorrow")), Unproven::Time),
+        ("an end beyond time", with("exp", json!(1e300)), Unproven::Time),
+        ("from a time to come", with("nbf", json!(NOW + 61)), Unproven::Time),
+        ("issued in a time to come", with("iat", json!(NOW + 61)), Unproven::Time),
+        ("another audience", with("aud", json!("elsewhere")), Unproven::Audience),
+        ("other audiences", with("aud", json!(["elsewhere", "stonegate2"])), Unproven::Audience),
+        ("no audience", without("aud"), Unproven::Audience),
+        ("another issuer", with("iss", json!("https://id.example.org/")), Unproven::Issuer),
+        ("no issuer", without("iss"), Unproven::Issuer),
+        ("nobody", without("sub"), Unproven::Malformed),
+    ] {
+        assert_eq!(judged(&signer.sign(&claims), &known), Err(expected), "{name}");
+    }
+    for claims in [
+        with("exp", json!(NOW - 59)),
+        with("exp", json!(NOW as f64 + 0.5)),
+        with("aud", json!(["elsewhere", "https://gw.example.org"])),
+    ] {
+        assert_eq!(judged(&signer.sign(&claims), &known), Ok("ann".to_owned()), "{claims}");
+    }
+}
+
+#[test]
+fn the_answer_to_another_sign_in_is_not_taken() {
+    let signer = Signer::new("one");
+    let known = keys(&[signer.public()]);
+    let token = signer.sign(&with("nonce", json!("n-1")));
+    assert_eq!(judged_for(&token, &known, Some("n-1")), Ok("ann".to_owned()));
+    assert_eq!(judged_for(&token, &known, Some("n-2")), Err(Unproven::Nonce));
+    assert_eq!(judged_for(&signer.sign(&claims()), &known, Some("n-1")), Err(Unproven::Nonce));
+    let mut several = with("nonce", json!("n-1"));
+    several["aud"] = json!(["stonegate", "elsewhere"]);
+    assert_eq!(judged_for(&signer.sign(&several), &known, Some("n-1")), Err(Unproven::Audience));
+    several["azp"] = json!("stonegate");
+    assert_eq!(judged_for(&signer.sign(&several), &known, Some("n-1")), Ok("ann".to_owned()));
+    several["azp"] = json!("elsewhere");
+    assert_eq!(judged_for(&signer.sign(&several), &known, Some("n-1")), Err(Unproven::Audience));
+}

@@ -1,0 +1,314 @@
+//! People and machines of an OpenID provider, which is a small one of the test's own.
+
+use std::future::{Ready, ready};
+use std::sync::Mutex;
+
+use axum::Json;
+use axum::extract::State;
+
+use serde_json::Map;
+
+use super::*;
+use crate::config::Config;
+use crate::signin::oidc::tests::Signer;
+use crate::signin::token::{DEVICE_CODE, JWT_BEARER};
+
+/// What the provider does when it is asked.
+#[derive(Clone)]
+struct Idp {
+    issuer: String,
+    state: Arc<Mutex<Script>>,
+}
+
+struct Script {
+    signer: Signer,
+    /// What its next token says beside the usual.
+    says: Map<String, Value>,
+    /// What was sent to the token endpoint.
+    redeemed: Vec<String>,
+    metadata: Value,
+    asked_for_keys: u32,
+}
+
+impl Idp {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let metadata = json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/authorize?tenant=a"),
+            "token_endpoint": format!("{issuer}/token"),
+            "jwks_uri": format!("{issuer}/keys"),
+        });
+        let script = Script {
+            signer: Signer::new("first"),
+            says: Map::new(),
+            redeemed: Vec::new(),
+            metadata,
+            asked_for_keys: 0,
+        };
+        let idp = Self { issuer, state: Arc::new(Mutex::new(script)) };
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(Self::metadata))
+            .route("/keys", get(Self::keys))
+            .route("/token", post(Self::token))
+            .with_state(idp.clone());
+        let serving = tokio_util::task::TaskTracker::new();
+        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        idp
+    }
+
+    fn metadata(State(idp): State<Self>) -> Ready<Json<Value>> {
+        ready(Json(idp.state.lock().unwrap().metadata.clone()))
+    }
+
+    fn keys(State(idp): State<Self>) -> Ready<Json<Value>> {
+        let mut script = idp.state.lock().unwrap();
+        script.asked_for_keys += 1;
+        ready(Json(json!({ "keys": [script.signer.public()] })))
+    }
+
+    fn token(State(idp): State<Self>, body: String) -> Ready<Json<Value>> {
+        let token = idp.signed(&[]);
+        let mut script = idp.state.lock().unwrap();
+        script.redeemed.push(body);
+        ready(Json(json!({ "id_token": token, "access_token": "x", "token_type": "Bearer" })))
+    }
+
+    /// A token of ann's for the gateway.
+    fn signed(&self, more: &[(&str, Value)]) -> String {
+        let script = self.state.lock().unwrap();
+        let mut claims = json!({
+            "iss": self.issuer, "aud": "stonegate", "sub": "ann-at-idp", "exp": SECOND.get() + 300,
+            "iat": SECOND.get(), "email": "ann@example.org", "preferred_username": "ann", "groups": ["staff"],
+        });
+        let members = claims.as_object_mut().unwrap();
+        members.extend(script.says.clone());
+        members.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        script.signer.sign(&claims)
+    }
+
+    fn says(&self, name: &str, value: Value) {
+        self.state.lock().unwrap().says.insert(name.to_owned(), value);
+    }
+
+    async fn house(&self) -> House {
+        let config = Config::from_toml(&format!(
+            r#"
+            [[signin.providers]]
+            id = "corp"
+            name = "Corp SSO"
+            issuer = "{}"
+            client_id = "stonegate"
+            audiences = ["stonegate"]
+            allow_private = true
+            rules = [
+                {{ group = "leads", role = "team_lead" }},
+                {{ group = "staff", allow_models = ["claude-*"] }},
+                {{ group = "elsewhere", tenant = "acme" }},
+            ]
+            "#,
+            self.issuer
+        ))
+        .unwrap();
+        House::with(|settings| settings.providers = config.signin.providers).await
+    }
+
+    /// Sends a browser to the provider and gives what the provider was told.
+    async fn begin(&self, house: &House, browser: &mut Visitor, user_code: &str) -> Map<String, Value> {
+        let sent = browser.get(house, &format!("/signin/with/corp?user_code={user_code}")).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{sent:?}");
+        let query = sent.location().strip_prefix(&format!("{}/authorize?tenant=a&", self.issuer)).unwrap();
+        form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), json!(value)))
+            .collect()
+    }
+
+    /// The whole way, with the person saying yes at the provider.
+    async fn sign_in(&self, house: &House, browser: &mut Visitor, user_code: &str) -> Reply {
+        let asked = self.begin(house, browser, user_code).await;
+        self.says("nonce", asked["nonce"].clone());
+        let state = asked["state"].as_str().unwrap();
+        browser.get(house, &format!("/signin/callback?code=c0de&state={state}")).await
+    }
+}
+
+fn assertion<'a>(token: &'a str, scope: &'a str) -> [(&'a str, &'a str); 3] {
+    [("grant_type", JWT_BEARER), ("assertion", token), ("scope", scope)]
+}
+
+#[tokio::test]
+async fn a_person_of_a_provider_approves_a_device() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    assert_eq!(
+        house.get("/.well-known/stonegate").await.json()["sign_in"]["providers"],
+        json!([{ "id": "corp", "name": "Corp SSO" }])
+    );
+    let device = house.form("/oauth/device_authorization", &[]).await.json();
+    let code = device["user_code"].as_str().unwrap();
+    let mut browser = Visitor::default();
+    let page = browser.get(&house, &format!("/signin?user_code={code}")).await;
+    assert!(page.text.contains(&format!("href=\"/signin/with/corp?user_code={code}\"")), "{}", page.text);
+    let back = idp.sign_in(&house, &mut browser, code).await;
+    assert_eq!(
+        (back.status, back.location()),
+        (StatusCode::SEE_OTHER, &*format!("/device?user_code={code}")),
+        "{back:?}"
+    );
+    let redeemed = idp.state.lock().unwrap().redeemed.remove(0);
+    for part in [
+        "code=c0de",
+        "code_verifier=",
+        "client_id=stonegate",
+        "redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fsignin%2Fcallback",
+    ] {
+        assert!(redeemed.contains(part), "{part}: {redeemed}");
+    }
+    let page = browser.get(&house, back.location()).await;
+    browser.post(&house, "/device", &page, &[("user_code", code), ("decision", "approve")]).await;
+    let pairs = [("grant_type", DEVICE_CODE), ("device_code", device["device_code"].as_str().unwrap())];
+    let tokens = house.form("/oauth/token", &pairs).await;
+    let who = house.whoami(&tokens.member("access_token")).await;
+    assert_eq!((who.member("user_name"), who.member("role")), ("ann".to_owned(), "user".to_owned()));
+    // Whoever comes again is the same person, with what the provider says by now.
+    idp.says("groups", json!(["leads"]));
+    idp.says("email", json!("ann@new.example.org"));
+    idp.sign_in(&house, &mut Visitor::default(), "").await;
+    let again = house.whoami(&tokens.member("access_token")).await;
+    assert_eq!((again.member("user"), again.member("role")), (who.member("user"), "team_lead".to_owned()));
+    assert_eq!(again.member("email"), "ann@new.example.org");
+}
+
+#[tokio::test]
+async fn a_machine_comes_with_a_token_of_its_provider() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let token = idp.signed(&[("sub", json!("repo:acme/app")), ("preferred_username", json!("ci"))]);
+    let tokens = house.form("/oauth/token", &assertion(&token, "messages:send")).await;
+    assert_eq!(tokens.status, StatusCode::OK, "{tokens:?}");
+    assert_eq!((&tokens.json()["refresh_token"], &tokens.json()["expires_in"]), (&Value::Null, &json!(300)));
+    let who = house.whoami(&tokens.member("access_token")).await;
+    assert_eq!(
+        (who.member("user_name"), &who.json()["scopes"]),
+        ("ci".to_owned(), &json!(["messages:send"]))
+    );
+    pass(300);
+    assert_eq!(house.whoami(&tokens.member("access_token")).await.status, StatusCode::UNAUTHORIZED);
+    let metadata = house.get("/.well-known/oauth-authorization-server").await.json();
+    assert!(metadata["grant_types_supported"].as_array().unwrap().contains(&json!(JWT_BEARER)));
+}
+
+#[tokio::test]
+async fn forged_expired_and_foreign_tokens_get_nothing() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let foreign = Signer::new("first")
+        .sign(&json!({ "iss": idp.issuer, "aud": "stonegate", "sub": "x", "exp": SECOND.get() + 60 }));
+    for (name, token) in [
+        ("forged", foreign),
+        ("expired", idp.signed(&[("exp", json!(SECOND.get() - 120))])),
+        ("wrong audience", idp.signed(&[("aud", json!("another-gateway"))])),
+        ("another issuer", idp.signed(&[("iss", json!("https://evil.example"))])),
+        ("in no group", idp.signed(&[("groups", json!(["strangers"]))])),
+        ("in a tenant that there is not", idp.signed(&[("groups", json!(["elsewhere"]))])),
+        ("no token", "nonsense".to_owned()),
+    ] {
+        let refused = house.form("/oauth/token", &assertion(&token, "")).await;
+        assert_eq!(refused.error(), (400, "invalid_grant".to_owned()), "{name}: {refused:?}");
+    }
+    // A person who was disabled stays out, whatever the provider says.
+    let tokens = house.form("/oauth/token", &assertion(&idp.signed(&[]), "messages:send")).await;
+    let user = house.whoami(&tokens.member("access_token")).await.member("user");
+    house.as_admin("PATCH", &format!("/users/{user}"), json!({ "disabled": true })).await;
+    let refused = house.form("/oauth/token", &assertion(&idp.signed(&[]), "")).await;
+    assert_eq!(refused.error(), (400, "invalid_grant".to_owned()));
+}
+
+#[tokio::test]
+async fn a_providers_new_keys_are_learned_and_made_up_ones_do_not_keep_us_busy() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let token = idp.signed(&[]);
+    assert_eq!(house.form("/oauth/token", &assertion(&token, "")).await.status, StatusCode::OK);
+    for _ in 0..5 {
+        let made_up = Signer::new("made-up")
+            .sign(&json!({ "iss": idp.issuer, "aud": "stonegate", "sub": "x", "exp": SECOND.get() + 60 }));
+        assert_eq!(house.form("/oauth/token", &assertion(&made_up, "")).await.error().1, "invalid_grant");
+    }
+    assert_eq!(idp.state.lock().unwrap().asked_for_keys, 1);
+    idp.state.lock().unwrap().signer = Signer::new("second");
+    pass(31);
+    assert_eq!(house.form("/oauth/token", &assertion(&idp.signed(&[]), "")).await.status, StatusCode::OK);
+    assert_eq!(idp.state.lock().unwrap().asked_for_keys, 2);
+}
+
+#[tokio::test]
+async fn csrf_of_the_callback_anothers_sign_in_is_not_finished() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let mut eve = Visitor::default();
+    let asked = idp.begin(&house, &mut eve, "").await;
+    idp.says("nonce", asked["nonce"].clone());
+    let callback = format!("/signin/callback?code=c0de&state={}", asked["state"].as_str().unwrap());
+    // Eve sends ann the address at which her own sign-in would end.
+    for mut ann in [Visitor::default(), {
+        let mut visited = Visitor::default();
+        visited.get(&house, "/signin").await;
+        visited
+    }] {
+        let refused = ann.get(&house, &callback).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{refused:?}");
+        assert!(!ann.cookies.contains_key("stonegate-session"));
+    }
+    // And it was used up by the try.
+    assert_eq!(eve.get(&house, &callback).await.status, StatusCode::BAD_REQUEST);
+    for query in ["", "code=x", "state=x", "code=x&state=y", "error=access_denied&state=x"] {
+        assert_eq!(
+            eve.get(&house, &format!("/signin/callback?{query}")).await.status,
+            StatusCode::BAD_REQUEST
+        );
+    }
+    // An answer to another sign-in, or of another provider.
+    let asked = idp.begin(&house, &mut eve, "").await;
+    idp.says("nonce", json!("another"));
+    let refused =
+        eve.get(&house, &format!("/signin/callback?code=c&state={}", asked["state"].as_str().unwrap())).await;
+    assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{refused:?}");
+    let asked = idp.begin(&house, &mut eve, "").await;
+    let mixed = format!(
+        "/signin/callback?code=c&iss=https://evil.example&state={}",
+        asked["state"].as_str().unwrap()
+    );
+    assert_eq!(eve.get(&house, &mixed).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn ssrf_a_provider_leads_nowhere_that_it_may_not() {
+    let idp = Idp::start().await;
+    // Metadata of another issuer.
+    let house = idp.house().await;
+    idp.state.lock().unwrap().metadata["issuer"] = json!("https://evil.example");
+    let refused = house.form("/oauth/token", &assertion(&idp.signed(&[]), "")).await;
+    assert_eq!(refused.error(), (503, "temporarily_unavailable".to_owned()));
+    assert!(!refused.text.contains("evil"), "{refused:?}");
+    // Private places are not asked unless the operator says so.
+    for (url, allow_private, expected) in [
+        ("https://id.example.org/keys", false, true),
+        ("http://id.example.org/keys", false, false),
+        ("https://127.0.0.1/keys", false, false),
+        ("https://169.254.169.254/latest/meta-data", false, false),
+        ("https://[::1]/keys", false, false),
+        ("https://10.0.0.1/keys", false, false),
+        ("http://127.0.0.1:9/keys", true, true),
+        ("file:///etc/passwd", true, false),
+        ("/keys", true, false),
+    ] {
+        let reached = url.parse().is_ok_and(|uri| crate::media::may_be_reached(&uri, allow_private));
+        assert_eq!(reached, expected, "{url}");
+    }
+    for issuer in ["http://id.example.org", "ftp://id.example.org", "id.example.org", ""] {
+        let toml = format!("[[signin.providers]]\nid = \"x\"\nissuer = \"{issuer}\"\nclient_id = \"y\"\n");
+        assert!(Config::from_toml(&toml).is_err(), "{issuer}");
+    }
+}
