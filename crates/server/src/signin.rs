@@ -36,6 +36,7 @@ mod pages;
 mod passwords;
 mod revoke;
 mod session;
+mod setup;
 mod token;
 
 pub(crate) use base::Base;
@@ -166,6 +167,7 @@ pub(crate) fn router(at: SignIn) -> Router {
         .route("/signin/with/{provider}", get(oidc::flow::leave))
         .route("/signin/callback", get(oidc::flow::come_back))
         .route("/signout", post(pages::signin::leave))
+        .route("/setup", get(setup::setup))
         .route("/device", get(pages::device::show).post(pages::device::send))
         .layer(DefaultBodyLimit::max(oauth::FORM_MOST))
         .with_state(at)

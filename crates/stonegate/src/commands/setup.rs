@@ -52,7 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let style = Style::of_stdout();
     let version = version.map(|version| format!(", version {version}")).unwrap_or_default();
-    let next = if is_signed_in { "stonegate claude" } else { "stonegate login" };
+    let has_pages = told.as_ref().is_some_and(|told| told["sign_in"]["device"] == true);
+    let next = match (is_signed_in, has_pages) {
+        (true, _) => "stonegate claude",
+        (false, true) => "stonegate login",
+        (false, false) => "stonegate login --key",
+    };
     print(&format!(
         "Connected to {}{version} (profile `{}`).\nNext: {}\n",
         style.bold(url.as_str()),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use stonegate_api::{Role, Whoami};
+use stonegate_api::{KeyKind, Role, Whoami};
 
 use crate::connection::{Connection, ConnectionArguments, Found, KEY};
 use crate::output::{facts, json};
@@ -41,6 +41,10 @@ fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
         Role::Admin => "admin",
     };
     let named = |name: &str, id: &str| format!("{name} {}", style.dim(id));
+    let kind = match whoami.key_kind {
+        Some(KeyKind::Session) => "Sign-in",
+        Some(KeyKind::LongLived | KeyKind::Browser | KeyKind::Ephemeral) | None => "Key",
+    };
     let key = whoami.key.as_deref().map(|id| named(whoami.key_name.as_deref().unwrap_or("–"), id) + &by);
     facts(
         [
@@ -49,7 +53,8 @@ fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
             ("Role", Some(role.to_owned())),
             ("Tenant", Some(whoami.tenant.clone())),
             ("Team", whoami.team.clone()),
-            ("Key", key),
+            (kind, key),
+            ("Until", whoami.expires_at.clone()),
             ("Scopes", Some(whoami.scopes.join(" "))),
         ],
         style,

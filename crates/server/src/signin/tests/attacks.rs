@@ -179,7 +179,7 @@ async fn device_code_brute_force_is_stopped() {
 #[tokio::test]
 async fn a_host_that_a_stranger_chose_is_not_in_any_link() {
     let house = House::open().await;
-    for path in ["/.well-known/oauth-authorization-server", "/signin", "/device"] {
+    for path in ["/.well-known/oauth-authorization-server", "/signin", "/device", "/setup"] {
         let refused = house.send(Request::get(path).header("host", "evil.example"), "").await;
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert!(
