@@ -96,6 +96,23 @@ def test_it_finds_the_profiles_that_it_asks_for(gateway: Gateway, claude_code: C
     assert set(tap.statuses) == {200}, (tap.requests, tap.statuses)
 
 
+def test_its_mode_for_mantle_works_too(
+    gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator, marker: str
+) -> None:
+    variables = {
+        "CLAUDE_CODE_USE_MANTLE": "1",
+        "ANTHROPIC_BEDROCK_MANTLE_BASE_URL": f"{gateway.base_url}/anthropic",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **bearer(gateway, gateway.key.text),
+    }
+    prompt = f'{marker} [sim: tool Bash {{"command":"echo one > notes.txt"}}; then text All done.]'
+    turn = claude_code.run(variables, prompt, *TOOLS)
+    assert turn.said == "All done."
+    assert (claude_code.directory / "notes.txt").read_text() == "one\n"
+    assert [arrival.status for arrival in simulator.arrivals(marker)] == [200, 200]
+
+
 def test_context_is_counted(gateway: Gateway, claude_code: ClaudeCode, simulator: Simulator) -> None:
     key = gateway.key.text
     turn = claude_code.ask_as_on_bedrock(f"{gateway.base_url}/bedrock", bearer(gateway, key), "/context")

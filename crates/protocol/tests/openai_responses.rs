@@ -112,6 +112,8 @@ fn what_cannot_be_served_is_refused_by_name() {
         (json!({"top_logprobs": 3}), "top_logprobs"),
         (json!({"include": ["message.output_text.logprobs"]}), "include"),
         (json!({"brand_new": 1}), "brand_new"),
+        (json!({"input": ""}), "input"),
+        (item(json!({"role": "user", "content": []})), "input"),
         (json!({"reasoning": {"effort": "extreme"}}), "reasoning.effort"),
         (json!({"text": {"format": {"type": "grammar"}}}), "text.format.type"),
         (item(json!({"type": "item_reference", "id": "msg_1"})), "input.0"),

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
-use stonegate_catalog::UnknownModel;
+use stonegate_catalog::{UnknownModel, Why};
 use stonegate_identity::sigv4::BadSignature;
 use stonegate_identity::{Denied, DirectoryError, KeyRefusal};
 use stonegate_ledger::{CallId, Shortfall, Window};
@@ -95,7 +95,11 @@ pub(crate) fn denied(denied: &Denied) -> Problem {
 
 /// A model name that nobody knows.
 pub(crate) fn unknown_model(unknown: &UnknownModel) -> Problem {
-    Problem::new(ProblemKind::NotFound, unknown.to_string())
+    let mut message = unknown.to_string();
+    if unknown.why == Why::NoSuchName && unknown.nearest.is_empty() {
+        message.push_str("; GET /v1/models lists what can be called");
+    }
+    Problem::new(ProblemKind::NotFound, message).member("model")
 }
 
 /// A model that is there, but that no API of Bedrock's serves in the client's dialect.

@@ -114,6 +114,8 @@ pub fn code(problem: &Problem) -> Option<&str> {
         Some(TOO_LONG)
     } else if is_used_up(problem) {
         usual
+    } else if problem.kind == ProblemKind::NotFound && problem.member.as_deref() == Some("model") {
+        Some("model_not_found")
     } else {
         problem.error_code.as_deref().or(usual)
     }

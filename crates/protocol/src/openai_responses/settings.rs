@@ -45,6 +45,9 @@ pub(super) fn translate(
         tools::read(tool, &path, Twice::Refuse, &mut request, &mut forms)?;
     }
     let is_trigger = items::read(inbound, answering, &mut request, &mut forms)?;
+    if request.messages.is_empty() && request.system.is_empty() {
+        return Err(Unsupported::member("input", "at least one item is needed that is not empty"));
+    }
     for member in &inbound.members {
         let raw = inbound.raw(&member.place.value);
         let is_done = inbound.is_resolved && member.name == "previous_response_id";

@@ -273,3 +273,15 @@ fn unusable_tls_files_name_their_setting() {
         assert!(error.contains(setting), "{error}");
     }
 }
+
+/// Two small writes on a connection that waits for the first to be acknowledged take 40 ms and more.
+#[tokio::test]
+async fn lesson_84_what_is_written_is_sent_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (stream, _peer) = accepted.expect("a connection");
+    super::prepare(&stream).expect("options of a socket");
+    assert!(stream.nodelay().expect("an option"));
+    drop(client);
+}

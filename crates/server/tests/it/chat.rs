@@ -118,7 +118,7 @@ async fn refusals_have_openais_shape() {
             Request::post(path, with(ask("x"), json!({ "model": "gpt-nothing" })).to_string()),
             404,
             "invalid_request_error",
-            "not_found",
+            "model_not_found",
         ),
         (Request::post(path, ask("Hello").to_string()), 429, "insufficient_quota", "insufficient_quota"),
         (Request::get(path), 405, "invalid_request_error", ""),

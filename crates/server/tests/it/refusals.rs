@@ -82,6 +82,9 @@ async fn an_unknown_model_is_a_404_that_names_the_nearest() {
         let (status, kind, message) = gateway.send(Request::post(path, body.to_string())).await.error();
         assert_eq!((status, &*kind), (404, "not_found_error"));
         assert!(message.contains("claude-sonet-5-5") && message.contains("claude-sonnet-5-5"), "{message}");
+        let body = with(ask("Hello"), json!({ "model": "text-embedding-3-small" }));
+        let (_, _, message) = gateway.send(Request::post(path, body.to_string())).await.error();
+        assert!(message.ends_with("; GET /v1/models lists what can be called"), "{message}");
     }
     gateway.finish().await;
 }
