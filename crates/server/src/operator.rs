@@ -15,7 +15,7 @@ use crate::{admin::Problem, clock};
 
 mod budgets;
 mod keys;
-mod moment;
+pub mod moment;
 mod store;
 mod tenants;
 mod usage;

@@ -66,6 +66,16 @@ impl Client {
         read(path, self.send(Method::POST, path, Some(Content::form(form))).await?).await
     }
 
+    /// What comes of any request, as JSON.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<Content>,
+    ) -> Result<T, Trouble> {
+        read(path, self.send(method, path, content).await?).await
+    }
+
     /// Sends a JSON body; the answer's body is still to come.
     pub(crate) async fn stream(&self, path: &str, body: &Value) -> Result<Response<Incoming>, Trouble> {
         self.send(Method::POST, path, Some(Content::json(body))).await
@@ -106,7 +116,7 @@ impl Client {
         Ok(response)
     }
 
-    /// The answer to a request; a status that is no success is an error.
+    /// The answer to a request, its body still to come; a status that is no success is an error.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -135,11 +145,16 @@ impl Content {
     }
 
     pub(crate) fn form(members: &[(&str, &str)]) -> Content {
-        let plain = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
-        let pairs: Vec<String> =
-            members.iter().map(|(name, value)| format!("{}={}", plain(name), plain(value))).collect();
-        Content { kind: "application/x-www-form-urlencoded", body: pairs.join("&") }
+        Content { kind: "application/x-www-form-urlencoded", body: form(members) }
     }
+}
+
+/// Names and values as forms and addresses have them.
+pub(crate) fn form(members: &[(&str, &str)]) -> String {
+    let plain = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
+    let pairs: Vec<String> =
+        members.iter().map(|(name, value)| format!("{}={}", plain(name), plain(value))).collect();
+    pairs.join("&")
 }
 
 async fn read<T: DeserializeOwned>(path: &str, response: Response<Incoming>) -> Result<T, Trouble> {

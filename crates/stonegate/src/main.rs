@@ -7,6 +7,7 @@ mod child;
 mod client;
 mod commands;
 mod connection;
+mod desk;
 mod operate;
 mod output;
 mod settings;
@@ -85,7 +86,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Serve Amazon Bedrock to clients.
     Serve(serve::Arguments),
-    /// Create, list, revoke and rotate keys, on the store of this machine.
+    /// Create, list, revoke and rotate keys, at the gateway that one is signed in to or on the store of this machine.
     #[command(subcommand)]
     Keys(keys::Command),
     /// Create, list and change users.

@@ -1,4 +1,4 @@
-//! Acts on the store of this machine, whether a server runs on it or not.
+//! Acts on the store of this machine, whether a server runs on it or not, or at a gateway.
 
 use clap::Args;
 use serde::Serialize;
@@ -6,9 +6,12 @@ use stonegate_server::config::Loaded;
 use stonegate_server::operator::Operator;
 
 use crate::{
+    connection::ConnectionArguments,
+    desk::{Desk, Remote},
     output::json,
     settings::{SettingsArguments, told},
     terminal::{Style, print},
+    trouble::Trouble,
 };
 
 /// A list as JSON has it.
@@ -17,9 +20,21 @@ struct List<'a, T> {
     data: &'a [T],
 }
 
-/// The flags of every command that works on the store.
+/// The flags of every command that administers, at the store of this machine or at a gateway.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StoreArguments {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArguments,
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+/// The flags of commands that work on the store itself.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LocalArguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -27,20 +42,40 @@ pub(crate) struct StoreArguments {
     settings: SettingsArguments,
 }
 
+/// Whoever names a gateway means it, and whoever names this machine's settings or store means that; else it is the gateway
+/// that one is signed in to, and else this machine.
+pub(crate) fn is_of_gateway(
+    connection: &ConnectionArguments,
+    settings: &SettingsArguments,
+) -> Result<bool, Trouble> {
+    match (connection.is_given(), settings.is_given()) {
+        (true, true) => Err(Trouble::Wrong(
+            "a gateway and a store of this machine are both named; leave one out".to_owned(),
+        )),
+        (true, false) => Ok(true),
+        (false, true) => Ok(false),
+        (false, false) => match connection.find() {
+            Ok(connection) => Ok(connection.credential.is_some()),
+            Err(Trouble::SignedOut(_)) => Ok(false),
+            Err(trouble) => Err(trouble),
+        },
+    }
+}
+
 impl StoreArguments {
-    /// Opens the store, does one thing to it, and leaves it tidy.
-    pub(crate) fn operate<T, E: Into<anyhow::Error>>(
-        &self,
-        act: impl AsyncFnOnce(&Operator) -> Result<T, E>,
-    ) -> anyhow::Result<T> {
-        let Loaded { config, shown } = self.settings.load(Vec::new())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let operator =
-                Operator::open(&config.store.url).await.map_err(|error| told(error.into(), &shown))?;
-            let done = act(&operator).await;
-            operator.close().await;
-            done.map_err(Into::into)
+    /// Does one thing where it is to be done, and leaves a store tidy.
+    pub(crate) fn operate<T>(&self, act: impl AsyncFnOnce(&Desk) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let is_of_gateway = is_of_gateway(&self.connection, &self.settings)?;
+        crate::wait(async {
+            let desk = if is_of_gateway {
+                let connection = self.connection.find()?;
+                Desk::Gateway(Box::new(Remote::new(connection.url.as_str(), connection.client().await?)))
+            } else {
+                Desk::Store(open(&self.settings).await?)
+            };
+            let done = act(&desk).await;
+            desk.close().await;
+            done
         })
     }
 
@@ -63,4 +98,34 @@ impl StoreArguments {
         print(&if self.json { json(&List { data: items })? } else { text(items, Style::of_stdout()) })?;
         Ok(())
     }
+}
+
+impl LocalArguments {
+    /// Opens the store, does one thing to it, and leaves it tidy.
+    pub(crate) fn operate<T, E: Into<anyhow::Error>>(
+        &self,
+        act: impl AsyncFnOnce(&Operator) -> Result<T, E>,
+    ) -> anyhow::Result<T> {
+        crate::wait(async {
+            let operator = open(&self.settings).await?;
+            let done = act(&operator).await;
+            operator.close().await;
+            done.map_err(Into::into)
+        })
+    }
+
+    /// Prints what came of it: JSON where it is wanted, `text` otherwise.
+    pub(crate) fn print<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce(&T, Style) -> String,
+    ) -> anyhow::Result<()> {
+        print(&if self.json { json(value)? } else { text(value, Style::of_stdout()) })?;
+        Ok(())
+    }
+}
+
+async fn open(settings: &SettingsArguments) -> anyhow::Result<Operator> {
+    let Loaded { config, shown } = settings.load(Vec::new())?;
+    Operator::open(&config.store.url).await.map_err(|error| told(error.into(), &shown))
 }

@@ -9,6 +9,8 @@ use stonegate_server::config::{
     Environment, FileText, Flag, Loaded, Origin, Problem, Problems, Shown, Sources, load,
 };
 
+use crate::connection::variable;
+
 /// Where the settings come from: file, variables, flags.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SettingsArguments {
@@ -27,9 +29,14 @@ pub(crate) struct SettingsArguments {
 }
 
 impl SettingsArguments {
-    /// Whether any of the flags was given.
+    /// Whether a flag or a variable says where this machine's own gateway has its settings or its store.
     pub(crate) fn is_given(&self) -> bool {
-        self.config.is_some() || self.data_dir.is_some() || self.store.is_some() || !self.set.is_empty()
+        let variables = ["STONEGATE_CONFIG", "STONEGATE_STORE", "STONEGATE_SERVER_DATA_DIR"];
+        self.config.is_some()
+            || self.data_dir.is_some()
+            || self.store.is_some()
+            || !self.set.is_empty()
+            || variables.into_iter().any(|name| variable(name).is_some())
     }
 
     /// Reads the settings from all their sources, `flags` last.

@@ -1,5 +1,6 @@
 //! Keys.
 
+use jiff::Timestamp;
 use stonegate_api::{KeyCreate, KeyCreated, KeyRotate, ModelRule, Role, UserCreate};
 use stonegate_identity::{
     DirectoryError, KeyKind, Reach, Scopes,
@@ -42,22 +43,32 @@ pub struct KeySelection {
     pub is_all: bool,
 }
 
+impl KeyRequest {
+    /// The same in the words of the admin API, for a user of that id.
+    ///
+    /// # Errors
+    /// When a scope or the end cannot be understood.
+    pub fn as_create(&self, user: Option<String>, now: Timestamp) -> Result<KeyCreate, Problem> {
+        Ok(KeyCreate {
+            name: self.name.clone(),
+            user,
+            scopes: self.scopes.as_deref().map(scopes).transpose()?,
+            models: Some(ModelRule { allow: self.allow_models.clone(), deny: self.deny_models.clone() }),
+            expires_at: match self.expires.as_deref() {
+                Some(text) => Some(moment::to_come("expires", text, now)?.to_string()),
+                None => None,
+            },
+        })
+    }
+}
+
 impl Operator {
     /// Makes a key, and its user if need be.
     ///
     /// # Errors
     /// When the request is wrong or the store does not answer.
     pub async fn create_key(&self, wanted: &KeyRequest) -> Result<KeyCreated, Problem> {
-        let request = KeyCreate {
-            name: wanted.name.clone(),
-            user: None,
-            scopes: wanted.scopes.as_deref().map(scopes).transpose()?,
-            models: Some(ModelRule { allow: wanted.allow_models.clone(), deny: wanted.deny_models.clone() }),
-            expires_at: match wanted.expires.as_deref() {
-                Some(text) => Some(moment::to_come("expires", text, self.now)?.to_string()),
-                None => None,
-            },
-        };
+        let request = wanted.as_create(None, self.now)?;
         let owner = self.owner(wanted).await?;
         let (key, text) = wire::keys::minted(&request, &owner, self.now)?;
         let key = self.directory().create_key(key, &self.act()).await?;

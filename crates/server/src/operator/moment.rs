@@ -5,13 +5,19 @@ use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use crate::admin::Problem;
 
 /// A time to come; a while counts from now on.
-pub(super) fn to_come(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+///
+/// # Errors
+/// When it is no time.
+pub fn to_come(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     parse(text, |span| now.to_zoned(TimeZone::UTC).checked_add(span).ok())
         .ok_or_else(|| unreadable(field, text))
 }
 
 /// A time gone by; a while counts back from now.
-pub(super) fn gone_by(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+///
+/// # Errors
+/// When it is no time.
+pub fn gone_by(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     parse(text, |span| now.to_zoned(TimeZone::UTC).checked_sub(span).ok())
         .ok_or_else(|| unreadable(field, text))
 }

@@ -1,4 +1,4 @@
-//! `stonegate keys`: keys on the store of this machine.
+//! `stonegate keys`: keys, at a gateway or on the store of this machine.
 
 use clap::{Args, Subcommand};
 use stonegate_api::{Key, KeyCreated, KeyStatus};
@@ -32,7 +32,7 @@ pub(crate) struct Create {
     /// A name to know it by.
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// Whose it is, by id or name; made if need be [default: admin]
+    /// Whose it is, by id or name; on a store made if need be [default: oneself; on a store admin]
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// The user's tenant [default: default]

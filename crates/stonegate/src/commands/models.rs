@@ -7,10 +7,10 @@ use stonegate_api::Page;
 use stonegate_server::price_list::{ListedModel, PriceList, price_list};
 
 use crate::connection::ConnectionArguments;
+use crate::operate::is_of_gateway;
 use crate::output::{self, Column, Table};
 use crate::settings::SettingsArguments;
 use crate::terminal::{Style, print};
-use crate::trouble::Trouble;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,25 +41,14 @@ struct Offered {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    if arguments.is_of_gateway()? { arguments.offered() } else { arguments.listed() }
+    if !arguments.catalog && is_of_gateway(&arguments.connection, &arguments.settings)? {
+        arguments.offered()
+    } else {
+        arguments.listed()
+    }
 }
 
 impl Arguments {
-    /// Whoever names a gateway means it, and whoever names a setting means the catalog; else a gateway that is known.
-    fn is_of_gateway(&self) -> anyhow::Result<bool> {
-        if self.catalog || self.settings.is_given() {
-            return Ok(false);
-        }
-        if self.connection.is_given() {
-            return Ok(true);
-        }
-        match self.connection.find() {
-            Ok(connection) => Ok(connection.credential.is_some()),
-            Err(Trouble::SignedOut(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     fn offered(&self) -> anyhow::Result<()> {
         let connection = self.connection.find()?;
         let models: Page<Offered> = crate::wait(async {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use stonegate_server::operator::{Operator, StoreStatus};
 
 use crate::{
-    operate::StoreArguments,
+    operate::LocalArguments,
     output::{Column, Table, count},
     terminal::Style,
 };
@@ -30,7 +30,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
-    store: StoreArguments,
+    store: LocalArguments,
 }
 
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(crate) struct Export {
     /// Where to; standard output if not given.
     file: Option<PathBuf>,
     #[command(flatten)]
-    store: StoreArguments,
+    store: LocalArguments,
 }
 
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ pub(crate) struct Import {
     /// Where from; standard input if not given.
     file: Option<PathBuf>,
     #[command(flatten)]
-    store: StoreArguments,
+    store: LocalArguments,
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {

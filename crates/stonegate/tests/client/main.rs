@@ -1,5 +1,6 @@
 //! The command line as a gateway's client.
 
+mod admin;
 mod child;
 mod configure;
 mod connection;

@@ -1,0 +1,65 @@
+//! Where administration happens: at the store of this machine, or at a gateway over its admin API. Every command does the
+//! same at either, and shows the same.
+
+mod remote;
+
+use stonegate_api::{
+    Adjustment, AdjustmentCreate, Budget, BudgetCreate, BudgetEvent, Correction, CorrectionCreate, Key,
+    KeyCreated, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User, UserCreate, UserUpdate,
+};
+use stonegate_server::operator::{KeyRequest, KeySelection, Operator, UsageRequest};
+
+pub(crate) use remote::Remote;
+
+/// Somewhere to administer at.
+pub(crate) enum Desk {
+    Store(Operator),
+    Gateway(Box<Remote>),
+}
+
+impl Desk {
+    /// Leaves a store tidy.
+    pub(crate) async fn close(self) {
+        match self {
+            Desk::Store(operator) => operator.close().await,
+            Desk::Gateway(_) => {}
+        }
+    }
+}
+
+/// What can be done at either, a line each.
+macro_rules! at_either {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        impl Desk {
+            $(pub(crate) async fn $name(&self, $($argument: $kind),*) -> anyhow::Result<$answer> {
+                match self {
+                    Desk::Store(operator) => operator.$name($($argument),*).await.map_err(Into::into),
+                    Desk::Gateway(remote) => remote.$name($($argument),*).await,
+                }
+            })*
+        }
+    };
+}
+
+at_either! {
+    create_key(wanted: &KeyRequest) -> KeyCreated;
+    list_keys(selection: &KeySelection) -> Vec<Key>;
+    revoke_key(key: &str) -> Key;
+    rotate_key(key: &str, overlap_seconds: Option<u64>) -> KeyCreated;
+    create_user(wanted: &UserCreate) -> User;
+    list_users(tenant: Option<&str>) -> Vec<User>;
+    update_user(tenant: Option<&str>, user: &str, wanted: &UserUpdate) -> User;
+    create_tenant(wanted: &TenantCreate) -> Tenant;
+    list_tenants() -> Vec<Tenant>;
+    update_tenant(id: &str, wanted: &TenantUpdate) -> Tenant;
+    set_budget(wanted: &BudgetCreate) -> Budget;
+    list_budgets(account: Option<&str>) -> Vec<Budget>;
+    remove_budget(id: &str) -> ();
+    adjust_budget(id: &str, wanted: &AdjustmentCreate) -> Budget;
+    list_adjustments(budget: Option<&str>, limit: u32) -> Vec<Adjustment>;
+    list_events(budget: Option<&str>, account: Option<&str>, after: u64, limit: u32) -> Vec<BudgetEvent>;
+    usage(wanted: &UsageRequest) -> Usage;
+    list_unresolved(limit: u32) -> Unresolved;
+    correct(wanted: &CorrectionCreate) -> Correction;
+    list_corrections(limit: u32) -> Vec<Correction>;
+}

@@ -1,0 +1,238 @@
+//! Administration at a gateway: the admin API, with names where it has ids.
+
+mod names;
+
+use http::Method;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use stonegate_api::{
+    Adjustment, AdjustmentCreate, Budget, BudgetCreate, BudgetEvent, Correction, CorrectionCreate, Key,
+    KeyCreated, KeyRotate, Page, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User, UserCreate,
+    UserUpdate,
+};
+use stonegate_server::clock;
+use stonegate_server::operator::{KeyRequest, KeySelection, UsageRequest, moment};
+
+use crate::client::{Client, Content};
+use crate::trouble::Trouble;
+
+/// A gateway's admin API.
+pub(crate) struct Remote {
+    client: Client,
+    url: String,
+    now: Timestamp,
+}
+
+/// Members of an address, and what they are; those without a value are left out.
+type Query<'a> = [(&'a str, Option<&'a str>)];
+
+impl Remote {
+    pub(crate) fn new(url: &str, client: Client) -> Remote {
+        Remote { client, url: url.to_owned(), now: clock::now() }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &Query<'_>) -> Result<T, Trouble> {
+        let given: Vec<(&str, &str)> =
+            query.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
+        let query = crate::client::form(&given);
+        let mark = if query.is_empty() { "" } else { "?" };
+        self.client.get(&format!("/admin/v1{path}{mark}{query}")).await
+    }
+
+    /// A list from its first page to its last.
+    async fn list<T: DeserializeOwned>(&self, path: &str, query: &Query<'_>) -> anyhow::Result<Vec<T>> {
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let place = [("limit", Some("1000")), ("after", after.as_deref())];
+            let Page { data, next } = self.get(path, &[query, &place].concat()).await?;
+            all.extend(data);
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        Ok(self.client.post(&format!("/admin/v1{path}"), &serde_json::to_value(body)?).await?)
+    }
+
+    async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        let body = Content::json(&serde_json::to_value(body)?);
+        Ok(self.client.call(Method::PATCH, &format!("/admin/v1{path}"), Some(body)).await?)
+    }
+
+    pub(super) async fn create_key(&self, wanted: &KeyRequest) -> anyhow::Result<KeyCreated> {
+        let user = match wanted.user.as_deref() {
+            Some(name) => Some(self.user(wanted.tenant.as_deref(), name).await?),
+            None => None,
+        };
+        self.post("/keys", &wanted.as_create(user, self.now)?).await
+    }
+
+    pub(super) async fn list_keys(&self, selection: &KeySelection) -> anyhow::Result<Vec<Key>> {
+        let tenant = selection.tenant.as_deref();
+        let user = match selection.user.as_deref() {
+            Some(name) => Some(self.user(tenant, name).await?),
+            None => None,
+        };
+        let active = (!selection.is_all).then_some("true");
+        let kind = selection.is_all.then_some("all");
+        let query = [("user", user.as_deref()), ("tenant", tenant), ("active", active), ("kind", kind)];
+        self.list("/keys", &query).await
+    }
+
+    pub(super) async fn revoke_key(&self, key: &str) -> anyhow::Result<Key> {
+        let id = self.key(key).await?;
+        self.post(&format!("/keys/{id}/revoke"), &json!({})).await
+    }
+
+    pub(super) async fn rotate_key(
+        &self,
+        key: &str,
+        overlap_seconds: Option<u64>,
+    ) -> anyhow::Result<KeyCreated> {
+        let id = self.key(key).await?;
+        self.post(&format!("/keys/{id}/rotate"), &KeyRotate { overlap_seconds }).await
+    }
+
+    pub(super) async fn create_user(&self, wanted: &UserCreate) -> anyhow::Result<User> {
+        self.post("/users", wanted).await
+    }
+
+    pub(super) async fn list_users(&self, tenant: Option<&str>) -> anyhow::Result<Vec<User>> {
+        self.list("/users", &[("tenant", tenant)]).await
+    }
+
+    pub(super) async fn update_user(
+        &self,
+        tenant: Option<&str>,
+        user: &str,
+        wanted: &UserUpdate,
+    ) -> anyhow::Result<User> {
+        let id = self.user(tenant, user).await?;
+        self.patch(&format!("/users/{id}"), wanted).await
+    }
+
+    pub(super) async fn create_tenant(&self, wanted: &TenantCreate) -> anyhow::Result<Tenant> {
+        self.post("/tenants", wanted).await
+    }
+
+    pub(super) async fn list_tenants(&self) -> anyhow::Result<Vec<Tenant>> {
+        self.list("/tenants", &[]).await
+    }
+
+    pub(super) async fn update_tenant(&self, id: &str, wanted: &TenantUpdate) -> anyhow::Result<Tenant> {
+        self.patch(&format!("/tenants/{}", names::segment(id)), wanted).await
+    }
+
+    pub(super) async fn set_budget(&self, wanted: &BudgetCreate) -> anyhow::Result<Budget> {
+        let account = self.account(&wanted.account).await?;
+        self.post("/budgets", &BudgetCreate { account, ..wanted.clone() }).await
+    }
+
+    pub(super) async fn list_budgets(&self, account: Option<&str>) -> anyhow::Result<Vec<Budget>> {
+        let account = self.maybe_account(account).await?;
+        Ok(self.get::<Page<Budget>>("/budgets", &[("account", account.as_deref())]).await?.data)
+    }
+
+    pub(super) async fn remove_budget(&self, id: &str) -> anyhow::Result<()> {
+        let path = format!("/admin/v1/budgets/{}", names::segment(id));
+        self.client.send(Method::DELETE, &path, None).await?;
+        Ok(())
+    }
+
+    pub(super) async fn adjust_budget(&self, id: &str, wanted: &AdjustmentCreate) -> anyhow::Result<Budget> {
+        let time = |field, text: &Option<String>| -> anyhow::Result<Option<String>> {
+            let Some(text) = text else { return Ok(None) };
+            Ok(Some(moment::to_come(field, text, self.now)?.to_string()))
+        };
+        let (from, until) = (time("from", &wanted.from)?, time("until", &wanted.until)?);
+        let wanted = AdjustmentCreate { from, until, ..wanted.clone() };
+        let _kept: Adjustment =
+            self.post(&format!("/budgets/{}/adjustments", names::segment(id)), &wanted).await?;
+        let budgets = self.list_budgets(None).await?;
+        budgets.into_iter().find(|budget| budget.id == id).ok_or_else(|| names::missing("budget", id))
+    }
+
+    /// Of all budgets, where none is named: the API lists those of one.
+    pub(super) async fn list_adjustments(
+        &self,
+        budget: Option<&str>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<Adjustment>> {
+        let budgets = match budget {
+            Some(id) => vec![id.to_owned()],
+            None => self.list_budgets(None).await?.into_iter().map(|budget| budget.id).collect(),
+        };
+        let mut all = Vec::new();
+        for id in budgets {
+            let path = format!("/budgets/{}/adjustments", names::segment(&id));
+            all.extend(self.get::<Page<Adjustment>>(&path, &[]).await?.data);
+        }
+        all.sort_by(|one: &Adjustment, other| other.at.cmp(&one.at));
+        all.truncate(usize::try_from(limit)?);
+        Ok(all)
+    }
+
+    pub(super) async fn list_events(
+        &self,
+        budget: Option<&str>,
+        account: Option<&str>,
+        after: u64,
+        limit: u32,
+    ) -> anyhow::Result<Vec<BudgetEvent>> {
+        let account = self.maybe_account(account).await?;
+        let after = after.to_string();
+        let query = [("budget", budget), ("account", account.as_deref()), ("after", Some(&*after))];
+        let mut events = self.get::<Page<BudgetEvent>>("/budget-events", &query).await?.data;
+        events.truncate(usize::try_from(limit)?);
+        Ok(events)
+    }
+
+    pub(super) async fn usage(&self, wanted: &UsageRequest) -> anyhow::Result<Usage> {
+        let tenant = wanted.tenant.as_deref();
+        let time = |field, text: &Option<String>| -> anyhow::Result<Option<String>> {
+            let Some(text) = text else { return Ok(None) };
+            Ok(Some(moment::gone_by(field, text, self.now)?.to_string()))
+        };
+        let (from, to) = (time("since", &wanted.since)?, time("until", &wanted.until)?);
+        let user = match wanted.user.as_deref() {
+            Some(name) => Some(self.user(tenant, name).await?),
+            None => None,
+        };
+        let key = match wanted.key.as_deref() {
+            Some(name) => Some(self.key(name).await?),
+            None => None,
+        };
+        let by = serde_json::to_value(wanted.by)?;
+        let query = [
+            ("by", by.as_str()),
+            ("from", from.as_deref()),
+            ("to", to.as_deref()),
+            ("tenant", tenant),
+            ("user", user.as_deref()),
+            ("key", key.as_deref()),
+            ("model", wanted.model.as_deref()),
+        ];
+        Ok(self.get("/usage", &query).await?)
+    }
+
+    /// As many as the gateway tells at once.
+    pub(super) async fn list_unresolved(&self, _limit: u32) -> anyhow::Result<Unresolved> {
+        Ok(self.get("/usage/unresolved", &[]).await?)
+    }
+
+    pub(super) async fn correct(&self, wanted: &CorrectionCreate) -> anyhow::Result<Correction> {
+        self.post("/usage/corrections", wanted).await
+    }
+
+    pub(super) async fn list_corrections(&self, limit: u32) -> anyhow::Result<Vec<Correction>> {
+        let mut all = self.get::<Page<Correction>>("/usage/corrections", &[]).await?.data;
+        all.truncate(usize::try_from(limit)?);
+        Ok(all)
+    }
+}

@@ -1,0 +1,93 @@
+//! Keys, users, tenants, budgets and usage at a gateway, by the same commands as on a store.
+
+use serde_json::{Value, json};
+
+use crate::person::{Person, Served, served, text};
+
+/// Somebody who is signed in with a key that may administer.
+fn administrator(gateway: &Served) -> Person {
+    let grace = Person::new();
+    let made = gateway.operator(&["keys", "create", "--name", "admin", "--scopes", "all"]);
+    grace.says(&["setup", &gateway.url]);
+    assert!(grace.given(made["key"].as_str().expect("text"), &["login", "--key"]).status.success());
+    grace
+}
+
+fn names(list: &Value, member: &str) -> Vec<String> {
+    let items = list["data"].as_array().expect("a list");
+    items.iter().map(|item| item[member].as_str().expect("text").to_owned()).collect()
+}
+
+#[test]
+fn an_administrator_works_from_anywhere() {
+    let gateway = served();
+    let grace = administrator(&gateway);
+    grace.says(&["tenants", "create", "acme", "--name", "Acme"]);
+    grace.says(&["users", "create", "--name", "ann", "--tenant", "acme"]);
+    assert_eq!(names(&grace.tells(&["users", "list", "--tenant", "acme"]), "name"), ["ann"]);
+    let key = grace.tells(&[
+        "keys",
+        "create",
+        "--name",
+        "ci",
+        "--user",
+        "ann",
+        "--tenant",
+        "acme",
+        "--expires",
+        "90d",
+    ]);
+    assert_eq!((&key["tenant"], &key["user_name"]), (&json!("acme"), &json!("ann")));
+    assert!(key["expires_at"].is_string(), "{key}");
+
+    let budget =
+        grace.tells(&["budgets", "set", "--account", "key:ci", "--window", "daily", "--limit-usd", "5"]);
+    assert_eq!(budget["account"], json!(format!("key:{}", key["id"].as_str().expect("text"))));
+    let id = budget["id"].as_str().expect("text");
+    grace.says(&["budgets", "grant", id, "2", "--reason", "release"]);
+    assert_eq!(grace.tells(&["budgets", "adjustments"])["data"][0]["reason"], "release");
+    grace.says(&["budgets", "remove", id]);
+    assert_eq!(grace.tells(&["budgets", "list"])["data"], json!([]));
+
+    // The same from the store's side, and by name, id and text.
+    assert!(names(&gateway.operator(&["keys", "list"]), "name").contains(&"ci".to_owned()));
+    let rotated = grace.tells(&["keys", "rotate", "ci", "--overlap-seconds", "0"]);
+    assert_ne!(rotated["key"], key["key"]);
+    grace.says(&["keys", "revoke", rotated["key"].as_str().expect("text")]);
+    assert!(!names(&grace.tells(&["keys", "list", "--tenant", "acme"]), "name").contains(&"ci".to_owned()));
+    grace.says(&["users", "update", "ann", "--tenant", "acme", "--disable"]);
+    assert_eq!(grace.tells(&["usage", "--by", "model", "--since", "7d"])["total"]["calls"], 0);
+    let (code, told) = grace.refuses(&["keys", "revoke", "nothing"]);
+    assert_eq!((code, told.contains("there is no key `nothing`")), (Some(1), true), "{told}");
+}
+
+#[test]
+fn a_person_looks_after_their_own_keys_and_no_others() {
+    let gateway = served();
+    gateway.key("bob", &[]);
+    let ada = Person::new();
+    let key = gateway.key("ada", &["--scopes", "messages:send,usage:read,keys:manage"]);
+    let run = |arguments: &[&str]| ada.as_caller(&gateway, &key, arguments);
+    let listed: Value = serde_json::from_slice(&run(&["keys", "list", "--json"]).stdout).expect("JSON");
+    assert_eq!(names(&listed, "user_name"), ["ada"]);
+    assert!(run(&["keys", "create", "--name", "second", "--scopes", "messages:send"]).status.success());
+    assert!(run(&["usage"]).status.success());
+    let refused = run(&["keys", "create", "--name", "third", "--scopes", "all"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    let refused = run(&["users", "create", "--name", "eve"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn whoever_names_a_store_means_it() {
+    let gateway = served();
+    let grace = administrator(&gateway);
+    let elsewhere = grace.home().join("data").display().to_string();
+    grace.says(&["keys", "create", "--name", "here", "--data-dir", &elsewhere]);
+    assert!(!names(&gateway.operator(&["keys", "list"]), "name").contains(&"here".to_owned()));
+    assert!(
+        names(&grace.tells(&["keys", "list", "--data-dir", &elsewhere]), "name").contains(&"here".to_owned())
+    );
+    let (code, told) = grace.refuses(&["keys", "list", "--data-dir", &elsewhere, "--url", &gateway.url]);
+    assert_eq!(code, Some(2), "{told}");
+}
