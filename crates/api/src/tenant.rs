@@ -1,6 +1,7 @@
 //! Tenants.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::key::ModelRule;
@@ -38,9 +39,18 @@ pub struct TenantUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Europe/Berlin")]
     pub time_zone: Option<String>,
+    /// What is wanted of Claude Code on its users' machines: its managed settings, an object. `null` takes the policy away.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub managed_settings: Option<Option<Value>>,
     /// Whether its users are locked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+}
+
+/// Tells `null` from what is not there.
+fn some<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Value>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A tenant.
@@ -54,6 +64,10 @@ pub struct Tenant {
     pub models: ModelRule,
     /// The calendar by which its budgets renew, a name of IANA's database.
     pub time_zone: String,
+    /// What is wanted of Claude Code on its users' machines, where there is a policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub managed_settings: Option<Value>,
     /// Since when its users are locked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]

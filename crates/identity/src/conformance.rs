@@ -52,6 +52,7 @@ macro_rules! directory_conformance {
             names_are_unique_in_their_tenant,
             what_is_missing_is_named,
             an_edit_leaves_what_it_does_not_name,
+            managed_settings_are_kept_until_they_are_taken_away,
             the_first_administrator_is_made_once,
             a_bootstrap_token_ends,
             a_key_for_calls_makes_no_first_administrator,

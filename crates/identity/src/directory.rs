@@ -195,6 +195,8 @@ pub struct Tenant {
     pub models: ModelRule,
     /// The calendar by which its budgets renew: a name of IANA's database.
     pub time_zone: String,
+    /// What is wanted of Claude Code on its users' machines, as JSON; `None` where there is no policy.
+    pub managed_settings: Option<String>,
     /// Since when its users are locked out.
     pub disabled_at: Option<Timestamp>,
     /// When it was made.
@@ -223,6 +225,8 @@ pub struct TenantEdit {
     pub models: Option<ModelRule>,
     /// The calendar by which its budgets renew: a name of IANA's database.
     pub time_zone: Option<String>,
+    /// What is wanted of Claude Code on its users' machines; `Some(None)` takes the policy away.
+    pub managed_settings: Option<Option<String>>,
     /// Whether its users are locked out.
     pub disabled: Option<bool>,
 }

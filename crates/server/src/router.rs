@@ -19,7 +19,7 @@ use tower::Service;
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
-use crate::{admin, call, control, count, error, health, invocations, kept, models, signin};
+use crate::{admin, call, control, count, error, health, invocations, kept, managed, models, otlp, signin};
 
 /// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
 ///
@@ -93,6 +93,11 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .merge(bedrock(""))
         .merge(bedrock("/bedrock"))
         .route("/bedrock/credentials", get(control::credentials).fallback(wrong_method))
+        // What Claude Code asks of a gateway that it signed in to.
+        .route("/managed/settings", get(managed::settings).fallback(wrong_method))
+        .route("/v1/metrics", post(otlp::take).fallback(wrong_method))
+        .route("/v1/logs", post(otlp::take).fallback(wrong_method))
+        .route("/v1/traces", post(otlp::take).fallback(wrong_method))
         // What clients probe before they start.
         .route("/", any(hello))
         .route("/api/hello", any(hello))

@@ -155,3 +155,19 @@ pub async fn a_failed_bootstrap_uses_nothing_up(directory: &dyn Directory) {
         assert_eq!(answer.is_ok(), expected, "{answer:?}");
     }
 }
+
+/// A policy is kept as it is, stays when other things change, and can be taken away.
+pub async fn managed_settings_are_kept_until_they_are_taken_away(directory: &dyn Directory) {
+    let acme = tenant(directory, "acme").await;
+    assert_eq!(acme.managed_settings, None);
+    let edit = |managed_settings| TenantEdit { managed_settings, ..TenantEdit::default() };
+    for (managed_settings, expected) in [
+        (Some(Some("{\"ü\":1}".to_owned())), Some("{\"ü\":1}")),
+        (None, Some("{\"ü\":1}")),
+        (Some(None), None),
+    ] {
+        let updated = ok(directory.update_tenant(&acme.id, edit(managed_settings), &act(1)).await);
+        assert_eq!(updated.managed_settings.as_deref(), expected);
+        assert_eq!(ok(directory.find_tenant(&acme.id).await), Some(updated));
+    }
+}

@@ -40,6 +40,11 @@ impl Request {
         Request { body: body.into(), ..request }
     }
 
+    /// The same by another method.
+    pub(crate) fn patch(path: &str, body: impl Into<Bytes>) -> Self {
+        Request { method: Method::PATCH, ..Request::post(path, body) }
+    }
+
     /// A Messages call.
     pub(crate) fn messages(body: &Value) -> Self {
         Request::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01")

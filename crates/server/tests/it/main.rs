@@ -21,6 +21,7 @@ mod messages;
 mod models;
 mod native;
 mod outage;
+mod policy;
 mod privacy;
 mod quotes;
 mod records;

@@ -96,6 +96,7 @@ impl Update {
         let wanted = TenantUpdate {
             name: self.name.clone(),
             time_zone: self.time_zone.clone(),
+            managed_settings: None,
             models: (!self.allow_models.is_empty() || !self.deny_models.is_empty())
                 .then(|| ModelRule { allow: self.allow_models.clone(), deny: self.deny_models.clone() }),
             disabled: match (self.disable, self.enable) {

@@ -95,6 +95,7 @@ pub(crate) fn tenant(row: &impl Cells) -> Result<Tenant, DirectoryError> {
         name: row.value("name")?,
         models: row.rule("models")?,
         time_zone: row.value("time_zone")?,
+        managed_settings: row.value("managed_settings")?,
         disabled_at: row.maybe_time("disabled_at")?,
         created_at: row.time("created_at")?,
     })

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0004_budgets.sql"),
     include_str!("../../migrations/postgres/0005_signin.sql"),
     include_str!("../../migrations/postgres/0006_corrections.sql"),
+    include_str!("../../migrations/postgres/0007_managed.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

@@ -1,5 +1,6 @@
 //! Tenants on the wire.
 
+use serde_json::Value;
 use stonegate_api::{TenantCreate, TenantUpdate};
 use stonegate_identity::{
     TenantId,
@@ -21,8 +22,18 @@ pub(crate) fn edit(wanted: &TenantUpdate) -> Result<TenantEdit, Problem> {
         name: wanted.name.as_deref().map(|text| name("name", text)).transpose()?,
         models: wanted.models.as_ref().map(|models| rule(Some(models))).transpose()?,
         time_zone: wanted.time_zone.as_deref().map(zone).transpose()?,
+        managed_settings: wanted.managed_settings.as_ref().map(managed).transpose()?,
         disabled: wanted.disabled,
     })
+}
+
+/// Managed settings as they are kept.
+fn managed(settings: &Option<Value>) -> Result<Option<String>, Problem> {
+    match settings {
+        None => Ok(None),
+        Some(settings @ Value::Object(_)) => Ok(Some(settings.to_string())),
+        Some(_) => Err(Problem::invalid("managed_settings", "an object, or null to take the policy away")),
+    }
 }
 
 /// A time zone by the name that the database gives it.
@@ -37,6 +48,7 @@ pub(crate) fn shown(tenant: &Tenant) -> stonegate_api::Tenant {
         name: tenant.name.clone(),
         models: shown_rule(&tenant.models),
         time_zone: tenant.time_zone.clone(),
+        managed_settings: tenant.managed_settings.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         disabled_at: tenant.disabled_at.map(shown_time),
         created_at: shown_time(tenant.created_at),
     }

@@ -19,7 +19,8 @@ pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<T
         return Err(conflict("id", format!("there is a tenant `{}` already", new.id)));
     }
     let NewTenant { id, name, models, time_zone } = new;
-    let tenant = Tenant { id, name, models, time_zone, disabled_at: None, created_at: act.at };
+    let tenant =
+        Tenant { id, name, models, time_zone, managed_settings: None, disabled_at: None, created_at: act.at };
     let version = next_version(&mut transaction).await?;
     sqlx::query(
         "INSERT INTO tenants (id, name, models, created_at, version, time_zone) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -47,12 +48,14 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     id: &TenantId,
 ) -> Result<Option<Tenant>, DirectoryError> {
-    let found =
-        sqlx::query("SELECT id, name, models, time_zone, disabled_at, created_at FROM tenants WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(connection)
-            .await
-            .map_err(unavailable)?;
+    let found = sqlx::query(
+        "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
+         FROM tenants WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(unavailable)?;
     found.as_ref().map(row::tenant).transpose()
 }
 
@@ -65,7 +68,8 @@ pub(super) async fn list(
         return Ok(nothing());
     };
     let rows = sqlx::query(
-        "SELECT id, name, models, time_zone, disabled_at, created_at FROM tenants
+        "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
+         FROM tenants
          WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR name = $3)
            AND ($4 IS NULL OR disabled_at IS NULL) AND ($5 IS NULL OR id > $5)
          ORDER BY id LIMIT $6",
@@ -95,6 +99,7 @@ pub(super) async fn update(
         name: edit.name.unwrap_or_else(|| before.name.clone()),
         models: edit.models.unwrap_or_else(|| before.models.clone()),
         time_zone: edit.time_zone.unwrap_or_else(|| before.time_zone.clone()),
+        managed_settings: edit.managed_settings.unwrap_or_else(|| before.managed_settings.clone()),
         disabled_at: match edit.disabled {
             Some(true) => before.disabled_at.or(Some(act.at)),
             Some(false) => None,
@@ -104,17 +109,20 @@ pub(super) async fn update(
     };
     let version = next_version(&mut transaction).await?;
     sqlx::query(
-        "UPDATE tenants SET name = $2, models = $3, disabled_at = $4, version = $5, time_zone = $6 WHERE id = $1",
+        "UPDATE tenants SET name = $2, models = $3, disabled_at = $4, version = $5, time_zone = $6,
+                managed_settings = $7
+         WHERE id = $1",
     )
-        .bind(id.as_str())
-        .bind(&after.name)
-        .bind(stored_rule(&after.models))
-        .bind(after.disabled_at.map(stored_time))
-        .bind(version)
-        .bind(&after.time_zone)
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
+    .bind(id.as_str())
+    .bind(&after.name)
+    .bind(stored_rule(&after.models))
+    .bind(after.disabled_at.map(stored_time))
+    .bind(version)
+    .bind(&after.time_zone)
+    .bind(&after.managed_settings)
+    .execute(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
     record(&mut transaction, act, "tenant.update", format!("tenant:{id}")).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(after)

@@ -19,7 +19,8 @@ pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<T
         return Err(conflict("id", format!("there is a tenant `{}` already", new.id)));
     }
     let NewTenant { id, name, models, time_zone } = new;
-    let tenant = Tenant { id, name, models, time_zone, disabled_at: None, created_at: act.at };
+    let tenant =
+        Tenant { id, name, models, time_zone, managed_settings: None, disabled_at: None, created_at: act.at };
     let version = next_version(&mut transaction).await?;
     sqlx::query(
         "INSERT INTO tenants (id, name, models, created_at, version, time_zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -94,6 +95,7 @@ pub(super) async fn update(
         name: edit.name.unwrap_or_else(|| before.name.clone()),
         models: edit.models.unwrap_or_else(|| before.models.clone()),
         time_zone: edit.time_zone.unwrap_or_else(|| before.time_zone.clone()),
+        managed_settings: edit.managed_settings.unwrap_or_else(|| before.managed_settings.clone()),
         disabled_at: match edit.disabled {
             Some(true) => before.disabled_at.or(Some(act.at)),
             Some(false) => None,
@@ -103,17 +105,20 @@ pub(super) async fn update(
     };
     let version = next_version(&mut transaction).await?;
     sqlx::query(
-        "UPDATE tenants SET name = ?2, models = ?3, disabled_at = ?4, version = ?5, time_zone = ?6 WHERE id = ?1",
+        "UPDATE tenants SET name = ?2, models = ?3, disabled_at = ?4, version = ?5, time_zone = ?6,
+                managed_settings = ?7
+         WHERE id = ?1",
     )
-        .bind(id.as_str())
-        .bind(&after.name)
-        .bind(stored_rule(&after.models))
-        .bind(after.disabled_at.map(stored_time))
-        .bind(version)
-        .bind(&after.time_zone)
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
+    .bind(id.as_str())
+    .bind(&after.name)
+    .bind(stored_rule(&after.models))
+    .bind(after.disabled_at.map(stored_time))
+    .bind(version)
+    .bind(&after.time_zone)
+    .bind(&after.managed_settings)
+    .execute(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
     record(&mut transaction, act, "tenant.update", format!("tenant:{id}")).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(after)

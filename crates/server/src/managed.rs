@@ -1,0 +1,87 @@
+//! `GET /managed/settings`: what a tenant's administrators want of Claude Code on its users' machines.
+//!
+//! Claude Code asks once an hour with the checksum of what it holds: SHA-256 over the settings as JSON with sorted keys and no
+//! whitespace. 404 tells it that there is no policy, which is not the same as an empty one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use stonegate_protocol::{Dialect, Problem, ProblemKind};
+
+use crate::app::App;
+use crate::call::intake::{Intake, authenticate};
+use crate::error;
+
+/// The policy for whoever asks.
+pub(crate) async fn settings(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let intake = Intake::now();
+    let mut response = match find(&app, &headers, &intake).await {
+        Ok(answer) => answer,
+        Err(problem) => return error::respond(&problem, intake.call, Dialect::Anthropic),
+    };
+    error::identify(&mut response, intake.call);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response
+}
+
+async fn find(app: &App, headers: &HeaderMap, intake: &Intake) -> Result<Response, Problem> {
+    let caller = authenticate(app, headers, intake.at).await?;
+    let away = |away| error::directory_away(&away);
+    let tenant = app.directory.directory().find_tenant(&caller.tenant).await.map_err(away)?;
+    let none = || Problem::new(ProblemKind::NotFound, "there are no managed settings for you").retry(false);
+    let text = tenant.and_then(|tenant| tenant.managed_settings).ok_or_else(none)?;
+    let settings: Value = serde_json::from_str(&text).map_err(|bad| {
+        tracing::error!(error = &bad as &dyn std::error::Error, tenant = %caller.tenant, "managed settings are no JSON");
+        none()
+    })?;
+    let checksum = checksum(&settings);
+    let tag = format!("\"{checksum}\"");
+    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    if is_known {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
+    }
+    let body = json!({ "uuid": caller.user.as_str(), "checksum": checksum, "settings": settings });
+    Ok(([(ETAG, tag)], Json(body)).into_response())
+}
+
+fn checksum(settings: &Value) -> String {
+    let digest: [u8; 32] = Sha256::digest(sorted(settings).to_string().as_bytes()).into();
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
+}
+
+/// The same with the keys of every object in order, whatever order they are kept in.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            Value::Object(members.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_does_not_depend_on_the_order_of_members() {
+        let one: Value =
+            serde_json::from_str(r#"{"b": {"y": 1, "x": [{"d": 1, "c": "ä"}]}, "a": true}"#).unwrap();
+        let other: Value =
+            serde_json::from_str(r#"{"a": true, "b": {"x": [{"c": "ä", "d": 1}], "y": 1}}"#).unwrap();
+        assert_eq!(checksum(&one), checksum(&other));
+        // Of `{}`.
+        let empty = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!(checksum(&json!({})), empty);
+    }
+}
