@@ -23,7 +23,7 @@ echo "Python clients: anthropic, openai, boto3, cohere, LangChain, llm"
 "$python" -m venv .work/venv
 .work/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 
-echo "Node clients: @anthropic-ai/sdk, @anthropic-ai/claude-code, openai, @openai/codex"
+echo "Node clients: @anthropic-ai/sdk, @anthropic-ai/claude-code, openai, @openai/codex; and oidc-provider"
 mkdir -p .work/node
 cp package.json package-lock.json .work/node/
 # Scripts of packages do not run on their own; the one that is needed is called by its name below. The engine that

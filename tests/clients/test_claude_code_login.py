@@ -58,7 +58,7 @@ def sign_in(terminal: Terminal, person: Person) -> None:
     asked = person.approve(f"/device?user_code={code[1]}")
     assert "claude_code" in asked and code[1] in asked
     screen = terminal.wait_for("Yes, continue")
-    assert person.email in screen
+    assert person.login in screen
     terminal.choose("Yes, continue")
     terminal.wait_for("Connected to Cloud gateway")
     terminal.press("Enter")
@@ -86,7 +86,7 @@ def test_a_person_signs_in_and_is_answered(
     finally:
         gateway.administer("PATCH", "/admin/v1/tenants/default", {"managed_settings": None})
     sessions = gateway.administer("GET", "/admin/v1/keys?kind=session&limit=1000", None)["data"]
-    [session] = [key for key in sessions if key["user_name"] == person.email.split("@")[0]]
+    [session] = [key for key in sessions if key["user_name"] == person.login.split("@")[0]]
     assert session["name"] == "claude_code" and session["status"] == "active"
     assert session["scopes"] == [
         "messages:send", "chat:send", "responses:send", "embeddings:send", "bedrock:invoke", "usage:read",

@@ -139,11 +139,16 @@ class Gateway:
 class Serve(Gateway):
     """`stonegate serve` on a directory of its own, before a simulator."""
 
-    def __init__(self, binary: Path, home: Path, simulator: Simulator, settings: dict[str, str]) -> None:
+    def __init__(
+        self, binary: Path, home: Path, simulator: Simulator, settings: dict[str, str], file: str = ""
+    ) -> None:
         environment = clean_environment(home, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=simulator.base_url, **AWS_ENVIRONMENT)
         if simulator.mantle_url:
             environment["AWS_ENDPOINT_URL_BEDROCK_MANTLE"] = simulator.mantle_url
         command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(home / "data"), "--json"]
+        if file:
+            (home / "stonegate.toml").write_text(file)
+            command += ["--config", str(home / "stonegate.toml")]
         for name, value in settings.items():
             command += ["--set", f"{name}={value}"]
         super().__init__(binary, Background(command, environment, home / "gateway.log"), environment, simulator)

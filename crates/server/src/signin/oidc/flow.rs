@@ -135,8 +135,9 @@ async fn whose(
     let redirect_uri = guest.base.at("/signin/callback");
     let audiences: Vec<String> = known.settings.client_id.iter().cloned().collect();
     let proven = async {
-        let token = known.redeem(code, &pending.verifier, &redirect_uri, guest.now).await?;
-        known.verify(&token, &audiences, Some(&pending.nonce), guest.now).await
+        let (token, access) = known.redeem(code, &pending.verifier, &redirect_uri, guest.now).await?;
+        let claims = known.verify(&token, &audiences, Some(&pending.nonce), guest.now).await?;
+        known.complete(claims, access.as_deref(), guest.now).await
     };
     let act = Act { by: Actor::Server, at: guest.now, request_id: Some(guest.request_id().to_owned()) };
     let refused = match proven.await {

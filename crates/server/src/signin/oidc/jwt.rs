@@ -67,6 +67,9 @@ pub(crate) enum Unproven {
     /// Too old, or from a time to come.
     #[error("its time is over, or has not come")]
     Time,
+    /// What the provider adds is about somebody else.
+    #[error("what its provider adds to it is about somebody else")]
+    Subject,
     /// Not for this sign-in.
     #[error("it is not the answer to this sign-in")]
     Nonce,
@@ -104,6 +107,22 @@ impl Claims {
             Some(Value::String(text)) => vec![text],
             Some(_) | None => Vec::new(),
         }
+    }
+
+    /// Whether there is such a claim.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.all.contains_key(name)
+    }
+
+    /// The same with what the provider says besides, about the same person.
+    pub(crate) fn completed(mut self, more: Map<String, Value>) -> Result<Self, Unproven> {
+        if more.get("sub").and_then(Value::as_str) != Some(&self.subject) {
+            return Err(Unproven::Subject);
+        }
+        for (name, value) in more {
+            self.all.entry(name).or_insert(value);
+        }
+        Ok(self)
     }
 
     /// Whether the provider says that the address is the person's.

@@ -48,6 +48,7 @@ pub(crate) struct Endpoints {
     issuer: String,
     pub(crate) authorization_endpoint: String,
     token_endpoint: String,
+    userinfo_endpoint: Option<String>,
     jwks_uri: String,
 }
 
@@ -153,17 +154,18 @@ impl Known {
         }
     }
 
-    /// The identity token behind a code (OpenID Connect Core, 3.1.3).
+    /// The identity token behind a code, and what its person may be asked about with (OpenID Connect Core, 3.1.3).
     pub(crate) async fn redeem(
         &self,
         code: &str,
         verifier: &str,
         redirect_uri: &str,
         now: Timestamp,
-    ) -> Result<String, ProviderError> {
+    ) -> Result<(String, Option<String>), ProviderError> {
         #[derive(Deserialize)]
         struct Tokens {
             id_token: Option<String>,
+            access_token: Option<String>,
             error: Option<String>,
         }
         let client = self.settings.client_id.as_deref().unwrap_or_default();
@@ -181,10 +183,31 @@ impl Known {
         };
         let endpoint = self.facts(now).await?.endpoints.token_endpoint.clone();
         let tokens: Tokens = self.read(Method::POST, &endpoint, basic, form.into()).await?;
-        tokens.id_token.ok_or_else(|| {
+        let id_token = tokens.id_token.ok_or_else(|| {
             let error = tokens.error.unwrap_or_else(|| "there was no identity token".to_owned());
             ProviderError::Refused(super::super::oauth::label(&error, 100))
-        })
+        })?;
+        Ok((id_token, tokens.access_token))
+    }
+
+    /// Asks for what an identity token leaves out: many providers tell groups and addresses only here (OpenID Connect Core,
+    /// 5.3). What the token says itself holds.
+    pub(crate) async fn complete(
+        &self,
+        claims: Claims,
+        access_token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Claims, ProviderError> {
+        let is_whole = ["email", &*self.settings.groups_claim].iter().all(|name| claims.has(name));
+        let facts = self.facts(now).await?;
+        let (Some(endpoint), Some(token), false) =
+            (&facts.endpoints.userinfo_endpoint, access_token, is_whole)
+        else {
+            return Ok(claims);
+        };
+        let bearer = Some(format!("Bearer {token}"));
+        let more = self.read(Method::GET, endpoint, bearer, Bytes::new()).await?;
+        Ok(claims.completed(more)?)
     }
 
     /// Asks one of its addresses and reads the JSON that comes. No redirection is followed.
@@ -192,7 +215,7 @@ impl Known {
         &self,
         method: Method,
         url: &str,
-        basic: Option<String>,
+        authorization: Option<String>,
         form: Bytes,
     ) -> Result<T, ProviderError> {
         let unreachable =
@@ -205,8 +228,8 @@ impl Known {
         if !form.is_empty() {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        if let Some(basic) = basic {
-            request = request.header(AUTHORIZATION, basic);
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::new(form)).map_err(|error| unreachable(error.to_string()))?;
         let answered = tokio::time::timeout(PATIENCE, async {

@@ -27,6 +27,10 @@ struct Script {
     /// What was sent to the token endpoint.
     redeemed: Vec<String>,
     metadata: Value,
+    /// What it says of ann when it is asked.
+    userinfo: Value,
+    /// A claim that its tokens do not have.
+    leaves_out: Option<&'static str>,
     asked_for_keys: u32,
 }
 
@@ -45,6 +49,8 @@ impl Idp {
             says: Map::new(),
             redeemed: Vec::new(),
             metadata,
+            userinfo: Value::Null,
+            leaves_out: None,
             asked_for_keys: 0,
         };
         let idp = Self { issuer, state: Arc::new(Mutex::new(script)) };
@@ -52,6 +58,7 @@ impl Idp {
             .route("/.well-known/openid-configuration", get(Self::metadata))
             .route("/keys", get(Self::keys))
             .route("/token", post(Self::token))
+            .route("/userinfo", get(Self::userinfo))
             .with_state(idp.clone());
         let serving = tokio_util::task::TaskTracker::new();
         serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -75,6 +82,11 @@ impl Idp {
         ready(Json(json!({ "id_token": token, "access_token": "x", "token_type": "Bearer" })))
     }
 
+    fn userinfo(State(idp): State<Self>, headers: HeaderMap) -> Ready<Json<Value>> {
+        assert_eq!(headers["authorization"], "Bearer x");
+        ready(Json(idp.state.lock().unwrap().userinfo.clone()))
+    }
+
     /// A token of ann's for the gateway.
     fn signed(&self, more: &[(&str, Value)]) -> String {
         let script = self.state.lock().unwrap();
@@ -85,6 +97,9 @@ impl Idp {
         let members = claims.as_object_mut().unwrap();
         members.extend(script.says.clone());
         members.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        if let Some(name) = script.leaves_out {
+            claims.as_object_mut().unwrap().remove(name);
+        }
         script.signer.sign(&claims)
     }
 
@@ -178,6 +193,32 @@ async fn a_person_of_a_provider_approves_a_device() {
     let again = house.whoami(&tokens.member("access_token")).await;
     assert_eq!((again.member("user"), again.member("role")), (who.member("user"), "team_lead".to_owned()));
     assert_eq!(again.member("email"), "ann@new.example.org");
+}
+
+#[tokio::test]
+async fn what_a_token_leaves_out_is_asked_for_and_has_to_be_about_the_same_person() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    {
+        let mut script = idp.state.lock().unwrap();
+        script.metadata["userinfo_endpoint"] = json!(format!("{}/userinfo", idp.issuer));
+        script.userinfo = json!({ "sub": "root-at-idp", "groups": ["leads"] });
+        script.says.insert("groups".to_owned(), Value::Null);
+    }
+    // A claim that is there is not asked for, be it empty.
+    let refused = idp.sign_in(&house, &mut Visitor::default(), "").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+    idp.state.lock().unwrap().leaves_out = Some("groups");
+    let refused = idp.sign_in(&house, &mut Visitor::default(), "").await;
+    assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{refused:?}");
+    idp.state.lock().unwrap().userinfo =
+        json!({ "sub": "ann-at-idp", "groups": ["leads"], "email": "x@evil.example" });
+    let mut browser = Visitor::default();
+    let back = idp.sign_in(&house, &mut browser, "").await;
+    assert_eq!((back.status, back.location()), (StatusCode::SEE_OTHER, "/signin"), "{back:?}");
+    let users = house.as_admin("GET", "/users?name=ann", Value::Null).await.json();
+    assert_eq!(users["data"][0]["role"], json!("team_lead"));
+    assert_eq!(users["data"][0]["email"], json!("ann@example.org"), "what the token says itself holds");
 }
 
 #[tokio::test]

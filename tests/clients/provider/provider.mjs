@@ -1,0 +1,45 @@
+// A certified OpenID provider with one client, for people who are whoever they say. It listens on a free port of this machine,
+// prints its issuer as a line of JSON, and puts people into groups by the start of their names: `lead-…` into `leads`,
+// `staff-…` into `staff`.
+
+import { createServer } from "node:http";
+
+import Provider from "oidc-provider";
+
+const server = createServer();
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+const groupOf = (name) => (name.startsWith("lead-") ? ["leads"] : name.startsWith("staff-") ? ["staff"] : []);
+
+const provider = new Provider(issuer, {
+    clients: [
+        {
+            client_id: "stonegate",
+            client_secret: "a secret: of + and %",
+            // Native clients come back to whatever port they listen on (RFC 8252, 7.3).
+            application_type: "native",
+            redirect_uris: ["http://127.0.0.1/signin/callback"],
+            grant_types: ["authorization_code"],
+            response_types: ["code"],
+            token_endpoint_auth_method: "client_secret_basic",
+        },
+    ],
+    claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["preferred_username"], groups: ["groups"] },
+    scopes: ["openid", "email", "profile", "groups"],
+    conformIdTokenClaims: false,
+    cookies: { keys: ["for tests only"] },
+    findAccount: (_context, id) => ({
+        accountId: id,
+        claims: () => ({
+            sub: id,
+            email: `${id}@example.org`,
+            email_verified: true,
+            preferred_username: id,
+            groups: groupOf(id),
+        }),
+    }),
+});
+
+server.on("request", provider.callback());
+console.log(JSON.stringify({ issuer }));
