@@ -160,9 +160,9 @@ def signed_in(gateway: Gateway, binary: Path, parent: Key, home: Path) -> dict[s
     """The environment of a person who has set up and signed in, and nothing else."""
     environment = clean_environment(home)
     for arguments in (["setup", gateway.base_url], ["login", "--key"]):
-        done = subprocess.run(
-            [str(binary), *arguments], env=environment, input=f"{parent.text}\n", text=True, capture_output=True, check=False
-        )
+        command = [str(binary), *arguments]
+        given = f"{parent.text}\n"
+        done = subprocess.run(command, env=environment, input=given, text=True, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
     return environment
 
@@ -193,7 +193,14 @@ def test_codex_configured_for_good(
     configure(binary, environment, "codex", "--model", "claude-sonnet-5-5")
     command = [*codex.command, "exec", "--skip-git-repo-check", f"Say {marker}"]
     done = subprocess.run(
-        command, cwd=codex.directory, env=environment, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+        command,
+        cwd=codex.directory,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0 and marker in done.stdout, done.stderr
     assert [arrival.status for arrival in simulator.arrivals(marker)] == [200]

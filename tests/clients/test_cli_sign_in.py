@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,17 @@ def test_the_doctor_finds_nothing(grace: Person) -> None:
     assert [check["check"] for check in checks] == ["address", "gateway", "clock", "key", "models", "call", "clients"]
 
 
+def only(place: Path, *names: str) -> Path:
+    """A folder with these programs of the machine, and no others."""
+    programs = place / "programs"
+    programs.mkdir()
+    for name in names:
+        found = shutil.which(name)
+        assert found, name
+        (programs / name).symlink_to(found)
+    return programs
+
+
 @pytest.mark.parametrize(
     "before", [None, {"theme": "dark", "env": {"A": "ü"}}], ids=["no settings yet", "settings of one's own"]
 )
@@ -131,22 +143,22 @@ def test_the_setup_script_connects_claude_code(
     """`curl … | sh`, on a machine that has Claude Code and nothing of ours."""
     status, script = house.get("/setup")
     assert status == 200
-    (tmp_path / "claude").write_text("#!/bin/sh\n")
-    (tmp_path / "claude").chmod(0o755)
+    programs = only(tmp_path, "mkdir", "dirname", "node")
+    (programs / "claude").symlink_to("/bin/true")
     settings = tmp_path / ".claude/settings.json"
     if before is not None:
         settings.parent.mkdir()
         settings.write_text(json.dumps(before))
-    environment = clean_environment(tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+    environment = clean_environment(tmp_path, PATH=str(programs))
 
     refused = subprocess.run(
-        ["sh"], env=environment, input=script, text=True, capture_output=True, start_new_session=True, check=False
+        ["/bin/sh"], env=environment, input=script, text=True, capture_output=True, start_new_session=True, check=False
     )
     assert refused.returncode == 1 and "STONEGATE_YES" in refused.stderr, refused
     assert settings.exists() == (before is not None), "nothing is done without being asked"
 
     agreed = subprocess.run(
-        ["sh"], env={**environment, "STONEGATE_YES": "1"}, input=script, text=True, capture_output=True, check=False
+        ["/bin/sh"], env={**environment, "STONEGATE_YES": "1"}, input=script, text=True, capture_output=True, check=False
     )
     assert agreed.returncode == 0, agreed.stderr
     expected = {**(before or {}), "forceLoginMethod": "gateway", "forceLoginGatewayUrl": house.base_url}
@@ -155,7 +167,8 @@ def test_the_setup_script_connects_claude_code(
 
 def test_the_setup_script_installs_nothing(house: Gateway, tmp_path: Path) -> None:
     _, script = house.get("/setup")
-    environment = clean_environment(tmp_path, PATH="/usr/bin:/bin", STONEGATE_YES="1")
-    done = subprocess.run(["sh"], env=environment, input=script, text=True, capture_output=True, check=False)
+    programs = only(tmp_path, "mkdir", "dirname", "node")
+    environment = clean_environment(tmp_path, PATH=str(programs), STONEGATE_YES="1")
+    done = subprocess.run(["/bin/sh"], env=environment, input=script, text=True, capture_output=True, check=False)
     assert done.returncode == 1 and "not installed" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [programs]

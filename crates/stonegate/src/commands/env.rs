@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::connection::{ConnectionArguments, variable};
+use crate::connection::{ConnectionArguments, Credential, variable};
 use crate::output::json;
-use crate::terminal::print;
+use crate::terminal::{note, print};
 use crate::variables::Api;
 
 #[derive(Debug, Args)]
@@ -46,6 +46,11 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
     let secret = crate::wait(connection.secret())?;
+    if matches!(connection.credential, Some(Credential::Session(_))) {
+        note(
+            "This is good for an hour at most. `stonegate claude`, `codex` and `run` renew what they hand over.",
+        );
+    }
     let apis = if arguments.apis.is_empty() { &[Api::Messages, Api::Chat][..] } else { &arguments.apis };
     let mut set: Vec<(&str, String)> = Vec::new();
     for (name, value) in apis.iter().flat_map(|api| api.variables(connection.url.as_str(), &secret)) {

@@ -6,3 +6,4 @@ mod configure;
 mod connection;
 mod person;
 mod sign_in;
+mod way;

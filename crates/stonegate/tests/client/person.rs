@@ -80,7 +80,11 @@ pub(crate) struct Served {
 
 /// Starts a gateway on a free port.
 pub(crate) fn served() -> Served {
-    let home = tempfile::tempdir().expect("a directory");
+    served_with(tempfile::tempdir().expect("a directory"), &[])
+}
+
+/// Starts one with these flags, and its home in that directory.
+pub(crate) fn served_with(home: tempfile::TempDir, flags: &[&str]) -> Served {
     let mut child = Command::new(env!("CARGO_BIN_EXE_stonegate"))
         .env_clear()
         .env("HOME", home.path())
@@ -89,6 +93,7 @@ pub(crate) fn served() -> Served {
         .env("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-stonegate-simulator")
         .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"])
         .arg(home.path().join("data"))
+        .args(flags)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
