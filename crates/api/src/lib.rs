@@ -4,6 +4,7 @@
 //! whole number of nano-dollars beside it where programs count. Unknown members of a request are refused; unknown
 //! members of an answer are to be ignored, since newer servers add some.
 
+mod audit;
 mod budget;
 mod key;
 mod page;
@@ -14,6 +15,7 @@ mod usage;
 mod user;
 mod whoami;
 
+pub use audit::AuditEntry;
 pub use budget::{
     Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetMode,
     BudgetOverride, BudgetWhenShort, BudgetWindow,

@@ -17,6 +17,7 @@ use super::v1;
     security(("key" = [])),
     modifiers(&Keys),
     paths(
+        v1::audit::audit,
         v1::bootstrap::bootstrap,
         v1::whoami::whoami,
         v1::keys::list::list,

@@ -7,6 +7,7 @@ use axum::{
 
 use super::AdminState;
 
+pub(super) mod audit;
 pub(super) mod bootstrap;
 pub(super) mod budgets;
 pub(super) mod keys;
@@ -18,6 +19,7 @@ pub(super) mod whoami;
 
 pub(super) fn routes() -> Router<AdminState> {
     Router::new()
+        .route("/audit", get(audit::audit))
         .route("/bootstrap", post(bootstrap::bootstrap))
         .route("/whoami", get(whoami::whoami))
         .route("/keys", get(keys::list::list).post(keys::create::create))

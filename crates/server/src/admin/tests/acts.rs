@@ -179,7 +179,14 @@ async fn every_act_is_in_the_audit_log_with_its_request() {
         (logged.action.as_str(), logged.subject),
         ("user.create", format!("user:{}", made.text("id")))
     );
-    assert_eq!(logged.request_id, Some(made.request_id));
+    assert_eq!(logged.request_id.as_ref(), Some(&made.request_id));
+    // And administrators can read it, page by page.
+    let first = house.as_admin("GET", "/audit?limit=1", Value::Null).await;
+    let line = &first.body["data"][0];
+    assert_eq!((&line["action"], &line["request_id"]), (&json!("user.create"), &json!(made.request_id)));
+    let next = first.text("next");
+    let second = house.as_admin("GET", &format!("/audit?limit=1&after={next}"), Value::Null).await;
+    assert_eq!(second.body["data"][0]["action"], json!("bootstrap.redeem"));
 }
 
 #[tokio::test]

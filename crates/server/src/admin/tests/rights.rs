@@ -10,8 +10,9 @@ const ASKERS: [&str; 6] = ["nobody", "user", "lead", "other lead", "admin for ca
 /// The things asked about belong to the plain user `ann` of the tenant `acme`; `user` is `bob` of the same tenant, `lead`
 /// the team lead of `acme`, `other lead` the one of another tenant, `admin for calls` an administrator's key without
 /// administrative scopes.
-const ROUTES: [(&str, &str, &str, &str); 31] = [
+const ROUTES: [(&str, &str, &str, &str); 32] = [
     ("POST", "/bootstrap", "1-----", ""),
+    ("GET", "/audit", "13333y", ""),
     ("GET", "/whoami", "1yyyyy", ""),
     ("GET", "/keys", "1yyy3y", ""),
     ("POST", "/keys", "1yyy3y", r#"{"name":"own"}"#),
