@@ -1,4 +1,5 @@
 //! `GET /admin/v1/audit`
+#![expect(unused_qualifications, reason = "utoipa's macro names this file's parameters by a path")]
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
