@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -163,6 +164,29 @@ def test_the_setup_script_connects_claude_code(
     assert agreed.returncode == 0, agreed.stderr
     expected = {**(before or {}), "forceLoginMethod": "gateway", "forceLoginGatewayUrl": house.base_url}
     assert json.loads(settings.read_text()) == expected
+
+
+def test_the_setup_script_uses_the_command_line_where_it_is(house: Gateway, binary: Path, tmp_path: Path) -> None:
+    """One line, a browser, and Claude Code asks the command line for what to call with."""
+    _, script = house.get("/setup")
+    programs = only(tmp_path, "mkdir", "dirname")
+    (programs / "claude").symlink_to("/bin/true")
+    (programs / "stonegate").symlink_to(binary)
+    environment = clean_environment(tmp_path, PATH=str(programs), STONEGATE_YES="1")
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script], env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as setup:
+        assert setup.stdout is not None
+        code = next(found for line in setup.stdout if (found := re.fullmatch(r" +([A-Z]{4}-[A-Z]{4})\n", line)))
+        Browser().approve(house.base_url, code[1], EMAIL, PASSWORD)
+        rest = setup.stdout.read()
+    assert setup.returncode == 0, rest
+    settings = json.loads((tmp_path / ".claude/settings.json").read_text())
+    assert settings["env"]["ANTHROPIC_BASE_URL"] == house.base_url
+    helper = ["/bin/sh", "-c", settings["apiKeyHelper"]]
+    token = subprocess.check_output(helper, env=environment, text=True).strip()
+    status, _ = house.get("/v1/models", headers={"authorization": f"Bearer {token}"})
+    assert status == 200
 
 
 def test_the_setup_script_installs_nothing(house: Gateway, tmp_path: Path) -> None:
