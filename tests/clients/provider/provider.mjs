@@ -27,7 +27,6 @@ const provider = new Provider(issuer, {
     ],
     claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["preferred_username"], groups: ["groups"] },
     scopes: ["openid", "email", "profile", "groups"],
-    conformIdTokenClaims: false,
     cookies: { keys: ["for tests only"] },
     findAccount: (_context, id) => ({
         accountId: id,
