@@ -1,9 +1,10 @@
 //! The audit log.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// One line of the audit log.
+/// One act in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// Its number; later ones are larger.
@@ -11,16 +12,27 @@ pub struct AuditEntry {
     /// When.
     #[schema(format = DateTime)]
     pub at: String,
-    /// Who.
-    #[schema(example = "user:usr_06n2r8a1k4c0b9f3d7e1")]
+    /// Who: `user:ID`, `operator` (whoever has the store in hand), `bootstrap` or `server`.
+    #[schema(example = "user:usr_01KAH0000000000000000")]
     pub actor: String,
     /// What.
     #[schema(example = "key.revoke")]
     pub action: String,
     /// To what.
-    #[schema(example = "key:key_06n2r8a1k4c0b9f3d7e1")]
+    #[schema(example = "key:key_01KAH0000000000000000")]
     pub subject: String,
-    /// In which request.
+    /// What was different before; absent where there was nothing before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Map<String, Value>>,
+    /// What is different now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Map<String, Value>>,
+    /// The request that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// A SHA-256 over this entry and the seal of the one before it, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }

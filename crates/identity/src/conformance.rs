@@ -58,6 +58,7 @@ macro_rules! directory_conformance {
             a_key_for_calls_makes_no_first_administrator,
             a_failed_bootstrap_uses_nothing_up,
             every_act_is_written_down,
+            the_log_is_a_chain,
             lists_are_narrowed,
             lists_come_in_pages,
             ends_of_time_are_kept

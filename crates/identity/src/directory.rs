@@ -11,6 +11,7 @@ use std::{fmt, future::Future, pin::Pin};
 use jiff::Timestamp;
 
 use crate::{
+    audit::{AuditEntry, Change},
     authorize::Reach,
     caller::KeyGrant,
     id::{KeyId, TenantId, UserId},
@@ -80,7 +81,17 @@ pub trait Directory: Send + Sync + 'static {
     fn find_password<'a>(&'a self, login: &'a str) -> Answer<'a, Option<(User, String)>>;
 
     /// Writes down an act that changes nothing here, such as a sign-in that was refused.
-    fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()>;
+    fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()> {
+        self.record_change(action, subject, Change::default(), act)
+    }
+    /// Writes down what was changed of something that is not kept here.
+    fn record_change<'a>(
+        &'a self,
+        action: &'static str,
+        subject: String,
+        change: Change,
+        act: &'a Act,
+    ) -> Answer<'a, ()>;
 
     /// Stores a bootstrap token, unless somebody is able to administer already: an administrator who is not disabled, with a
     /// key in force that has [`crate::Scope::AdminWrite`], or with a password. Says whether it did.
@@ -102,7 +113,13 @@ pub trait Directory: Send + Sync + 'static {
     ) -> Answer<'a, Key>;
 
     /// What was done, latest first; the page's cursor is the number of an entry.
-    fn list_audit<'a>(&'a self, page: &'a PageRequest) -> Answer<'a, Page<AuditEntry>>;
+    fn list_audit<'a>(
+        &'a self,
+        filter: &'a AuditFilter,
+        page: &'a PageRequest,
+    ) -> Answer<'a, Page<AuditEntry>>;
+    /// Entries with larger numbers than `after`, the first of them first; an empty answer is the log's end.
+    fn read_audit(&self, after: u64) -> Answer<'_, Vec<AuditEntry>>;
 }
 
 /// Why the directory did not do it.
@@ -424,19 +441,17 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// One line of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// Its number; later ones are larger.
-    pub number: u64,
-    /// When.
-    pub at: Timestamp,
-    /// Who, e.g. `user:usr_…` or `operator`.
-    pub actor: String,
-    /// What, e.g. `key.revoke`.
-    pub action: String,
-    /// To what, e.g. `key:key_…`.
-    pub subject: String,
-    /// In which request.
-    pub request_id: Option<String>,
+/// Which entries of the audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only this one's acts, e.g. `operator`.
+    pub actor: Option<String>,
+    /// Only such acts, e.g. `key.revoke`.
+    pub action: Option<String>,
+    /// Only what was done to this, e.g. `user:usr_…`.
+    pub subject: Option<String>,
+    /// Only from then on.
+    pub since: Option<Timestamp>,
+    /// Only before then.
+    pub until: Option<Timestamp>,
 }

@@ -4,6 +4,7 @@
 //! [`Directory`]; a store proves that it keeps them right by running `conformance` (feature `testing`).
 
 pub mod archive;
+mod audit;
 mod authorize;
 mod caller;
 #[cfg(feature = "testing")]
@@ -21,6 +22,7 @@ pub mod ticket;
 mod token;
 mod user_code;
 
+pub use audit::{AuditEntry, Audited, BrokenChain, Chain, Change, NotASeal, Seal};
 pub use authorize::{Action, Denied, Owner, Permit, Reach, Resource, authorize, reach};
 pub use caller::{Caller, KeyGrant, KeyRefusal, Payer, Standing};
 pub use directory::{Directory, DirectoryError};

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use stonegate_ledger::LedgerStore;
 use utoipa::OpenApi as _;
 
+use crate::budgeting::Budgeting;
 use crate::directory::DirectoryCache;
 use crate::signin::SignIn;
 
@@ -39,6 +40,13 @@ pub struct AdminState {
     pub sign_in: SignIn,
     /// The clock.
     pub now: fn() -> Timestamp,
+}
+
+impl AdminState {
+    /// The caller at work on budgets. Whether they may is asked before.
+    pub(crate) fn budgeting(&self, visit: &Visit) -> Budgeting<'_> {
+        Budgeting { directory: &**self.keys.directory(), ledger: &*self.ledger, act: visit.act() }
+    }
 }
 
 /// The whole admin API, with its full paths.

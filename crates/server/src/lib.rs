@@ -6,6 +6,7 @@ pub mod admin;
 mod announced;
 mod app;
 pub mod bootstrap;
+mod budgeting;
 mod call;
 pub mod clock;
 pub mod config;

@@ -13,6 +13,7 @@ use stonegate_store::{OpenError, Options, Store};
 
 use crate::{admin::Problem, clock};
 
+mod audit;
 mod budgets;
 mod keys;
 pub mod moment;
@@ -21,6 +22,7 @@ mod tenants;
 mod usage;
 mod users;
 
+pub use audit::{AuditError, AuditSelection};
 pub use keys::{KeyRequest, KeySelection};
 pub use stonegate_store::{Status as StoreStatus, TransferError};
 pub use usage::UsageRequest;

@@ -25,8 +25,8 @@ use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
 use crate::commands::{
-    budgets, claude, codex, completions, config, configure, demo, doctor, env, keys, login, logout, models,
-    run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
+    audit, budgets, claude, codex, completions, config, configure, demo, doctor, env, keys, login, logout,
+    models, run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
 };
 use crate::trouble::Trouble;
 
@@ -100,6 +100,9 @@ enum Command {
     Budgets(budgets::Command),
     /// What was used, and what it cost.
     Usage(Box<usage::Arguments>),
+    /// What was done and by whom, and whether the log of it is whole.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Look at the store, and move an installation from one to another.
     #[command(subcommand)]
     Store(store::Command),
@@ -146,6 +149,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tenants(command) => tenants::run(&command),
         Command::Budgets(command) => budgets::run(&command),
         Command::Usage(arguments) => usage::run(&arguments),
+        Command::Audit(command) => audit::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Models(arguments) => models::run(&arguments),

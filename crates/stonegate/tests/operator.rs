@@ -174,3 +174,36 @@ fn exit_codes_tell_a_wrong_command_line_from_what_did_not_work() {
     }
     assert_eq!(home.tells(&["keys", "list"]), json!({ "data": [] }));
 }
+
+#[test]
+fn what_was_done_is_in_a_log_that_can_be_checked() {
+    let home = Home::new();
+    assert_eq!(home.says(&["audit", "list"]), "nothing was done\n");
+    home.says(&["tenants", "create", "acme"]);
+    home.says(&["tenants", "update", "acme", "--name", "Acme Corp"]);
+    let set = ["budgets", "set", "--account", "tenant:acme", "--window", "daily", "--limit-usd", "5"];
+    let budget = home.tells(&set)["id"].as_str().expect("text").to_owned();
+    home.says(&["budgets", "remove", &budget]);
+    let log = home.tells(&["audit", "list"]);
+    let said: Vec<&Value> =
+        log["data"].as_array().expect("a list").iter().map(|act| &act["action"]).collect();
+    assert_eq!(said, ["budget.remove", "budget.set", "tenant.update", "tenant.create"]);
+    assert_eq!(log["data"][1]["after"]["own_limit"], json!(5_000_000_000_u64));
+    let table = home.says(&["audit", "list", "--subject", "tenant:acme"]);
+    assert!(table.contains(r#"name: "acme" → "Acme Corp""#), "{table}");
+
+    let checked = home.tells(&["audit", "verify"]);
+    assert_eq!((&checked["entries"], &checked["unsealed"]), (&json!(4), &json!(0)));
+    let seal = checked["seal"].as_str().expect("text").to_owned();
+    home.says(&["tenants", "create", "other"]);
+    let shown = home.says(&["audit", "verify", "--contains", &seal]);
+    assert!(shown.starts_with("5 entries, one whole chain\n"), "{shown}");
+    let (code, message) = home.refuses(&["audit", "verify", "--contains", &"0".repeat(64)]);
+    assert!(code == Some(1) && message.contains("cut or written anew"), "{message}");
+
+    let exported = home.run(&["audit", "export"]);
+    let lines = text(&exported.stdout);
+    assert_eq!(lines.lines().count(), 5);
+    let first: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&first["action"], &first["actor"]), (&json!("tenant.create"), &json!("operator")));
+}

@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use sqlx::{Connection as _, Executor as _};
 use stonegate_identity::{
-    Directory, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
+    Chain, Directory, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
     directory::{Act, Actor, Changes, NewKey, NewUser},
 };
 use stonegate_store::{Durability, OpenError, Options, Store, open};
@@ -101,6 +101,11 @@ async fn many_may_open_an_empty_folder_at_once_and_write() {
     }
     let store = open(&url, &quick()).await.unwrap();
     assert_eq!(store.directory.all_grants(at(0)).await.unwrap().grants.len(), 12);
+    let mut chain = Chain::default();
+    for entry in store.directory.read_audit(0).await.unwrap() {
+        chain.follow(&entry).unwrap();
+    }
+    assert_eq!(chain.sealed, 24, "side by side, and yet one chain");
 }
 
 #[tokio::test]

@@ -2,32 +2,71 @@
 
 use super::world::{act, at, key, new_key, new_user, ok, tenant, user};
 use crate::{
-    Directory, Reach, Role, TenantId, UserId,
-    directory::{Act, Actor, Filter, NewKey, NewUser, PageRequest, TenantEdit, UserEdit},
+    Chain, Change, Directory, Reach, Role, TenantId, UserId,
+    directory::{Act, Actor, AuditFilter, Filter, NewKey, NewUser, PageRequest, TenantEdit, UserEdit},
 };
 
-/// Every change is in the log, with who, when and in which request; the latest first.
+/// Every change is in the log, with who, when, in which request and what became of it; the latest first.
 pub async fn every_act_is_written_down(directory: &dyn Directory) {
     let acme = tenant(directory, "acme").await;
     let ann = user(directory, 1, "ann").await;
     let made = key(directory, 1, &ann.id).await;
     let by = Act { by: Actor::User(ann.id.clone()), at: at(7), request_id: Some("req_x".to_owned()) };
-    ok(directory.update_tenant(&acme.id, TenantEdit::default(), &by).await);
+    let renamed = TenantEdit { name: Some("Acme".to_owned()), ..TenantEdit::default() };
+    ok(directory.update_tenant(&acme.id, renamed, &by).await);
     ok(directory.update_user(&ann.id, UserEdit::default(), &by).await);
     ok(directory.revoke_key(&made.id, &by).await);
+    let every = AuditFilter::default();
     let page = |limit, after: Option<String>| PageRequest { after, limit };
-    let latest = ok(directory.list_audit(&page(3, None)).await);
-    let said: Vec<(&str, &str)> =
-        latest.items.iter().map(|entry| (&*entry.action, &*entry.subject)).collect();
+    let latest = ok(directory.list_audit(&every, &page(3, None)).await);
     let (key, user) = (format!("key:{}", made.id), format!("user:{}", ann.id));
-    assert_eq!(said, [("key.revoke", &*key), ("user.update", &*user), ("tenant.update", "tenant:acme")]);
+    let said = latest.items.iter().map(|entry| {
+        let Change { before, after } = &entry.change;
+        (&*entry.action, &*entry.subject, before.as_deref(), after.as_deref())
+    });
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [
+            ("key.revoke", &*key, None, None),
+            ("user.update", &*user, Some("{}"), Some("{}")),
+            ("tenant.update", "tenant:acme", Some(r#"{"name":"acme"}"#), Some(r#"{"name":"Acme"}"#)),
+        ]
+    );
     for entry in &latest.items {
         assert_eq!((&entry.actor, entry.at), (&user, at(7)));
         assert_eq!(entry.request_id.as_deref(), Some("req_x"));
     }
-    let earlier = ok(directory.list_audit(&page(3, latest.next)).await);
+    let earlier = ok(directory.list_audit(&every, &page(3, latest.next)).await);
     let said: Vec<&str> = earlier.items.iter().map(|entry| &*entry.action).collect();
     assert_eq!((said, earlier.next), (vec!["key.create", "user.create", "tenant.create"], None));
+    let made_key = earlier.items.first().and_then(|entry| entry.change.after.clone()).unwrap_or_default();
+    assert!(made_key.contains(r#""scopes":"#) && !made_key.contains("digest"), "{made_key}");
+
+    let narrow = AuditFilter { subject: Some(user.clone()), since: Some(at(7)), ..AuditFilter::default() };
+    let narrowed = ok(directory.list_audit(&narrow, &PageRequest::first()).await).items;
+    assert_eq!(narrowed.iter().map(|entry| &*entry.action).collect::<Vec<_>>(), ["user.update"]);
+    for nothing in [
+        AuditFilter { actor: Some("server".to_owned()), ..AuditFilter::default() },
+        AuditFilter { action: Some("key".to_owned()), ..AuditFilter::default() },
+        AuditFilter { until: Some(at(0)), ..AuditFilter::default() },
+    ] {
+        assert_eq!(ok(directory.list_audit(&nothing, &PageRequest::first()).await).items, []);
+    }
+}
+
+/// Read from its start, the log is one chain of seals, whatever the acts were about.
+pub async fn the_log_is_a_chain(directory: &dyn Directory) {
+    let change = Change { before: None, after: Some("{}".to_owned()) };
+    ok(directory.record_change("budget.set", "budget:b_1".to_owned(), change, &act(2)).await);
+    tenant(directory, "acme").await;
+    let entries = ok(directory.read_audit(0).await);
+    let mut chain = Chain::default();
+    for entry in &entries {
+        assert_eq!(chain.follow(entry), Ok(()));
+    }
+    assert_eq!((chain.sealed, chain.unsealed), (2, 0));
+    let last = entries.last().map_or(0, |entry| entry.number);
+    assert_eq!(ok(directory.read_audit(last).await), []);
 }
 
 /// A list has what is in reach and what was asked for.

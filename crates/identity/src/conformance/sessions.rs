@@ -80,6 +80,7 @@ pub async fn a_login_is_one_users(directory: &dyn Directory) {
     assert_eq!(found, Some((ann, "hers".to_owned())));
     ok(directory.record("signin.refuse", "login:ann".to_owned(), &act(2)).await);
     let page = crate::directory::PageRequest { after: None, limit: 1 };
-    let logged = ok(directory.list_audit(&page).await).items.remove(0);
+    let logged =
+        ok(directory.list_audit(&crate::directory::AuditFilter::default(), &page).await).items.remove(0);
     assert_eq!((&*logged.action, &*logged.subject, logged.at), ("signin.refuse", "login:ann", at(2)));
 }

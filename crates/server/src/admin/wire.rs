@@ -7,6 +7,7 @@ use stonegate_identity::{ModelRule, Role};
 use super::Problem;
 
 pub(crate) mod adjustments;
+pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod keys;
 pub(crate) mod tenants;

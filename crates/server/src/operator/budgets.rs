@@ -7,7 +7,10 @@ use stonegate_ledger::{
 };
 
 use super::Operator;
-use crate::admin::{Problem, wire};
+use crate::{
+    admin::{Problem, wire},
+    budgeting::Budgeting,
+};
 
 impl Operator {
     /// Sets a budget: makes one, or changes the one that counts the same on the same account.
@@ -17,13 +20,7 @@ impl Operator {
     pub async fn set_budget(&self, wanted: &BudgetCreate) -> Result<stonegate_api::Budget, Problem> {
         let account = self.account(&wanted.account).await?;
         let wanted = BudgetCreate { account: account.to_string(), ..wanted.clone() };
-        let ledger = &*self.store.ledger;
-        let budget = wire::budgets::wanted(self.directory(), ledger, &wanted, self.now).await?;
-        let id = budget.id.clone();
-        ledger.define_budget(budget).await?;
-        let states = ledger.list_budgets(BudgetFilter { account: Some(account) }, self.now).await?;
-        let state = states.iter().find(|state| state.budget.id == id);
-        self.shown_budget(state.ok_or_else(|| Problem::not_found("budget", &id))?).await
+        self.shown_budget(&self.budgeting().set(&wanted).await?).await
     }
 
     /// Budgets in the order of their ids, and how they stand.
@@ -78,10 +75,10 @@ impl Operator {
             None => None,
         };
         let wanted = AdjustmentCreate { from, until, ..wanted.clone() };
-        let budget = self.budget(id).await?.budget;
-        let adjustment = wire::adjustments::wanted(&budget, &wanted, "operator", self.now)?;
-        self.store.ledger.adjust_budget(adjustment).await?;
-        self.shown_budget(&self.budget(id).await?).await
+        let budgeting = self.budgeting();
+        let budget = budgeting.find(id).await?.budget;
+        budgeting.adjust(&budget, &wanted, "operator").await?;
+        self.shown_budget(&budgeting.find(id).await?).await
     }
 
     /// What was adjusted, the newest first.
@@ -116,10 +113,8 @@ impl Operator {
         Ok(self.store.ledger.events(query).await?.iter().map(wire::adjustments::shown_event).collect())
     }
 
-    async fn budget(&self, id: &str) -> Result<BudgetState, Problem> {
-        let all = self.store.ledger.list_budgets(BudgetFilter::default(), self.now).await?;
-        let found = all.into_iter().find(|state| state.budget.id.as_str() == id);
-        found.ok_or_else(|| Problem::not_found("budget", id))
+    fn budgeting(&self) -> Budgeting<'_> {
+        Budgeting { directory: self.directory(), ledger: &*self.store.ledger, act: self.act() }
     }
 
     /// Removes a budget.
@@ -127,11 +122,7 @@ impl Operator {
     /// # Errors
     /// When there is none of that id, or the store does not answer.
     pub async fn remove_budget(&self, id: &str) -> Result<(), Problem> {
-        if self.store.ledger.remove_budget(BudgetId::new(id)).await? {
-            Ok(())
-        } else {
-            Err(Problem::not_found("budget", id))
-        }
+        self.budgeting().remove(id).await
     }
 
     /// An account that exists. Users and keys may be given by name.

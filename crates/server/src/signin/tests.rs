@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use stonegate_identity::BootstrapToken;
-use stonegate_identity::directory::{Act, Actor, PageRequest};
+use stonegate_identity::directory::{Act, Actor, AuditFilter, PageRequest};
 use stonegate_store::{Durability, Options, Store};
 use tower::ServiceExt as _;
 
@@ -171,7 +171,13 @@ impl House {
     }
 
     async fn audit(&self) -> Vec<(String, String)> {
-        let entries = self.store.directory.list_audit(&PageRequest::first()).await.unwrap().items;
+        let entries = self
+            .store
+            .directory
+            .list_audit(&AuditFilter::default(), &PageRequest::first())
+            .await
+            .unwrap()
+            .items;
         entries.into_iter().map(|entry| (entry.action, entry.subject)).collect()
     }
 }

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0005_signin.sql"),
     include_str!("../../migrations/postgres/0006_corrections.sql"),
     include_str!("../../migrations/postgres/0007_managed.sql"),
+    include_str!("../../migrations/postgres/0008_audit.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

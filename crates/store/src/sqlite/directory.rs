@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use stonegate_identity::{
-    Directory, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
+    AuditEntry, Change, Directory, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
     directory::{
-        Act, Answer, AuditEntry, Changes, Filter, Key, NewKey, NewPassword, NewTenant, NewUser, Page,
+        Act, Answer, AuditFilter, Changes, Filter, Key, NewKey, NewPassword, NewTenant, NewUser, Page,
         PageRequest, Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
     },
 };
@@ -115,8 +115,14 @@ impl Directory for SqliteDirectory {
         Box::pin(passwords::find(&self.pools, login))
     }
 
-    fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()> {
-        Box::pin(audit::record_alone(&self.pools, act, action, subject))
+    fn record_change<'a>(
+        &'a self,
+        action: &'static str,
+        subject: String,
+        change: Change,
+        act: &'a Act,
+    ) -> Answer<'a, ()> {
+        Box::pin(audit::record_alone(&self.pools, action, subject, change, act))
     }
 
     fn offer_bootstrap<'a>(
@@ -138,7 +144,15 @@ impl Directory for SqliteDirectory {
         Box::pin(bootstrap::redeem(&self.pools, digest, admin, key, act))
     }
 
-    fn list_audit<'a>(&'a self, page: &'a PageRequest) -> Answer<'a, Page<AuditEntry>> {
-        Box::pin(audit::list(&self.pools, page))
+    fn list_audit<'a>(
+        &'a self,
+        filter: &'a AuditFilter,
+        page: &'a PageRequest,
+    ) -> Answer<'a, Page<AuditEntry>> {
+        Box::pin(audit::list(&self.pools, filter, page))
+    }
+
+    fn read_audit(&self, after: u64) -> Answer<'_, Vec<AuditEntry>> {
+        Box::pin(audit::read(&self.pools, after))
     }
 }

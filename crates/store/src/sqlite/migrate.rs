@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0005_signin.sql"),
     include_str!("../../migrations/sqlite/0006_corrections.sql"),
     include_str!("../../migrations/sqlite/0007_managed.sql"),
+    include_str!("../../migrations/sqlite/0008_audit.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

@@ -1,5 +1,7 @@
 //! What the acts do, and how their refusals read.
 
+use stonegate_identity::directory::{AuditFilter, PageRequest};
+
 use super::*;
 
 #[tokio::test]
@@ -172,8 +174,9 @@ async fn usage_of_nobody_is_an_empty_list_with_a_total() {
 async fn every_act_is_in_the_audit_log_with_its_request() {
     let house = House::open().await;
     let made = house.as_admin("POST", "/users", json!({ "name": "ann" })).await;
-    let page = stonegate_identity::directory::PageRequest { after: None, limit: 1 };
-    let logged = house.store.directory.list_audit(&page).await.unwrap().items.remove(0);
+    let page = PageRequest { after: None, limit: 1 };
+    let logged =
+        house.store.directory.list_audit(&AuditFilter::default(), &page).await.unwrap().items.remove(0);
     assert_eq!(logged.actor, format!("user:{}", house.admin.user));
     assert_eq!(
         (logged.action.as_str(), logged.subject),
@@ -205,4 +208,29 @@ async fn answers_are_not_to_be_kept_by_anyone_between() {
     let request = Request::get("/admin/v1/whoami").body(Body::empty()).unwrap();
     let response = house.router.clone().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn what_was_done_to_budgets_is_in_the_audit_log_too() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    let wanted = json!({ "account": format!("user:{}", ann.user), "window": "daily", "limit_usd": "5" });
+    let budget = house.as_admin("POST", "/budgets", wanted.clone()).await.text("id");
+    let mut raised = wanted;
+    raised["limit_usd"] = json!("8");
+    house.as_admin("POST", "/budgets", raised).await;
+    let credit = json!({ "amount": "1", "reason": "a demo" });
+    house.as_admin("POST", &format!("/budgets/{budget}/adjustments"), credit).await;
+    house.as_admin("DELETE", &format!("/budgets/{budget}"), Value::Null).await;
+    let log = house.as_admin("GET", &format!("/audit?subject=budget:{budget}"), Value::Null).await.body;
+    let said = log["data"].as_array().unwrap().iter().map(|act| act["action"].as_str().unwrap());
+    assert_eq!(said.collect::<Vec<_>>(), ["budget.remove", "budget.adjust", "budget.set", "budget.set"]);
+    assert_eq!(log["data"][1]["after"]["reason"], "a demo");
+    assert_eq!(
+        (&log["data"][2]["before"], &log["data"][2]["after"]),
+        (&json!({ "own_limit": 5_000_000_000_u64 }), &json!({ "own_limit": 8_000_000_000_u64 }))
+    );
+    assert!(log["data"][3].get("before").is_none());
+    let refused = house.as_admin("GET", "/audit?limit=0", Value::Null).await;
+    assert_eq!(refused.problem().0, "invalid_request");
 }

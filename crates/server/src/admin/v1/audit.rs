@@ -4,28 +4,37 @@
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use stonegate_api::{AuditEntry, Page, Problem as ProblemReply};
-use stonegate_identity::{Action, Resource};
+use stonegate_identity::{Action, Resource, directory::AuditFilter};
 use utoipa::IntoParams;
 
-use crate::admin::{
-    AdminState, Problem, Visit,
-    body::Params,
-    v1::list::{ListParams, shown},
-};
+use super::list::{page, shown};
+use crate::admin::{AdminState, Problem, Visit, body::Params, wire};
 
-/// The parameters of the audit log.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+/// Which entries.
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditParams {
     /// `next` of the page before.
-    pub(crate) after: Option<String>,
+    after: Option<String>,
     /// How many at most; 100 when absent, 1000 at most.
     #[param(minimum = 1, maximum = 1000)]
-    pub(crate) limit: Option<u32>,
+    limit: Option<u32>,
+    /// Only acts of this one, such as `operator` or `user:usr_…`.
+    actor: Option<String>,
+    /// Only such acts, such as `key.revoke`.
+    action: Option<String>,
+    /// Only what was done to this, such as `user:usr_…`.
+    subject: Option<String>,
+    /// Only from this time on.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Only before this time.
+    #[param(format = DateTime)]
+    to: Option<String>,
 }
 
-/// What was done, by whom, when and in which request; the latest first. Sign-ins and their refusals are among it.
+/// What was done, the latest first. Sign-ins and their refusals are among it.
 #[utoipa::path(
     get, path = "/admin/v1/audit", tag = "audit",
     params(AuditParams),
@@ -40,14 +49,14 @@ pub(crate) async fn audit(
     Params(params): Params<AuditParams>,
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
     let _permit = visit.authorize(Action::ReadAudit, &Resource::Installation)?;
-    let page = ListParams { after: params.after, limit: params.limit, ..ListParams::default() }.page()?;
-    let entries = state.keys.directory().list_audit(&page).await?;
-    Ok(Json(shown(entries, |entry| AuditEntry {
-        number: entry.number,
-        at: entry.at.to_string(),
-        actor: entry.actor.clone(),
-        action: entry.action.clone(),
-        subject: entry.subject.clone(),
-        request_id: entry.request_id.clone(),
-    })))
+    let filter = AuditFilter {
+        actor: params.actor,
+        action: params.action,
+        subject: params.subject,
+        since: params.from.as_deref().map(|text| wire::time("from", text)).transpose()?,
+        until: params.to.as_deref().map(|text| wire::time("to", text)).transpose()?,
+    };
+    let page = page(params.after.as_deref(), params.limit)?;
+    let entries = state.keys.directory().list_audit(&filter, &page).await?;
+    Ok(Json(shown(entries, wire::audit::shown)))
 }

@@ -35,11 +35,7 @@ pub(crate) struct ListParams {
 
 impl ListParams {
     pub(crate) fn page(&self) -> Result<PageRequest, Problem> {
-        let limit = self.limit.unwrap_or(USUAL);
-        if !(1..=PageRequest::MOST).contains(&limit) {
-            return Err(Problem::invalid("limit", format!("between 1 and {}", PageRequest::MOST)));
-        }
-        Ok(PageRequest { after: self.after.clone(), limit })
+        page(self.after.as_deref(), self.limit)
     }
 
     pub(crate) fn filter(&self, reach: Reach, now: Timestamp) -> Result<Filter, Problem> {
@@ -92,6 +88,15 @@ impl KeyListParams {
         };
         Ok((ListParams { after, limit, tenant, user, name, active }, kind))
     }
+}
+
+/// Which part of a list was asked for.
+pub(crate) fn page(after: Option<&str>, limit: Option<u32>) -> Result<PageRequest, Problem> {
+    let limit = limit.unwrap_or(USUAL);
+    if !(1..=PageRequest::MOST).contains(&limit) {
+        return Err(Problem::invalid("limit", format!("between 1 and {}", PageRequest::MOST)));
+    }
+    Ok(PageRequest { after: after.map(str::to_owned), limit })
 }
 
 /// A page as the wire has it.

@@ -2,69 +2,100 @@
 
 use sqlx::PgConnection;
 use stonegate_identity::{
-    DirectoryError,
-    directory::{Act, AuditEntry, Page, PageRequest},
+    AuditEntry, Change, DirectoryError,
+    directory::{Act, AuditFilter, Page, PageRequest},
 };
 
 use super::Pools;
 use crate::directory::{
-    error::{unavailable, unreadable},
-    filter::paged,
-    row::{Columns, stored_time},
+    audit::{BATCH, Narrowed, entry, page_of, seal_of, sealed},
+    error::unavailable,
+    row::stored_time,
 };
 
-/// Writes down who did what to what.
+/// Writes down who did what to what, and what became of it.
 pub(super) async fn record(
     connection: &mut PgConnection,
     act: &Act,
     action: &'static str,
     subject: String,
+    change: Change,
 ) -> Result<(), DirectoryError> {
-    sqlx::query("INSERT INTO audit (at, actor, action, subject, request_id) VALUES ($1, $2, $3, $4, $5)")
-        .bind(stored_time(act.at))
-        .bind(act.by.to_string())
-        .bind(action)
-        .bind(subject)
-        .bind(&act.request_id)
-        .execute(connection)
+    // Whoever writes next waits here, and seals over this entry.
+    sqlx::query("SELECT version FROM directory_version FOR UPDATE")
+        .execute(&mut *connection)
         .await
         .map_err(unavailable)?;
+    let last: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT seal FROM audit ORDER BY number DESC LIMIT 1")
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(unavailable)?;
+    let before = last.flatten().map(|bytes| seal_of(&bytes)).transpose()?;
+    let entry = sealed(act, action, subject, change, before);
+    sqlx::query(
+        "INSERT INTO audit (at, actor, action, subject, before, after, request_id, seal)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(stored_time(entry.at))
+    .bind(entry.actor)
+    .bind(entry.action)
+    .bind(entry.subject)
+    .bind(entry.change.before)
+    .bind(entry.change.after)
+    .bind(entry.request_id)
+    .bind(entry.seal.as_ref().map(|seal| seal.as_bytes().to_vec()))
+    .execute(connection)
+    .await
+    .map_err(unavailable)?;
     Ok(())
 }
 
+/// Writes down an act that changes nothing here.
 pub(super) async fn record_alone(
     pools: &Pools,
-    act: &Act,
     action: &'static str,
     subject: String,
+    change: Change,
+    act: &Act,
 ) -> Result<(), DirectoryError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
-    record(&mut transaction, act, action, subject).await?;
+    record(&mut transaction, act, action, subject, change).await?;
     transaction.commit().await.map_err(unavailable)
 }
 
-pub(super) async fn list(pools: &Pools, page: &PageRequest) -> Result<Page<AuditEntry>, DirectoryError> {
-    // A cursor that is no number was not ours: it comes before everything, and the page is empty.
-    let before = page.after.as_ref().map_or(i64::MAX, |after| after.parse().unwrap_or(0));
-    let limit = i64::from(page.limit.clamp(1, PageRequest::MOST)) + 1;
-    let rows = sqlx::query("SELECT number, at, actor, action, subject, request_id FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2")
-        .bind(before)
-        .bind(limit)
+pub(super) async fn list(
+    pools: &Pools,
+    filter: &AuditFilter,
+    page: &PageRequest,
+) -> Result<Page<AuditEntry>, DirectoryError> {
+    let narrowed = Narrowed::of(filter, page);
+    let rows = sqlx::query(
+        "SELECT number, at, actor, action, subject, before, after, request_id, seal FROM audit
+          WHERE number < $1 AND ($2::text IS NULL OR actor = $2) AND ($3::text IS NULL OR action = $3)
+            AND ($4::text IS NULL OR subject = $4) AND ($5::bigint IS NULL OR at >= $5)
+            AND ($6::bigint IS NULL OR at < $6)
+          ORDER BY number DESC LIMIT $7",
+    )
+    .bind(narrowed.before)
+    .bind(narrowed.actor)
+    .bind(narrowed.action)
+    .bind(narrowed.subject)
+    .bind(narrowed.since)
+    .bind(narrowed.until)
+    .bind(narrowed.limit)
+    .fetch_all(pools.pool())
+    .await
+    .map_err(unavailable)?;
+    page_of(&rows, page)
+}
+
+pub(super) async fn read(pools: &Pools, after: u64) -> Result<Vec<AuditEntry>, DirectoryError> {
+    let rows = sqlx::query("SELECT number, at, actor, action, subject, before, after, request_id, seal FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
+        .bind(i64::try_from(after).unwrap_or(i64::MAX))
+        .bind(BATCH)
         .fetch_all(pools.pool())
         .await
         .map_err(unavailable)?;
-    let entries = rows.iter().map(|row| entry(&Columns(row))).collect::<Result<_, _>>()?;
-    Ok(paged(entries, page, |entry: &AuditEntry| entry.number.to_string()))
-}
-
-fn entry(row: &Columns<'_>) -> Result<AuditEntry, DirectoryError> {
-    let number: i64 = row.value("number")?;
-    Ok(AuditEntry {
-        number: u64::try_from(number).map_err(|error| unreadable("number", error))?,
-        at: row.time("at")?,
-        actor: row.value("actor")?,
-        action: row.value("action")?,
-        subject: row.value("subject")?,
-        request_id: row.value("request_id")?,
-    })
+    rows.iter().map(entry).collect()
 }

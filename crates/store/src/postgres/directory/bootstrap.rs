@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use stonegate_identity::{
-    DirectoryError, KeyDigest, Scope, UserId,
+    Change, DirectoryError, KeyDigest, Scope, UserId,
     directory::{Act, Key, NewKey, NewUser},
 };
 
@@ -34,7 +34,7 @@ pub(super) async fn offer(
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
-    record(&mut transaction, act, "bootstrap.offer", "installation".to_owned()).await?;
+    record(&mut transaction, act, "bootstrap.offer", "installation".to_owned(), Change::default()).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(true)
 }
@@ -67,7 +67,8 @@ pub(super) async fn redeem(
         }
     };
     let key = keys::insert(&mut transaction, key, act).await?;
-    record(&mut transaction, act, "bootstrap.redeem", format!("user:{}", key.user)).await?;
+    record(&mut transaction, act, "bootstrap.redeem", format!("user:{}", key.user), Change::default())
+        .await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(key)
 }

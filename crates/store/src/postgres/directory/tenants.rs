@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use stonegate_identity::{
-    DirectoryError, TenantId,
+    Change, DirectoryError, TenantId,
     directory::{Act, Filter, NewTenant, Page, PageRequest, Tenant, TenantEdit},
 };
 
@@ -34,7 +34,8 @@ pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<T
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
-    record(&mut transaction, act, "tenant.create", format!("tenant:{}", tenant.id)).await?;
+    record(&mut transaction, act, "tenant.create", format!("tenant:{}", tenant.id), Change::made(&tenant))
+        .await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(tenant)
 }
@@ -105,8 +106,9 @@ pub(super) async fn update(
             Some(false) => None,
             None => before.disabled_at,
         },
-        ..before
+        ..before.clone()
     };
+    let change = Change::between(&before, &after);
     let version = next_version(&mut transaction).await?;
     sqlx::query(
         "UPDATE tenants SET name = $2, models = $3, disabled_at = $4, version = $5, time_zone = $6,
@@ -123,7 +125,7 @@ pub(super) async fn update(
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
-    record(&mut transaction, act, "tenant.update", format!("tenant:{id}")).await?;
+    record(&mut transaction, act, "tenant.update", format!("tenant:{id}"), change).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(after)
 }

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use stonegate_identity::{
-    DirectoryError, TenantId, UserId,
+    Change, DirectoryError, TenantId, UserId,
     directory::{Act, Filter, NewUser, Page, PageRequest, User, UserEdit},
 };
 
@@ -56,7 +56,7 @@ pub(super) async fn insert(
     .execute(&mut *connection)
     .await
     .map_err(unavailable)?;
-    record(connection, act, "user.create", format!("user:{}", user.id)).await?;
+    record(connection, act, "user.create", format!("user:{}", user.id), Change::made(&user)).await?;
     Ok(user)
 }
 
@@ -159,8 +159,9 @@ pub(super) async fn update(
             Some(false) => None,
             None => before.disabled_at,
         },
-        ..before
+        ..before.clone()
     };
+    let change = Change::between(&before, &after);
     let version = next_version(&mut transaction).await?;
     sqlx::query(
         "UPDATE users SET name = $2, email = $3, role = $4, models = $5, disabled_at = $6, version = $7
@@ -176,7 +177,7 @@ pub(super) async fn update(
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
-    record(&mut transaction, act, "user.update", format!("user:{id}")).await?;
+    record(&mut transaction, act, "user.update", format!("user:{id}"), change).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(after)
 }

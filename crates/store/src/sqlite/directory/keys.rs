@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use stonegate_identity::{
-    DirectoryError, KeyDigest, KeyId, KeyKind, UserId,
+    Change, DirectoryError, KeyDigest, KeyId, KeyKind, UserId,
     directory::{Act, Filter, Key, NewKey, Page, PageRequest, Rotation},
 };
 
@@ -57,8 +57,9 @@ pub(super) async fn insert(
     .await
     .map_err(unavailable)?;
     insert_text(connection, &new.id, new.digest, new.text_until, act).await?;
-    record(connection, act, "key.create", format!("key:{}", new.id)).await?;
-    stored(connection, &new.id).await
+    let key = stored(connection, &new.id).await?;
+    record(connection, act, "key.create", format!("key:{}", key.id), Change::made(&key)).await?;
+    Ok(key)
 }
 
 /// How many keys of a kind a user has in force.
@@ -175,8 +176,9 @@ pub(super) async fn renew(
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
-    record(&mut transaction, act, "key.renew", format!("key:{id}")).await?;
     let key = stored(&mut transaction, id).await?;
+    let change = Change::between(&before, &key);
+    record(&mut transaction, act, "key.renew", format!("key:{id}"), change).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(key)
 }
@@ -192,7 +194,7 @@ pub(super) async fn revoke(pools: &Pools, id: &KeyId, act: &Act) -> Result<Key, 
             .execute(&mut *transaction)
             .await
             .map_err(unavailable)?;
-        record(&mut transaction, act, "key.revoke", format!("key:{id}")).await?;
+        record(&mut transaction, act, "key.revoke", format!("key:{id}"), Change::default()).await?;
     }
     let key = stored(&mut transaction, id).await?;
     transaction.commit().await.map_err(unavailable)?;
@@ -209,8 +211,9 @@ pub(super) async fn rotate(
     let before = stored(&mut transaction, id).await?;
     check_rotatable(&before, act.at)?;
     turn(&mut transaction, id, &rotation, act).await?;
-    record(&mut transaction, act, "key.rotate", format!("key:{id}")).await?;
     let key = stored(&mut transaction, id).await?;
+    let change = Change::between(&before, &key);
+    record(&mut transaction, act, "key.rotate", format!("key:{id}"), change).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(key)
 }

@@ -1,7 +1,7 @@
 //! Passwords, by the login that they go with.
 
 use stonegate_identity::{
-    DirectoryError, UserId,
+    Change, DirectoryError, UserId,
     directory::{Act, NewPassword, User},
 };
 
@@ -41,7 +41,7 @@ pub(super) async fn set(
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
-    record(&mut transaction, act, "password.set", format!("user:{user}")).await?;
+    record(&mut transaction, act, "password.set", format!("user:{user}"), Change::default()).await?;
     transaction.commit().await.map_err(unavailable)
 }
 

@@ -7,7 +7,7 @@ use axum::{
 use http::StatusCode;
 use stonegate_api::{Adjustment, AdjustmentCreate, Page, Problem as ProblemReply};
 use stonegate_identity::Action;
-use stonegate_ledger::{AdjustmentQuery, Budget, BudgetFilter};
+use stonegate_ledger::{AdjustmentQuery, Budget};
 
 use super::allow;
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
@@ -34,10 +34,8 @@ pub(crate) async fn adjust(
     visit.reach(Action::ManageBudgets)?;
     let budget = permitted(&state, &visit, Action::ManageBudgets, &id).await?;
     let by = visit.caller.user.to_string();
-    let adjustment = wire::adjustments::wanted(&budget, &wanted, &by, visit.now)?;
-    let shown = wire::adjustments::shown(&adjustment);
-    state.ledger.adjust_budget(adjustment).await?;
-    Ok((StatusCode::CREATED, Json(shown)))
+    let adjustment = state.budgeting(&visit).adjust(&budget, &wanted, &by).await?;
+    Ok((StatusCode::CREATED, Json(wire::adjustments::shown(&adjustment))))
 }
 
 /// What was adjusted, the newest first.
@@ -64,8 +62,7 @@ pub(crate) async fn list(
 /// The budget of that id, where the caller may do this to it.
 async fn permitted(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<Budget, Problem> {
     let missing = || Problem::not_found("budget", id);
-    let all = state.ledger.list_budgets(BudgetFilter::default(), visit.now).await?;
-    let found = all.into_iter().find(|state| state.budget.id.as_str() == id).ok_or_else(missing)?;
+    let found = state.budgeting(visit).find(id).await?;
     match allow(state, visit, action, &found.budget.account).await {
         Ok(()) => Ok(found.budget),
         // Of whom it is, nobody learns who may not know that there is one.

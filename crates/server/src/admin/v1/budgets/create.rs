@@ -4,7 +4,6 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use stonegate_api::{Budget, BudgetCreate, Problem as ProblemReply};
 use stonegate_identity::Action;
-use stonegate_ledger::BudgetFilter;
 
 use super::allow;
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
@@ -27,12 +26,6 @@ pub(crate) async fn create(
     visit.reach(Action::ManageBudgets)?;
     let account = wire::budgets::account("account", &wanted.account)?;
     allow(&state, &visit, Action::ManageBudgets, &account).await?;
-    let ledger = &*state.ledger;
-    let budget = wire::budgets::wanted(&**state.keys.directory(), ledger, &wanted, visit.now).await?;
-    let id = budget.id.clone();
-    ledger.define_budget(budget).await?;
-    let states = ledger.list_budgets(BudgetFilter { account: Some(account) }, visit.now).await?;
-    let state = states.iter().find(|state| state.budget.id == id);
-    let state = state.ok_or_else(|| Problem::not_found("budget", &id))?;
-    Ok((StatusCode::CREATED, Json(wire::budgets::shown(state))))
+    let set = state.budgeting(&visit).set(&wanted).await?;
+    Ok((StatusCode::CREATED, Json(wire::budgets::shown(&set))))
 }

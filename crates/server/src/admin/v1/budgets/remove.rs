@@ -4,7 +4,6 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use stonegate_api::Problem as ProblemReply;
 use stonegate_identity::Action;
-use stonegate_ledger::BudgetFilter;
 
 use super::allow;
 use crate::admin::{AdminState, Problem, Visit};
@@ -24,13 +23,9 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     visit.reach(Action::ManageBudgets)?;
-    let missing = || Problem::not_found("budget", &id);
-    let all = state.ledger.list_budgets(BudgetFilter::default(), visit.now).await?;
-    let found = all.into_iter().find(|state| state.budget.id.as_str() == id).ok_or_else(missing)?;
+    let budgeting = state.budgeting(&visit);
+    let found = budgeting.find(&id).await?;
     allow(&state, &visit, Action::ManageBudgets, &found.budget.account).await?;
-    if state.ledger.remove_budget(found.budget.id).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(missing())
-    }
+    budgeting.remove(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

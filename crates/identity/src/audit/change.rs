@@ -1,0 +1,107 @@
+//! What an act changed, as the log keeps it.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    directory::{Key, Tenant, User},
+    id::KeyId,
+    policy::ModelRule,
+};
+
+/// What an act changed: JSON objects with the members that are different now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// As it was; `None` where there was nothing.
+    pub before: Option<String>,
+    /// As it is; `None` where there is nothing any more, or nothing to say.
+    pub after: Option<String>,
+}
+
+/// Something whose changes are written down.
+pub trait Audited {
+    /// Its members, as the admin API names them; no secret, and nothing that changes without an act.
+    fn members(&self) -> Map<String, Value>;
+}
+
+impl Change {
+    /// Something was made: all that is to be said of it.
+    #[must_use]
+    pub fn made(thing: &impl Audited) -> Self {
+        Self { before: None, after: Some(whole(thing)) }
+    }
+
+    /// Something was taken away.
+    #[must_use]
+    pub fn removed(thing: &impl Audited) -> Self {
+        Self { before: Some(whole(thing)), after: None }
+    }
+
+    /// Something was changed: what is different.
+    #[must_use]
+    pub fn between<T: Audited>(before: &T, after: &T) -> Self {
+        let (old, new) = (before.members(), after.members());
+        let only = |these: &Map<String, Value>, others: &Map<String, Value>| {
+            let different = these.iter().filter(|(name, value)| others.get(*name) != Some(value));
+            let members = different.map(|(name, value)| (name.clone(), value.clone())).collect();
+            Some(Value::Object(members).to_string())
+        };
+        Self { before: only(&old, &new), after: only(&new, &old) }
+    }
+}
+
+fn whole(thing: &impl Audited) -> String {
+    let mut members = thing.members();
+    members.retain(|_, value| !value.is_null());
+    Value::Object(members).to_string()
+}
+
+impl Audited for Tenant {
+    fn members(&self) -> Map<String, Value> {
+        members([
+            ("name", json!(self.name)),
+            ("models", rule(&self.models)),
+            ("disabled_at", time(self.disabled_at)),
+        ])
+    }
+}
+
+impl Audited for User {
+    fn members(&self) -> Map<String, Value> {
+        members([
+            ("tenant", json!(self.tenant.as_str())),
+            ("name", json!(self.name)),
+            ("email", json!(self.email)),
+            ("role", json!(self.role.as_str())),
+            ("models", rule(&self.models)),
+            ("disabled_at", time(self.disabled_at)),
+        ])
+    }
+}
+
+impl Audited for Key {
+    fn members(&self) -> Map<String, Value> {
+        members([
+            ("user", json!(self.user.as_str())),
+            ("name", json!(self.name)),
+            ("kind", json!(self.kind.as_str())),
+            ("parent", json!(self.parent.as_ref().map(KeyId::as_str))),
+            ("public_form", json!(self.public_form.as_str())),
+            ("scopes", json!(self.scopes.to_string())),
+            ("models", rule(&self.models)),
+            ("expires_at", time(self.expires_at)),
+        ])
+    }
+}
+
+fn members<const COUNT: usize>(members: [(&str, Value); COUNT]) -> Map<String, Value> {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn rule(rule: &ModelRule) -> Value {
+    if rule.is_empty() { Value::Null } else { json!({ "allow": rule.allow(), "deny": rule.deny() }) }
+}
+
+fn time(time: Option<Timestamp>) -> Value {
+    time.map_or(Value::Null, |time| json!(time.to_string()))
+}

@@ -1,0 +1,27 @@
+//! The audit log on the wire.
+
+use serde_json::{Map, Value};
+use stonegate_identity::{AuditEntry, Change};
+
+use super::shown_time;
+
+pub(crate) fn shown(entry: &AuditEntry) -> stonegate_api::AuditEntry {
+    let Change { before, after } = &entry.change;
+    stonegate_api::AuditEntry {
+        number: entry.number,
+        at: shown_time(entry.at),
+        actor: entry.actor.clone(),
+        action: entry.action.clone(),
+        subject: entry.subject.clone(),
+        before: before.as_deref().map(members),
+        after: after.as_deref().map(members),
+        request_id: entry.request_id.clone(),
+        seal: entry.seal.map(|seal| seal.to_string()),
+    }
+}
+
+/// What stands in the log is JSON that we wrote. Whatever else somebody made of it is shown as it is, and the chain of
+/// seals tells.
+fn members(text: &str) -> Map<String, Value> {
+    serde_json::from_str(text).unwrap_or_else(|_not_ours| Map::from_iter([("text".to_owned(), text.into())]))
+}
