@@ -42,6 +42,7 @@ proptest! {
         let mut world = World::new(replicas);
         for step in steps.iter().filter(|step| !matches!(step, Step::Crash { .. } | Step::Adopt { .. })) {
             world.take(step);
+            world.audit();
         }
         world.stop_all();
         world.audit();

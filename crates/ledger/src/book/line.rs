@@ -184,6 +184,8 @@ impl Line {
             self.curious = true;
             return;
         }
+        // What is here may cover it, and then nothing would be asked for.
+        self.curious |= self.answer.is_none();
         self.unmet = self.unmet.saturating_add(amount);
         self.useful = self.useful.min(least);
     }
