@@ -4,10 +4,11 @@
 mod remote;
 
 use stonegate_api::{
-    Adjustment, AdjustmentCreate, Budget, BudgetCreate, BudgetEvent, Correction, CorrectionCreate, Key,
-    KeyCreated, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User, UserCreate, UserUpdate,
+    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Correction,
+    CorrectionCreate, Key, KeyCreated, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User,
+    UserCreate, UserUpdate,
 };
-use stonegate_server::operator::{KeyRequest, KeySelection, Operator, UsageRequest};
+use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, Operator, UsageRequest};
 
 pub(crate) use remote::Remote;
 
@@ -62,4 +63,5 @@ at_either! {
     list_unresolved(limit: u32) -> Unresolved;
     correct(wanted: &CorrectionCreate) -> Correction;
     list_corrections(limit: u32) -> Vec<Correction>;
+    list_audit(wanted: &AuditSelection) -> Vec<AuditEntry>;
 }

@@ -11,7 +11,7 @@ use stonegate_api::AuditEntry;
 use stonegate_server::operator::{AuditSelection, Operator};
 
 use crate::{
-    operate::StoreArguments,
+    operate::{LocalArguments, StoreArguments},
     output::{Column, Table, count},
     terminal::Style,
 };
@@ -68,7 +68,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "SEAL")]
     contains: Option<String>,
     #[command(flatten)]
-    store: StoreArguments,
+    store: LocalArguments,
 }
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub(crate) struct Export {
     /// Where to; standard output if not given.
     file: Option<PathBuf>,
     #[command(flatten)]
-    store: StoreArguments,
+    store: LocalArguments,
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {

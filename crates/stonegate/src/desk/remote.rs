@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use stonegate_api::{
-    Adjustment, AdjustmentCreate, Budget, BudgetCreate, BudgetEvent, Correction, CorrectionCreate, Key,
-    KeyCreated, KeyRotate, Page, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User, UserCreate,
-    UserUpdate,
+    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Correction,
+    CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Tenant, TenantCreate, TenantUpdate, Unresolved,
+    Usage, User, UserCreate, UserUpdate,
 };
 use stonegate_server::clock;
-use stonegate_server::operator::{KeyRequest, KeySelection, UsageRequest, moment};
+use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, UsageRequest, moment};
 
 use crate::client::{Client, Content};
 use crate::trouble::Trouble;
@@ -191,6 +191,24 @@ impl Remote {
         let mut events = self.get::<Page<BudgetEvent>>("/budget-events", &query).await?.data;
         events.truncate(usize::try_from(limit)?);
         Ok(events)
+    }
+
+    pub(super) async fn list_audit(&self, wanted: &AuditSelection) -> anyhow::Result<Vec<AuditEntry>> {
+        let time = |field, text: &Option<String>| -> anyhow::Result<Option<String>> {
+            let Some(text) = text else { return Ok(None) };
+            Ok(Some(moment::gone_by(field, text, self.now)?.to_string()))
+        };
+        let (from, to) = (time("since", &wanted.since)?, time("until", &wanted.until)?);
+        let limit = wanted.limit.to_string();
+        let query = [
+            ("actor", wanted.actor.as_deref()),
+            ("action", wanted.action.as_deref()),
+            ("subject", wanted.subject.as_deref()),
+            ("from", from.as_deref()),
+            ("to", to.as_deref()),
+            ("limit", Some(&*limit)),
+        ];
+        Ok(self.get::<Page<AuditEntry>>("/audit", &query).await?.data)
     }
 
     pub(super) async fn usage(&self, wanted: &UsageRequest) -> anyhow::Result<Usage> {
