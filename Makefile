@@ -3,10 +3,10 @@
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # What tests sent to Bedrock and gave to clients; the client tests hold it against AWS's service model and the SDKs.
 RECORDS := $(TARGET)/tmp
-.PHONY: help demo check test clients deny bench soak pgo fuzz fmt
+.PHONY: help demo check test clients deny bench bench-reports soak pgo fuzz fmt
 
 help:            ## This list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 16
 
 demo:            ## Build, start the gateway with its simulator, and talk to a model
 	cargo run --quiet --package stonegate -- demo
@@ -33,6 +33,9 @@ bench:           ## Ratios to a bare proxy in the same run; see docs/performance
 soak:            ## HISTORIES (100000) of the ledger; servers and PostgreSQL killed under load for SOAK_SECONDS (600)
 	PROPTEST_CASES=$${HISTORIES:-100000} cargo test --release --package stonegate-ledger --test properties -- --nocapture
 	SOAK_SECONDS=$${SOAK_SECONDS:-600} cargo test --package stonegate --test fleet -- --nocapture
+
+bench-reports:   ## Reports over STONEGATE_BENCH_CALLS (1000000) calls, on SQLite and PostgreSQL
+	bash xtask/postgres.sh run cargo bench --quiet --package stonegate-store --bench reports
 
 pgo:             ## A release build optimised by what a benchmark run counted: target/pgo/stonegate
 	bash bench/pgo.sh

@@ -1,5 +1,7 @@
 //! Keys.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +35,10 @@ pub struct KeyCreate {
     /// Which models it may be used for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<ModelRule>,
+    /// What all calls with it are tagged with in reports. A call may add others, and change none of these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"project": "apollo"}))]
+    pub tags: BTreeMap<String, String>,
     /// When it ends by itself; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -106,6 +112,9 @@ pub struct Key {
     pub scopes: Vec<String>,
     /// Which models it may be used for.
     pub models: ModelRule,
+    /// What all calls with it are tagged with.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// Whether it works.
     pub status: KeyStatus,
     /// When it ends by itself.

@@ -29,6 +29,6 @@ pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use unresolved::{
     CallCorrection, Correction, CorrectionCreate, Unresolved, UnresolvedCall, WriteOff, WriteOffCorrection,
 };
-pub use usage::{Usage, UsageBy, UsageRow, UsageTokens};
+pub use usage::{Usage, UsageBy, UsagePer, UsageRow, UsageTokens};
 pub use user::{Bootstrap, PasswordLink, Role, User, UserCreate, UserUpdate};
 pub use whoami::Whoami;

@@ -3,28 +3,49 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What usage is summed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+/// What usage is summed by. Calls that have no such thing come under the empty group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageBy {
     /// Each user.
-    #[default]
     User,
     /// Each key.
     Key,
-    /// Each model that answered.
-    Model,
-    /// Each day in UTC.
-    Day,
+    /// Each team.
+    Team,
     /// Each tenant.
     Tenant,
+    /// Each model that answered.
+    Model,
+    /// Each upstream.
+    Endpoint,
+    /// Each client's program, such as `claude-code`.
+    Client,
+    /// Each protocol that clients speak.
+    Dialect,
+    /// Each tag, as `NAME=VALUE`. A call with several tags counts for each of them.
+    Tag,
 }
 
-/// What was used in a time.
+/// The time that each sum is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsagePer {
+    /// Each day in UTC.
+    Day,
+    /// Each hour.
+    Hour,
+}
+
+/// What was used in a time. The time is of whole hours: one that is touched counts as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
-    /// What it is summed by.
-    pub by: UsageBy,
+    /// What it is summed by; absent when all is in one sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UsageBy>,
+    /// The time that each sum is of; absent for the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<UsagePer>,
     /// Calls that came in at this time or later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -33,16 +54,23 @@ pub struct Usage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub to: Option<String>,
-    /// The sums, in the order of their groups.
+    /// The sums, in the order of time and of their groups.
     pub data: Vec<UsageRow>,
-    /// All of them together; its group is `total`.
+    /// All calls that are meant, on whichever page; its group is `total`.
     pub total: UsageRow,
+    /// Send this as `after` to get the next part; absent when this was the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageRow {
-    /// The id of the user, key or tenant, the model's name, or the day.
+    /// When the day or hour begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub period: Option<String>,
+    /// The id of the user, key, team or tenant, or the name of what else it is summed by.
     pub group: String,
     /// The name of the user or key for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +87,11 @@ pub struct UsageRow {
     pub cost_nanodollars: u64,
     /// Their cost in US dollars, exactly, as a decimal text.
     pub cost_usd: String,
+    /// What caching saved, in nano-dollars: the cost at the same prices without it, less the cost. Below nothing when more
+    /// was written to caches than was ever read.
+    pub cache_savings_nanodollars: i64,
+    /// The same in US dollars, exactly, as a decimal text.
+    pub cache_savings_usd: String,
 }
 
 /// Tokens by kind.

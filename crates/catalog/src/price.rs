@@ -247,6 +247,13 @@ impl Price {
         ])
     }
 
+    /// What the same call would have cost if its whole prompt had been read anew: nothing from a cache, nothing into one.
+    #[must_use]
+    pub fn uncached_cost(&self, usage: &Usage) -> Nanodollars {
+        let input_tokens = usage.prompt_tokens();
+        self.cost(&Usage { input_tokens, output_tokens: usage.output_tokens, ..Usage::default() })
+    }
+
     /// The rates that a prompt of up to that many tokens can come to, the last one last.
     fn reachable(&self, prompt_tokens: u64) -> impl Iterator<Item = &Rates> {
         let steps = self.steps.iter().filter(move |(above, _)| prompt_tokens > *above);

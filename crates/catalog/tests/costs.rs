@@ -75,6 +75,22 @@ fn a_million_tokens_of_the_newer_models_have_no_surcharge() {
 }
 
 #[test]
+fn what_caching_saves_is_told_by_the_same_price() {
+    for (name, counts, saved) in [
+        // A read costs a twentieth; an hour-long write costs twice as much.
+        ("global.anthropic.claude-opus-5-5", [0, 0, 1_000_000, 0, 0], 3_800_000_000),
+        ("global.anthropic.claude-opus-5-5", [0, 0, 0, 0, 1_000_000], -4_000_000_000_i64),
+        ("global.anthropic.claude-opus-5-5", [1_000, 1_000, 0, 0, 0], 0),
+        // At the step that the prompt reached, cached as it was.
+        ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", [1, 0, 200_000, 0, 0], 1_080_000_000),
+    ] {
+        let (price, usage) = (price(name), usage(counts));
+        let [uncached, cost] = [price.uncached_cost(&usage), price.cost(&usage)].map(Nanodollars::get);
+        assert_eq!(uncached.cast_signed() - cost.cast_signed(), saved, "{name} {counts:?}");
+    }
+}
+
+#[test]
 fn a_small_call_never_costs_nothing() {
     check("global.anthropic.claude-haiku-5-5", [0, 0, 1, 0, 0], "0.00000001");
     check("amazon.nova-micro-v1:0", [1, 0, 0, 0, 0], "0.000000035");

@@ -35,6 +35,8 @@ pub struct Caller {
     pub role: Role,
     /// What the key may be used for: never more than the role may hold.
     pub scopes: Scopes,
+    /// What all calls with the key are tagged with, in the form that the ledger keeps.
+    pub tags: Option<Arc<str>>,
     /// Which models: the tenant's, the user's and the key's rules together.
     pub models: ModelPolicy,
 }
@@ -171,6 +173,7 @@ mod tests {
             payer: None,
             role: Role::User,
             scopes: Scopes::for_calls(),
+            tags: None,
             models: ModelPolicy::everything(),
         }
     }

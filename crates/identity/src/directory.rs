@@ -326,6 +326,8 @@ pub struct Key {
     pub scopes: Scopes,
     /// Models that it may be used for.
     pub models: ModelRule,
+    /// What all calls with it are tagged with, in the form that the ledger keeps.
+    pub tags: Option<String>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// Since when it, or its parent, is revoked.
@@ -359,6 +361,8 @@ pub struct NewKey {
     pub scopes: Scopes,
     /// Models that it may be used for.
     pub models: ModelRule,
+    /// What all calls with it are tagged with, in the form that the ledger keeps.
+    pub tags: Option<String>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// When its first text ends, where that is sooner: it is an access token.

@@ -11,7 +11,7 @@ use divan::Bencher;
 use jiff::Timestamp;
 use stonegate_ledger::{
     AccountId, AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, LedgerStore, Limit, MemoryStore,
-    Nanodollars, Outcome, Picodollars, Quote, ReplicaId, Settlement, Tokens, Window,
+    Nanodollars, Outcome, Picodollars, Quote, ReplicaId, Settlement, Tags, Tokens, Window,
 };
 
 fn main() {
@@ -52,7 +52,8 @@ impl Desk {
                 call: CallId::from(0),
                 started_at: now,
                 dialect: "anthropic".into(),
-                client: Some("claude-cli".into()),
+                client: Some("claude-code".into()),
+                tags: Tags::default(),
                 model_requested: name.clone(),
                 model_served: name,
                 price_version: "2026-11-01".into(),

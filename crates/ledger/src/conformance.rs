@@ -58,7 +58,10 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     corrections::what_was_not_spent_of_a_dead_lease_is_free_again(open().await).await;
     corrections::a_replica_that_returns_has_the_last_word(open().await).await;
     queries::usage_is_summed_by_every_group(open().await).await;
+    queries::usage_is_summed_per_day_and_hour_and_read_page_by_page(open().await).await;
     queries::usage_can_be_filtered(open().await).await;
+    queries::old_records_go_and_their_sums_stay(open().await).await;
+    queries::what_is_unresolved_is_not_forgotten(open().await).await;
     queries::the_journal_is_read_page_by_page(open().await).await;
     queries::a_record_reads_as_it_was_written(open().await).await;
 }

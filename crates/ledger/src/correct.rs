@@ -79,7 +79,8 @@ pub struct WriteOff {
 impl UsageRecord {
     /// The record with what the call really took.
     pub fn corrected(&self, cost: Nanodollars, tokens: Tokens) -> Self {
-        Self { cost, tokens, basis: Basis::Corrected, ..self.clone() }
+        // What it would have cost without caching, nobody says.
+        Self { cost, uncached_cost: cost, tokens, basis: Basis::Corrected, ..self.clone() }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     call::CallId,
     lease::Counter,
     money::Nanodollars,
+    tags::Tags,
     text::spelled,
 };
 
@@ -94,8 +95,10 @@ pub struct Draft {
     pub started_at: Timestamp,
     /// The client's protocol, such as `anthropic`.
     pub dialect: Arc<str>,
-    /// The client's program, where it says so.
+    /// The client's program, by a name of a short list, where it says so.
     pub client: Option<Arc<str>>,
+    /// What the key and the client have marked the call with.
+    pub tags: Tags,
     /// The model as the client named it.
     pub model_requested: Arc<str>,
     /// The model of the catalog that this resolved to. Budgets' model filters look at this name.
@@ -119,6 +122,8 @@ pub struct UsageRecord {
     pub dialect: Arc<str>,
     /// The client's program, where it says so.
     pub client: Option<Arc<str>>,
+    /// What the key and the client have marked it with.
+    pub tags: Tags,
     /// The model as the client named it.
     pub model_requested: Arc<str>,
     /// The model that answered.
@@ -129,6 +134,8 @@ pub struct UsageRecord {
     pub tokens: Tokens,
     /// What it cost.
     pub cost: Nanodollars,
+    /// What it would have cost at the same price if nothing had been written to a cache or read from one.
+    pub uncached_cost: Nanodollars,
     /// The price list that says so.
     pub price_version: Arc<str>,
     /// From the request to the first byte of the answer.
@@ -200,6 +207,8 @@ pub struct Settlement {
     pub tokens: Tokens,
     /// What it cost, by the price list it was reserved at.
     pub cost: Nanodollars,
+    /// What it would have cost by the same price without any caching.
+    pub uncached_cost: Nanodollars,
     /// How it ended.
     pub outcome: Outcome,
     /// What the numbers rest on.
@@ -226,6 +235,7 @@ impl Settlement {
         Self {
             tokens,
             cost,
+            uncached_cost: cost,
             outcome,
             basis,
             first_byte_us: None,
@@ -248,11 +258,13 @@ impl Draft {
             path,
             dialect: self.dialect,
             client: self.client,
+            tags: self.tags,
             model_requested: self.model_requested,
             model_served: end.model_served.unwrap_or(self.model_served),
             endpoint: end.endpoint,
             tokens: end.tokens,
             cost: end.cost,
+            uncached_cost: end.uncached_cost,
             price_version: self.price_version,
             first_byte_us: end.first_byte_us,
             total_us: end.total_us,

@@ -26,9 +26,11 @@ mod place;
 mod quote;
 mod report;
 mod reservation;
+mod series;
 mod standing;
 mod store;
 mod sync;
+mod tags;
 mod terms;
 mod text;
 mod window;
@@ -48,12 +50,15 @@ pub use money::{Nanodollars, Picodollars};
 pub use place::Place;
 pub use quote::Quote;
 pub use report::{
-    BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageBy, UsageFilter, UsageQuery, UsageSum,
+    BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageBy, UsageFilter, UsagePer, UsageQuery,
+    UsageSum,
 };
 pub use reservation::{Reservation, Seen, Shortfall};
+pub use series::{Pieces, Series, Sums, Tally, day_of};
 pub use standing::Standing;
 pub use store::{Adopted, Adoption, Answer, LedgerStore, StoreError, Unrecorded};
 pub use sync::{BudgetChange, SyncReply, SyncRequest};
+pub use tags::{InvalidTags, Tags};
 pub use terms::{Allowance, Crossing, Override, Terms};
 pub use text::UnknownText;
 pub use window::{Period, Window, WindowKey};

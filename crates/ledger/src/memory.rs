@@ -1,7 +1,7 @@
 //! The reference store: what every other store has to behave like, without a disk.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,6 +16,7 @@ use crate::{
     journal::{Basis, Opened, UsageRecord},
     lease::{Counter, CounterState, LeaseMove, LeaseState},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
+    series::Tally,
     store::{Adopted, Adoption, Answer, LedgerStore, StoreError},
     sync::{BudgetChange, SyncReply, SyncRequest},
     terms::{Crossing, Terms},
@@ -35,6 +36,7 @@ struct State {
     adjustments: Vec<Adjustment>,
     corrections: Vec<Corrected>,
     crossings: Vec<Crossing>,
+    sums: Tally,
 }
 
 #[derive(Clone, Debug)]
@@ -99,7 +101,7 @@ impl LedgerStore for MemoryStore {
     }
 
     fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
-        now(Ok(self.state().usage(&query)))
+        now(Ok(self.state().sums.answer(&query)))
     }
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
@@ -120,6 +122,10 @@ impl LedgerStore for MemoryStore {
 
     fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
         now(Ok(self.state().corrections.iter().rev().take(whole(limit)).cloned().collect()))
+    }
+
+    fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        now(Ok(self.state().forget(before, most)))
     }
 }
 
@@ -174,7 +180,7 @@ impl State {
     /// Counts a request that was not counted before. Gives the thresholds that it reaches.
     fn take(&mut self, replica: &mut Replica, request: &SyncRequest) -> Vec<Crossing> {
         for record in &request.records {
-            self.journal.insert(record.call, record.clone());
+            self.enter(record);
         }
         for call in &request.closed {
             replica.opened.remove(call);
@@ -198,6 +204,22 @@ impl State {
         replica.leases.retain(|_, leased| *leased > 0);
         self.crossings.extend(crossings.iter().cloned());
         crossings
+    }
+
+    /// Appends a record. One that is there already was counted.
+    fn enter(&mut self, record: &UsageRecord) {
+        if let Entry::Vacant(place) = self.journal.entry(record.call) {
+            place.insert(record.clone());
+            self.sums.add(record);
+        }
+    }
+
+    fn forget(&mut self, before: Timestamp, most: u32) -> u64 {
+        let old = self.journal.range(..CallId::first_at(before));
+        let gone = old.filter(|(_, record)| record.basis != Basis::Unresolved).map(|(call, _)| *call);
+        let gone: Vec<_> = gone.take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
+        self.journal.retain(|call, _| !gone.contains(call));
+        u64::try_from(gone.len()).unwrap_or(u64::MAX)
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Adopted {
@@ -225,7 +247,9 @@ impl State {
         adopted.replicas = adopted.replicas.saturating_add(1);
         adopted.calls = adopted.calls.saturating_add(count(lost.len()));
         adopted.leases = adopted.leases.saturating_add(count(estate.written_off.len()));
-        self.journal.extend(lost.into_iter().map(|record| (record.call, record)));
+        for record in &lost {
+            self.enter(record);
+        }
         self.counters = estate.counters;
         replica.written_off = Some(estate.written_off);
     }
@@ -234,6 +258,9 @@ impl State {
     fn revive(&mut self, replica: &mut Replica, written_off: BTreeMap<Counter, Amount>, at: Timestamp) {
         // As they are charged now: a person may have corrected them.
         let open: Vec<_> = replica.opened.keys().filter_map(|call| self.journal.remove(call)).collect();
+        for record in &open {
+            self.sums.remove(record);
+        }
         let mut estate = self.estate(std::mem::take(&mut replica.leases), written_off);
         estate.reopen(&open, &self.terms(at));
         self.counters = estate.counters;
@@ -362,15 +389,6 @@ impl State {
         }
     }
 
-    fn usage(&self, query: &UsageQuery) -> Vec<UsageSum> {
-        let mut sums = BTreeMap::new();
-        for record in self.journal.values().filter(|record| query.filter.admits(record)) {
-            let group = query.by.group(record);
-            sums.entry(group.clone()).or_insert_with(|| UsageSum::empty(group)).add(record);
-        }
-        sums.into_values().collect()
-    }
-
     fn write_offs(&self) -> Vec<WriteOff> {
         let is_corrected = |replica: &ReplicaId, counter: &Counter, amount: Amount| {
             self.corrections.iter().any(|entry| match &entry.correction.truth {
@@ -413,6 +431,8 @@ impl State {
                 self.counters = estate.counters;
                 self.crossings.extend(crossings);
                 let charged = (before.cost.get(), after.cost.get());
+                self.sums.remove(&before);
+                self.sums.add(&after);
                 self.journal.insert(*call, after);
                 charged
             }

@@ -145,7 +145,7 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// When the store fails.
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>>;
 
-    /// Usage, summed; in the order of the groups' names.
+    /// Usage, summed; in the order of periods, and of the groups' names.
     ///
     /// # Errors
     /// When the store fails.
@@ -181,4 +181,11 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When the store fails.
     fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>>;
+
+    /// Lets go of records of calls that came in before that time, the oldest first and at most so many, and says how many
+    /// it were. The sums keep what they said. Records that are unresolved stay until they are no longer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
 }

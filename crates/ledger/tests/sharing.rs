@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use stonegate_ledger::{
     AccountPath, Basis, Book, BookOptions, Budget, BudgetFilter, CallId, Draft, LedgerStore, Limit,
     MemoryStore, Nanodollars, Outcome, Picodollars, Place, Quote, ReplicaId, Reservation, Settlement,
-    Shortfall, Tokens, Window,
+    Shortfall, Tags, Tokens, Window,
 };
 
 fn at_once<F: Future>(future: F) -> F::Output {
@@ -77,6 +77,7 @@ impl Desk {
             started_at: self.now,
             dialect: "anthropic".into(),
             client: None,
+            tags: Tags::default(),
             model_requested: model.clone(),
             model_served: model,
             price_version: "1".into(),

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::call::origin::Clients;
 use crate::config::{Config, OnDisconnect};
 use crate::directory::DirectoryCache;
 use crate::keeper::Keeper;
@@ -95,12 +96,13 @@ impl App {
 pub(crate) struct Names {
     dialects: [Arc<str>; Dialect::ALL.len()],
     pub(crate) price_version: Arc<str>,
+    pub(crate) clients: Clients,
 }
 
 impl Names {
     pub(crate) fn new(price_version: &str) -> Self {
         let dialects = Dialect::ALL.map(|dialect| Arc::from(dialect.as_str()));
-        Names { dialects, price_version: Arc::from(price_version) }
+        Names { dialects, price_version: Arc::from(price_version), clients: Clients::default() }
     }
 
     pub(crate) fn dialect(&self, dialect: Dialect) -> Arc<str> {

@@ -10,6 +10,7 @@ pub(crate) mod entrance;
 pub(crate) mod flow;
 pub(crate) mod intake;
 pub(crate) mod near;
+pub(crate) mod origin;
 pub(crate) mod record;
 mod reply;
 pub(crate) mod reserve;
@@ -36,6 +37,7 @@ use crate::call::entrance::Entrance;
 use crate::call::flow::{Audience, Flow, Stop};
 use crate::call::intake::Intake;
 use crate::call::near::Near;
+use crate::call::origin::Origin;
 use crate::call::reply::StreamBody;
 use crate::{clock, error, kept};
 
@@ -112,13 +114,14 @@ async fn prepare(
     let claim = Claim::read(app, &head, intake.at).await?;
     let body = intake::read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
+    let origin = Origin::read(&app.names, &head.headers, &caller)?;
     let inbound = (entrance.parse)(&head, body).map_err(|malformed| Problem::from(&malformed))?;
     let inbound = kept::go_on(app, &caller, inbound, intake.at).await?;
     let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
     let fetched = app.media.fetch(inbound.remote_media()).await?;
     let sizes = inbound.sizes().with_fetched(fetched.values());
     let (quote, price) = reserve::quote(app, &admission, &*inbound, &sizes)?;
-    let draft = reserve::draft(app, &admission, &*inbound, intake, intake::client(&head.headers));
+    let draft = reserve::draft(app, &admission, &*inbound, intake, origin);
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);
     let answering = Answering {

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::intake::{self, Intake};
 use crate::call::near::Near;
+use crate::call::origin::Origin;
 use crate::call::record::{self, Label};
 use crate::call::{self, reserve, say_dropped};
 use crate::error;
@@ -98,6 +99,7 @@ async fn prepare(
 ) -> Result<(Box<dyn Task>, Job, Plan), Problem> {
     let (head, body) = request.into_parts();
     let caller = intake::authenticate(app, &head.headers, intake.at).await?;
+    let origin = Origin::read(&app.names, &head.headers, &caller)?;
     let body = intake::read_body(app, &head.headers, body).await?;
     let task = parse(&body).map_err(|malformed| Problem::from(&malformed))?;
     let (admission, billing) =
@@ -116,7 +118,8 @@ async fn prepare(
         call: intake.call,
         started_at: intake.at,
         dialect: app.names.dialect(Dialect::OpenaiChat),
-        client: intake::client(&head.headers).map(Arc::from),
+        client: origin.client,
+        tags: origin.tags,
         model_requested: Arc::from(task.model()),
         model_served: Arc::clone(&resolved.model.id),
         price_version: Arc::clone(&app.names.price_version),

@@ -30,6 +30,7 @@ mod models_setting;
 pub mod operator;
 mod otlp;
 pub mod price_list;
+mod retention;
 mod router;
 pub mod signin;
 pub mod telemetry;

@@ -25,7 +25,7 @@ mod users;
 pub use audit::{AuditError, AuditSelection};
 pub use keys::{KeyRequest, KeySelection};
 pub use stonegate_store::{Status as StoreStatus, TransferError};
-pub use usage::UsageRequest;
+pub use usage::{UsageRequest, usage_csv};
 
 /// An open store in the hands of its operator.
 pub struct Operator {

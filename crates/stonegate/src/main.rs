@@ -48,7 +48,7 @@ Examples:
   stonegate serve                                   serve Amazon Bedrock with AWS's usual credentials
   stonegate serve --listen 0.0.0.0:8080 --config stonegate.toml
   stonegate keys create --name laptop               a key, shown once
-  stonegate usage --by model --since 7d             what was used
+  stonegate usage --by model --last 7d              what was used
   stonegate config show                             every setting, and where its value came from
 
   stonegate setup https://stonegate.example.com     be a client of that gateway

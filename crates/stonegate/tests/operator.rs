@@ -142,7 +142,7 @@ fn tenants_users_and_budgets_are_kept() {
     assert_eq!((&of_bob["account_name"], &of_bob["remaining"]), (&json!("bob"), &json!(9)));
     let table = home.says(&["budgets", "list"]);
     assert!(table.contains("user:bob") && table.contains("LEASED"), "{table}");
-    assert_eq!(home.tells(&["usage", "--by", "day", "--since", "7d"])["total"]["calls"], json!(0));
+    assert_eq!(home.tells(&["usage", "--per", "day", "--last", "7d"])["total"]["calls"], json!(0));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn exit_codes_tell_a_wrong_command_line_from_what_did_not_work() {
         (vec!["keys", "create", "--name", "a", "--scopes", "fly"], 2, "unknown scope `fly`"),
         (vec!["keys", "create", "--name", "a", "--expires", "2020-01-01"], 2, "expires_at: "),
         (vec!["keys", "create"], 2, "--name"),
-        (vec!["usage", "--since", "yesterday"], 2, "since: `yesterday` is no time"),
+        (vec!["usage", "--since", "yesterday"], 2, "from: `yesterday` is no time"),
     ] {
         let (found, said) = home.refuses(&arguments);
         assert_eq!(found, Some(code), "{arguments:?}: {said}");

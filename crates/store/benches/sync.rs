@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use sqlx::{Connection as _, Executor as _};
 use stonegate_ledger::{
     AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, Limit, Nanodollars, Outcome, Picodollars,
-    Quote, ReplicaId, Settlement, Tokens, Window,
+    Quote, ReplicaId, Settlement, Tags, Tokens, Window,
 };
 use stonegate_store::{Options, Store, open};
 use tokio::runtime::Runtime;
@@ -108,6 +108,7 @@ fn draft(number: u128) -> Draft {
         started_at: now(),
         dialect: "anthropic".into(),
         client: Some("claude-cli".into()),
+        tags: Tags::default(),
         model_requested: "claude-sonnet-5-5".into(),
         model_served: "claude-sonnet-5-5".into(),
         price_version: "2026-11".into(),

@@ -4,3 +4,4 @@ pub(crate) mod budget;
 pub(crate) mod convert;
 pub(crate) mod correction;
 pub(crate) mod record;
+pub(crate) mod sums;

@@ -45,6 +45,11 @@ pub enum TransferError {
     },
 }
 
+/// Makes the sums of a journal that has none.
+pub(crate) const SUMS_OF_BEFORE: &str = include_str!("../migrations/0010_sums_of_before.sql");
+/// The table that no copy with calls and sums lacks.
+const SUMMED: &str = "usage_series";
+
 /// A row's cells by their columns' names.
 type Row = Map<String, Value>;
 
@@ -161,6 +166,7 @@ pub(crate) async fn import(side: &mut impl Side, lines: &mut dyn BufRead) -> Res
     lines.check_head()?;
     let mut batch = Batch::default();
     let mut count = 0_u64;
+    let mut has_sums = false;
     loop {
         let Some((name, row)) = lines.next()? else {
             return Err(lines.wrong("is missing: the copy was cut off"));
@@ -183,11 +189,15 @@ pub(crate) async fn import(side: &mut impl Side, lines: &mut dyn BufRead) -> Res
             })?;
             batch = Batch { target: Some((table.clone(), columns)), ..Batch::default() };
         }
+        has_sums |= name == SUMMED;
         batch.bytes += lines.text.len();
         batch.rows.push(row);
         count += 1;
     }
     batch.save(side).await?;
+    if !has_sums {
+        side.execute(SUMS_OF_BEFORE.to_owned()).await?;
+    }
     side.go_on_counting(&tables).await?;
     Ok(count)
 }

@@ -70,6 +70,7 @@ fn key(number: u64, user: &UserId) -> NewKey {
         public_form: text.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
+        tags: None,
         expires_at: None,
         text_until: None,
     }

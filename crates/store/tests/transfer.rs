@@ -3,7 +3,7 @@
 
 mod installation;
 
-use installation::{copy, furnish, open_file};
+use installation::{copy, furnish, go_on, open_file, without_sums};
 use stonegate_store::TransferError;
 
 #[tokio::test]
@@ -15,6 +15,18 @@ async fn a_copy_says_what_the_original_says() {
     let other = open_file(&folder.path().join("other.db")).await;
     other.import(&mut lines.as_bytes()).await.unwrap();
     assert_eq!(copy(&other).await, lines);
+}
+
+#[tokio::test]
+async fn sums_that_a_copy_of_before_lacks_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_file(&folder.path().join("one.db")).await;
+    furnish(&store).await;
+    let lines = copy(&store).await;
+    let other = open_file(&folder.path().join("other.db")).await;
+    other.import(&mut without_sums(&lines).as_bytes()).await.unwrap();
+    assert_eq!(copy(&other).await, lines);
+    go_on(&other).await;
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ fn caller(role: Role, team_name: Option<&str>, scopes: Scopes) -> Caller {
         payer: None,
         role,
         scopes,
+        tags: None,
         models: ModelPolicy::everything(),
     }
 }

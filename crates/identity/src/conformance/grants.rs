@@ -34,9 +34,13 @@ pub async fn every_layer_of_models_counts(directory: &dyn Directory) {
     let ann = NewUser { models: rule(&["*-5"]), ..new_user(1, "ann", Role::User) };
     let ann = ok(directory.create_user(ann, &act(0)).await);
     key(directory, 1, &ann.id).await;
-    ok(directory.create_key(NewKey { models: rule(&["claude-*"]), ..new_key(2, &ann.id) }, &act(0)).await);
+    let tags = Some("project=apollo".to_owned());
+    let second = NewKey { models: rule(&["claude-*"]), tags: tags.clone(), ..new_key(2, &ann.id) };
+    assert_eq!(ok(directory.create_key(second, &act(0)).await).tags, tags);
     for (number, expected) in [(1, [true, true, false, false]), (2, [true, false, false, false])] {
-        let models = grant(directory, text(number).digest()).await.caller.models.clone();
+        let caller = grant(directory, text(number).digest()).await.caller;
+        assert_eq!(caller.tags.as_deref(), tags.as_deref().filter(|_| number == 2));
+        let models = caller.models.clone();
         let allowed =
             ["claude-haiku-5", "gpt-5", "claude-haiku-4", "nova-5"].map(|model| models.allows(model));
         assert_eq!(allowed, expected, "key {number}");

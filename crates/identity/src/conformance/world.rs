@@ -50,6 +50,7 @@ pub(super) fn new_key(number: u8, user: &UserId) -> NewKey {
         public_form: text.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
+        tags: None,
         expires_at: None,
         text_until: None,
     }

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     AccountPath, Adopted, Adoption, Answer, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState,
     CallId, Draft, JournalQuery, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
-    Reservation, Settlement, Shortfall, Tokens, Unrecorded, UsageFilter, UsageRecord, Window,
+    Reservation, Settlement, Shortfall, Tags, Tally, Tokens, Unrecorded, UsageBy, UsageFilter, UsagePer,
+    UsageQuery, UsageRecord, Window,
 };
 
 /// A store under test, with whatever it needs to live.
@@ -107,7 +108,8 @@ impl<S: Fixture> Desk<S> {
             call: CallId::from_parts(self.now, [number; 10]),
             started_at: self.now,
             dialect: "anthropic".into(),
-            client: Some("claude-cli".into()),
+            client: Some("claude-code".into()),
+            tags: Tags::default(),
             model_requested: "sonnet".into(),
             model_served: "claude-sonnet-5-5".into(),
             price_version: "2026-11".into(),
@@ -129,7 +131,21 @@ impl<S: Fixture> Desk<S> {
 
     pub(super) async fn records(&self) -> Vec<UsageRecord> {
         let query = JournalQuery { filter: UsageFilter::default(), before: None, limit: 10_000 };
-        self.store().journal(query).await.expect("it reads").records
+        let records = self.store().journal(query).await.expect("it reads").records;
+        self.check_sums(&records).await;
+        records
+    }
+
+    /// The sums are those of the records, in whichever way they are asked for.
+    async fn check_sums(&self, records: &[UsageRecord]) {
+        let mut tally = Tally::default();
+        records.iter().for_each(|record| tally.add(record));
+        for per in [None, Some(UsagePer::Day), Some(UsagePer::Hour)] {
+            let by = Some(UsageBy::User);
+            let query = UsageQuery { by, per, ..UsageQuery::of(UsageFilter::default()) };
+            let expected = tally.answer(&query);
+            assert_eq!(self.store().usage(query).await.expect("it sums"), expected, "per {per:?}");
+        }
     }
 
     /// Declares dead whoever has been silent since `silent_since`, or all but `by`.

@@ -86,4 +86,8 @@ impl LedgerStore for Unsteady {
     fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
         self.store.corrections(limit)
     }
+
+    fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        self.store.forget_records(before, most)
+    }
 }

@@ -12,7 +12,7 @@ use stonegate_ledger::{
     AccountPath, Adjustment, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
     Change, Correction, Counter, Draft, EventQuery, JournalQuery, LedgerStore, Limit, MemoryStore, Mode,
     Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Reservation, Seen, Settlement, Shortfall,
-    SyncReply, SyncRequest, Tokens, Truth, Unrecorded, UsageFilter, UsageRecord, Window,
+    SyncReply, SyncRequest, Tags, Tokens, Truth, Unrecorded, UsageFilter, UsageRecord, Window,
 };
 
 use crate::step::Step;
@@ -169,6 +169,7 @@ impl World {
             started_at: now,
             dialect: "anthropic".into(),
             client: None,
+            tags: Tags::default(),
             model_requested: name.clone(),
             model_served: name,
             price_version: "1".into(),

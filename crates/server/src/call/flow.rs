@@ -237,6 +237,7 @@ impl Flow {
         };
         let cost = self.terms.price.cost(&ending.usage);
         Settlement {
+            uncached_cost: self.terms.price.uncached_cost(&ending.usage),
             stop_reason: ending.stop_reason.as_deref().map(Arc::from),
             ..self.facts(Settlement::new(outcome, basis(ending), cost, tokens(&ending.usage)))
         }
@@ -260,14 +261,17 @@ impl Drop for Flow {
     fn drop(&mut self) {
         let Some(Live { relay, mut reservation }) = self.live.take() else { return };
         // Where nothing came, nothing is known but what is held. Else the rest is written, and billed, with nobody to read it.
+        let mut uncached_cost = None;
         if self.first_byte.is_some() {
             let mut usage = *relay.seen();
             if !relay.is_over() {
                 usage.output_tokens = usage.output_tokens.max(reservation.output_tokens());
             }
+            uncached_cost = Some(self.terms.price.uncached_cost(&usage));
             reservation.observe(Seen { tokens: tokens(&usage), cost: self.terms.price.cost(&usage) });
         }
-        let settlement = self.facts(reservation.last_known());
+        let mut settlement = self.facts(reservation.last_known());
+        settlement.uncached_cost = uncached_cost.unwrap_or(settlement.cost);
         record::ended(reservation.call(), &self.terms.label, &settlement, None);
         let _ticket = reservation.settle(settlement);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use stonegate_identity::{Caller, KeyDigest};
@@ -22,8 +22,6 @@ use crate::{clock, error};
 const MOST_PATIENCE_SECONDS: u64 = 24 * 3600;
 /// The most memory that is taken on the word of a client which announces a body and may never send it.
 const MOST_ROOM: usize = 1024 * 1024;
-/// The longest client name that is kept.
-const CLIENT_NAME: usize = 64;
 
 /// A call that has just come in.
 pub(crate) struct Intake {
@@ -123,12 +121,6 @@ pub(crate) fn patience(headers: &HeaderMap) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|patience| !patience.is_zero() && *patience < most)
 }
 
-/// The program that calls, such as `claude-cli/2.1.329`: the first product of its user agent.
-pub(crate) fn client(headers: &HeaderMap) -> Option<&str> {
-    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
-    agent.split_whitespace().next().map(|product| product.get(..CLIENT_NAME).unwrap_or(product))
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -177,17 +169,6 @@ mod tests {
         ] {
             let patience = patience(&headers("x-stainless-timeout", value)).map(|time| time.as_secs_f64());
             assert_eq!(patience, expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_client_is_known_by_its_first_product() {
-        for (agent, expected) in [
-            ("claude-cli/2.1.329 (external, cli)", Some("claude-cli/2.1.329")),
-            ("Anthropic/Python 2.11.0", Some("Anthropic/Python")),
-            (" ", None),
-        ] {
-            assert_eq!(client(&headers("user-agent", agent)), expected);
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::call::admit::Admission;
 use crate::call::intake::Intake;
+use crate::call::origin::Origin;
 use crate::keeper::{POLL, StoreAway};
 use crate::{clock, error};
 
@@ -189,13 +190,14 @@ pub(crate) fn draft(
     admission: &Admission,
     inbound: &dyn Inbound,
     intake: &Intake,
-    client: Option<&str>,
+    origin: Origin,
 ) -> Draft {
     Draft {
         call: intake.call,
         started_at: intake.at,
         dialect: app.names.dialect(inbound.dialect()),
-        client: client.map(Arc::from),
+        client: origin.client,
+        tags: origin.tags,
         model_requested: Arc::from(inbound.model()),
         model_served: Arc::clone(&admission.resolved().model.id),
         price_version: Arc::clone(&app.names.price_version),

@@ -49,6 +49,8 @@ fn whole(written: &Written) -> Option<u64> {
     }
 }
 
+/// Longer than any store lasts.
+const MOST_DAYS: u32 = 36_500;
 /// Longest wait that a setting may ask for: a day. More is a slip of the unit.
 const LONGEST_SECONDS: u64 = 86_400;
 
@@ -101,6 +103,10 @@ kinds! {
     Bytes: usize = "a whole number of bytes", |written, _| usize::try_from(whole(written)?).ok().filter(|size| *size > 0);
     /// A number of things.
     Count: u32 = "a whole number from 1", |written, _| u32::try_from(whole(written)?).ok().filter(|count| *count > 0);
+    /// A number of days.
+    Days: u32 = "a whole number of days, at most 36500", |written, _| {
+        u32::try_from(whole(written)?).ok().filter(|days| *days <= MOST_DAYS)
+    };
     /// A number of threads.
     Threads: usize = "a whole number from 1 to 1024", |written, _| {
         usize::try_from(whole(written)?).ok().filter(|count| (1..=1024).contains(count))

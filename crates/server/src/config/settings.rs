@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::kind::{
-    Address, Bytes, Choice, Count, File, Geographies, Kind, Line, LogFilter, MaybeCount, MaybeFile,
+    Address, Bytes, Choice, Count, Days, File, Geographies, Kind, Line, LogFilter, MaybeCount, MaybeFile,
     MaybeRegion, MaybeText, MaybeUrl, Pairs, Password, Percent, Rules, Seconds, SomeMillis, SomeSeconds,
     Switch, Tokens, Url,
 };
@@ -201,6 +201,12 @@ settings! {
         wait = "budget.wait_seconds", Seconds => Duration, given("10");
         /// A model without a price, for an account with a USD budget: `refuse`, or charge it at the `dearest` known price.
         unpriced = "budget.unpriced", Choice<Unpriced> => Unpriced, given("refuse");
+    }
+
+    /// What is kept of the calls of the past. Their sums by the hour and the day are kept for ever.
+    journal: Journal {
+        /// How many days each call's own record is kept; 0 keeps them for ever. Unresolved ones stay until they are corrected.
+        keep_records_days = "journal.keep_records_days", Days => u32, given("400");
     }
 
     /// Which models there are and what else they are called.

@@ -68,6 +68,7 @@ impl Office {
             public_form: text.public_form(),
             scopes: Scopes::for_calls(),
             models: ModelRule::default(),
+            tags: None,
             expires_at: None,
             text_until: None,
         };

@@ -3,7 +3,7 @@
 use stonegate_ledger::conformance::Unsteady;
 use stonegate_ledger::{
     AccountPath, Basis, BookOptions, Draft, MemoryStore, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
-    Settlement, Tokens,
+    Settlement, Tags, Tokens,
 };
 
 use super::*;
@@ -33,6 +33,7 @@ fn settle(keeper: &Keeper) -> Ticket {
         started_at: now,
         dialect: "anthropic".into(),
         client: None,
+        tags: Tags::default(),
         model_requested: "m".into(),
         model_served: "m".into(),
         price_version: "1".into(),

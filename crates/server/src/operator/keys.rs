@@ -28,6 +28,8 @@ pub struct KeyRequest {
     pub allow_models: Vec<String>,
     /// Models that it may not be used for.
     pub deny_models: Vec<String>,
+    /// What all calls with it are tagged with, each `NAME=VALUE`.
+    pub tags: Vec<String>,
     /// When it ends: a time, a day or a while.
     pub expires: Option<String>,
 }
@@ -47,13 +49,14 @@ impl KeyRequest {
     /// The same in the words of the admin API, for a user of that id.
     ///
     /// # Errors
-    /// When a scope or the end cannot be understood.
+    /// When a scope, a tag or the end cannot be understood.
     pub fn as_create(&self, user: Option<String>, now: Timestamp) -> Result<KeyCreate, Problem> {
         Ok(KeyCreate {
             name: self.name.clone(),
             user,
             scopes: self.scopes.as_deref().map(scopes).transpose()?,
             models: Some(ModelRule { allow: self.allow_models.clone(), deny: self.deny_models.clone() }),
+            tags: self.tags.iter().map(|tag| named_tag(tag)).collect::<Result<_, _>>()?,
             expires_at: match self.expires.as_deref() {
                 Some(text) => Some(moment::to_come("expires", text, now)?.to_string()),
                 None => None,
@@ -136,6 +139,13 @@ impl Operator {
         let key = self.directory().rotate_key(&key.id, rotation, &self.act()).await?;
         Ok(wire::keys::created(&key, &text, self.now))
     }
+}
+
+fn named_tag(text: &str) -> Result<(String, String), Problem> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| Problem::invalid("tags", format!("`{text}` is no tag: write NAME=VALUE")))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn scopes(text: &str) -> Result<Vec<String>, Problem> {

@@ -1,7 +1,7 @@
 //! Usage.
 
-use stonegate_api::{Correction, CorrectionCreate, Unresolved, Usage, UsageBy};
-use stonegate_ledger::{JournalQuery, Truth, UsageFilter, UsageQuery};
+use stonegate_api::{Correction, CorrectionCreate, Unresolved, Usage, UsageBy, UsagePer};
+use stonegate_ledger::{JournalQuery, Truth, UsageFilter};
 
 use super::{Operator, moment};
 use crate::admin::{
@@ -12,20 +12,38 @@ use crate::admin::{
 /// Which calls, and what they are summed by.
 #[derive(Debug, Clone, Default)]
 pub struct UsageRequest {
-    /// What usage is summed by.
-    pub by: UsageBy,
+    /// What usage is summed by; with neither this nor `per`, by user.
+    pub by: Option<UsageBy>,
+    /// The time that each sum is of; the whole when absent.
+    pub per: Option<UsagePer>,
     /// Calls from then on: a time, a day, or a while back.
-    pub since: Option<String>,
+    pub from: Option<String>,
     /// Calls before then.
-    pub until: Option<String>,
+    pub to: Option<String>,
     /// Calls of this tenant.
     pub tenant: Option<String>,
+    /// Calls of this team.
+    pub team: Option<String>,
     /// Calls of this user, by id or name.
     pub user: Option<String>,
     /// Calls with this key, by id or name.
     pub key: Option<String>,
     /// Calls that this model answered.
     pub model: Option<String>,
+    /// Calls that went to this upstream.
+    pub endpoint: Option<String>,
+    /// Calls of this program.
+    pub client: Option<String>,
+    /// Calls in this protocol.
+    pub dialect: Option<String>,
+    /// Calls with this tag, `NAME` or `NAME=VALUE`.
+    pub tag: Option<String>,
+}
+
+/// The sums as comma-separated values, with a line of headings.
+#[must_use]
+pub fn usage_csv(usage: &Usage) -> String {
+    wire::usage::csv(usage)
 }
 
 impl Operator {
@@ -73,10 +91,16 @@ impl Operator {
         let time = |field, text: &Option<String>| {
             text.as_deref().map(|text| moment::gone_by(field, text, self.now)).transpose()
         };
+        let label = |text: &Option<String>| text.as_deref().map(Into::into);
         let mut filter = UsageFilter {
-            from: time("since", &wanted.since)?,
-            until: time("until", &wanted.until)?,
-            model: wanted.model.as_deref().map(Into::into),
+            from: time("from", &wanted.from)?,
+            until: time("to", &wanted.to)?,
+            team: label(&wanted.team),
+            model: label(&wanted.model),
+            endpoint: label(&wanted.endpoint),
+            client: label(&wanted.client),
+            dialect: label(&wanted.dialect),
+            tag: label(&wanted.tag),
             ..UsageFilter::default()
         };
         let tenant = wanted.tenant.as_deref();
@@ -90,8 +114,7 @@ impl Operator {
         if let Some(name) = wanted.key.as_deref() {
             filter.key = Some(self.key(name).await?.id.to_arc());
         }
-        let query = UsageQuery { filter, by: wire::usage::by(wanted.by) };
-        let sums = self.store.ledger.usage(query.clone()).await?;
-        wire::usage::shown(self.directory(), wanted.by, &query.filter, &sums).await
+        let wanted = wire::usage::Wanted { by: wanted.by, per: wanted.per, filter, limit: None, after: None };
+        wire::usage::report(&*self.store.ledger, self.directory(), wanted, self.now).await
     }
 }

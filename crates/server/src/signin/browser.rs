@@ -101,6 +101,7 @@ pub(super) async fn sign_in(
         public_form: text.public_form(),
         scopes: Scopes::all().and(user.role.may_hold()),
         models: ModelRule::default(),
+        tags: None,
         expires_at: Some(act.at.saturating_add(LIFETIME).unwrap_or(act.at)),
         text_until: None,
     };

@@ -87,6 +87,7 @@ pub(super) async fn open(
         public_form: access.public_form(),
         scopes,
         models: ModelRule::default(),
+        tags: None,
         expires_at: Some(ends_at),
         text_until: Some(token_end(at, act.at)),
     };

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use stonegate_catalog::{Catalog, Place};
 use stonegate_ledger::{Basis, Outcome, Tokens};
 use stonegate_protocol::Usage;
+use stonegate_server::operator::KeyRequest;
 use stonegate_simulator::Behaviour;
 
 use crate::client::Request;
-use crate::gateway::{SONNET, TestGateway, ask, streamed, with};
+use crate::gateway::{SONNET, TestGateway, ask, key_of, streamed, with};
 
 /// What a call to a model in us-east-1 costs, to the nano-dollar.
 fn cost(model: &str, usage: &Usage) -> u64 {
@@ -19,6 +20,26 @@ fn scripted(usage: &Value) -> Behaviour {
     let mut behaviour = Behaviour::text("one two three");
     behaviour.answer.as_mut().expect("an answer").usage = usage.as_object().expect("an object").clone();
     behaviour
+}
+
+#[tokio::test]
+async fn a_call_is_recorded_with_its_tags_and_a_bad_one_is_refused_in_the_callers_dialect() {
+    let wanted = KeyRequest { tags: vec!["project=luna".to_owned()], ..key_of("tagged", "ann") };
+    let gateway = TestGateway::builder().key(wanted).start().await;
+    let tagged = |tags: &'static str| Request::messages(&ask("Hello")).header("x-stonegate-tags", tags);
+    assert_eq!(gateway.send(tagged("stage=test, project=apollo")).await.status, 200);
+    assert_eq!(gateway.send(tagged("stage=test").key(&gateway.keys[1].key)).await.status, 200);
+    let records = gateway.records_soon(2).await;
+    let mut tags: Vec<_> = records.iter().map(|record| record.tags.as_str()).collect();
+    tags.sort_unstable();
+    assert_eq!(tags, ["project=apollo,stage=test", "project=luna,stage=test"]);
+
+    let answer = gateway.send(tagged("project")).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+    let message = "x-stonegate-tags: `project` is no tag: write NAME=VALUE, with commas between tags";
+    assert_eq!(answer.json()["error"]["message"], message);
+    gateway.finish().await;
 }
 
 #[tokio::test]
@@ -57,9 +78,11 @@ async fn a_record_says_who_what_when_and_how_much() {
         // By hand: 1001 × 2.2 + 77 × 11 + 2003 × 0.11 + 300 × 2.75 + 400 × 4.4 dollars a million, rounded up.
         assert_eq!(record.cost.get(), cost(SONNET, &usage));
         assert_eq!(record.cost.get(), 5_854_530);
+        // 3704 × 2.2 + 77 × 11: the same prompt, read anew.
+        assert_eq!(record.uncached_cost.get(), 8_995_800);
         assert_eq!((record.outcome, record.basis, record.status), (Outcome::Complete, Basis::Reported, 200));
         assert_eq!(record.stop_reason.as_deref(), Some("end_turn"));
-        assert_eq!((&*record.dialect, record.client.as_deref()), ("anthropic", Some("claude-cli/2.1.329")));
+        assert_eq!((&*record.dialect, record.client.as_deref()), ("anthropic", Some("claude-code")));
         assert_eq!(&*record.model_requested, "us.anthropic.claude-sonnet-5-5");
         assert_eq!(&*record.model_served, SONNET);
         assert_eq!(record.stream, stream);

@@ -27,6 +27,7 @@ pub(crate) enum Command {
 Examples:
   stonegate keys create --name laptop
   stonegate keys create --name ci --user ann --allow-model 'claude-haiku-*' --expires 90d
+  stonegate keys create --name nightly --tag project=apollo --tag cost-center=42
   KEY=$(stonegate keys create --name script --json | jq -r .key)")]
 pub(crate) struct Create {
     /// A name to know it by.
@@ -47,6 +48,9 @@ pub(crate) struct Create {
     /// No models that fit this pattern; may be repeated.
     #[arg(long = "deny-model", value_name = "PATTERN")]
     deny_models: Vec<String>,
+    /// What all calls with it are tagged with in reports; may be repeated.
+    #[arg(long = "tag", value_name = "NAME=VALUE")]
+    tags: Vec<String>,
     /// When it ends: a day, a time, or a while such as 90d [default: never]
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
@@ -108,6 +112,7 @@ impl Create {
             scopes: self.scopes.clone(),
             allow_models: self.allow_models.clone(),
             deny_models: self.deny_models.clone(),
+            tags: self.tags.clone(),
             expires: self.expires.clone(),
         };
         let created = self.store.operate(async |operator| operator.create_key(&wanted).await)?;

@@ -1,13 +1,13 @@
 //! `stonegate usage`: what was used, and what it cost.
 
 use clap::{Args, Subcommand, ValueEnum};
-use stonegate_api::{Usage, UsageBy, UsageRow};
-use stonegate_server::operator::UsageRequest;
+use stonegate_api::{Usage, UsageBy, UsagePer, UsageRow};
+use stonegate_server::operator::{UsageRequest, usage_csv};
 
 use crate::{
     operate::StoreArguments,
     output::{Column, Table, count, dollars},
-    terminal::Style,
+    terminal::{Style, print},
 };
 
 mod correct;
@@ -27,25 +27,49 @@ enum Command {
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
+Times are UTC: 2026-11-01, 2026-11-01T08:00:00Z, or a while back such as 7d. Hours count as a whole.
+
 Examples:
-  stonegate usage --by model --since 7d
-  stonegate usage --by day --since 2026-11-01 --user ann --json"
+  stonegate usage --by model --last 7d
+  stonegate usage --per day --from 2026-11-01 --user ann --json
+  stonegate usage --by tag --tag project --from 2026-10-01 --to 2026-11-01 --csv"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// What it is summed by.
-    #[arg(long, value_enum, default_value = "user")]
-    by: ByArgument,
+    /// What it is summed by [default: user, without --per]
+    #[arg(long, value_enum)]
+    by: Option<ByArgument>,
+    /// For each day or hour (of 92 days at most).
+    #[arg(long, value_enum)]
+    per: Option<PerArgument>,
     /// Calls from then on: a day, a time, or a while back such as 7d.
-    #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
+    #[arg(long, alias = "since", value_name = "WHEN")]
+    from: Option<String>,
     /// Calls before then.
-    #[arg(long, value_name = "WHEN")]
-    until: Option<String>,
+    #[arg(long, alias = "until", value_name = "WHEN")]
+    to: Option<String>,
+    /// Calls of the last while, such as 7d, 12h or 1mo.
+    #[arg(long, value_name = "WHILE", conflicts_with_all = ["from", "to"])]
+    last: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Print comma-separated values.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+/// Which calls.
+#[derive(Debug, Args)]
+struct Which {
     /// Only this tenant's.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// Only this team's.
+    #[arg(long, value_name = "ID")]
+    team: Option<String>,
     /// Only this user's, by id or name.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
@@ -55,8 +79,18 @@ pub(crate) struct Arguments {
     /// Only what this model answered.
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
-    #[command(flatten)]
-    store: StoreArguments,
+    /// Only what went to this upstream.
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    /// Only of this program, such as claude-code.
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// Only in this protocol, such as anthropic.
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
+    /// Only with this tag: NAME=VALUE, or NAME for any value.
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
 }
 
 /// What usage is summed by, as it is typed.
@@ -66,12 +100,45 @@ pub(crate) enum ByArgument {
     User,
     /// Each key.
     Key,
-    /// Each model that answered.
-    Model,
-    /// Each day in UTC.
-    Day,
+    /// Each team.
+    Team,
     /// Each tenant.
     Tenant,
+    /// Each model that answered.
+    Model,
+    /// Each upstream.
+    Endpoint,
+    /// Each client's program.
+    Client,
+    /// Each protocol that clients speak.
+    Dialect,
+    /// Each tag; a call with several counts for each.
+    Tag,
+}
+
+/// The time that each sum is of, as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum PerArgument {
+    /// Each day in UTC.
+    Day,
+    /// Each hour.
+    Hour,
+}
+
+impl ByArgument {
+    fn by(self) -> UsageBy {
+        match self {
+            Self::User => UsageBy::User,
+            Self::Key => UsageBy::Key,
+            Self::Team => UsageBy::Team,
+            Self::Tenant => UsageBy::Tenant,
+            Self::Model => UsageBy::Model,
+            Self::Endpoint => UsageBy::Endpoint,
+            Self::Client => UsageBy::Client,
+            Self::Dialect => UsageBy::Dialect,
+            Self::Tag => UsageBy::Tag,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -81,43 +148,56 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(Command::Corrections(list)) => return list.run(),
         None => {}
     }
+    let which = &arguments.which;
     let wanted = UsageRequest {
-        by: match arguments.by {
-            ByArgument::User => UsageBy::User,
-            ByArgument::Key => UsageBy::Key,
-            ByArgument::Model => UsageBy::Model,
-            ByArgument::Day => UsageBy::Day,
-            ByArgument::Tenant => UsageBy::Tenant,
-        },
-        since: arguments.since.clone(),
-        until: arguments.until.clone(),
-        tenant: arguments.tenant.clone(),
-        user: arguments.user.clone(),
-        key: arguments.key.clone(),
-        model: arguments.model.clone(),
+        by: arguments.by.map(ByArgument::by),
+        per: arguments.per.map(|per| match per {
+            PerArgument::Day => UsagePer::Day,
+            PerArgument::Hour => UsagePer::Hour,
+        }),
+        from: arguments.last.clone().or_else(|| arguments.from.clone()),
+        to: arguments.to.clone(),
+        tenant: which.tenant.clone(),
+        team: which.team.clone(),
+        user: which.user.clone(),
+        key: which.key.clone(),
+        model: which.model.clone(),
+        endpoint: which.endpoint.clone(),
+        client: which.client.clone(),
+        dialect: which.dialect.clone(),
+        tag: which.tag.clone(),
     };
     let usage = arguments.store.operate(async |operator| operator.usage(&wanted).await)?;
+    if arguments.csv {
+        print(&usage_csv(&usage))?;
+        return Ok(());
+    }
     arguments.store.print(&usage, table)
 }
 
 fn table(usage: &Usage, style: Style) -> String {
-    let columns = [
-        Column::Text(match usage.by {
-            UsageBy::User => "USER",
-            UsageBy::Key => "KEY",
-            UsageBy::Model => "MODEL",
-            UsageBy::Day => "DAY",
-            UsageBy::Tenant => "TENANT",
-        }),
-        Column::Number("CALLS"),
-        Column::Number("INPUT"),
-        Column::Number("OUTPUT"),
-        Column::Number("CACHED"),
-        Column::Number("TO CACHE"),
-        Column::Number("COST"),
-    ];
-    let rows = usage.data.iter().chain((usage.data.len() > 1).then_some(&usage.total)).map(row);
-    let mut text = Table::new(columns, rows).render("no calls in this time", style);
+    let mut rows: Vec<&UsageRow> = usage.data.iter().collect();
+    if usage.per.is_none() {
+        // The dearest first; a course of time stays in its order.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.cost_nanodollars));
+    }
+    rows.extend((rows.len() > 1).then_some(&usage.total));
+    let period = Column::Text(if usage.per == Some(UsagePer::Hour) { "HOUR" } else { "DAY" });
+    let nothing = "no calls in this time";
+    let mut text = match (usage.per, usage.by) {
+        (None, by) => {
+            Table::<8>::new(columns([heading(by)]), rows.iter().map(|row| cells(row, [group(row)])))
+                .render(nothing, style)
+        }
+        (Some(per), None) => {
+            Table::<8>::new(columns([period]), rows.iter().map(|row| cells(row, [when(row, per)])))
+                .render(nothing, style)
+        }
+        (Some(per), by) => {
+            let rows = rows.iter().map(|row| cells(row, [when(row, per), group_in_time(row)]));
+            Table::<9>::new(columns([period, heading(by)]), rows).render(nothing, style)
+        }
+    };
     let UsageRow { estimated, unresolved, .. } = &usage.total;
     if *estimated > 0 {
         text += &style.dim(&format!("{} rest on an estimate.\n", calls(*estimated)));
@@ -129,19 +209,74 @@ fn table(usage: &Usage, style: Style) -> String {
     text
 }
 
-fn calls(number: u64) -> String {
-    format!("{} {}", count(number), if number == 1 { "call" } else { "calls" })
+fn heading(by: Option<UsageBy>) -> Column {
+    Column::Text(match by {
+        None => "",
+        Some(UsageBy::User) => "USER",
+        Some(UsageBy::Key) => "KEY",
+        Some(UsageBy::Team) => "TEAM",
+        Some(UsageBy::Tenant) => "TENANT",
+        Some(UsageBy::Model) => "MODEL",
+        Some(UsageBy::Endpoint) => "ENDPOINT",
+        Some(UsageBy::Client) => "CLIENT",
+        Some(UsageBy::Dialect) => "DIALECT",
+        Some(UsageBy::Tag) => "TAG",
+    })
 }
 
-fn row(sum: &UsageRow) -> [String; 7] {
+/// What every table tells, behind what it is told of.
+const FIGURES: [Column; 7] = [
+    Column::Number("CALLS"),
+    Column::Number("INPUT"),
+    Column::Number("OUTPUT"),
+    Column::Number("CACHED"),
+    Column::Number("TO CACHE"),
+    Column::Number("SAVED"),
+    Column::Number("COST"),
+];
+
+fn columns<const L: usize, const N: usize>(lead: [Column; L]) -> [Column; N] {
+    let mut all = lead.into_iter().chain(FIGURES);
+    std::array::from_fn(|_| all.next().unwrap_or(Column::Text("")))
+}
+
+fn cells<const L: usize, const N: usize>(sum: &UsageRow, lead: [String; L]) -> [String; N] {
     let tokens = &sum.tokens;
-    [
-        sum.name.clone().unwrap_or_else(|| sum.group.clone()),
+    let saved = sum.cache_savings_nanodollars;
+    let sign = if saved < 0 { "-" } else { "" };
+    let figures = [
         count(sum.calls),
         count(tokens.input),
         count(tokens.output),
         count(tokens.cache_read),
         count(tokens.cache_write_5m.saturating_add(tokens.cache_write_1h)),
+        format!("{sign}{}", dollars(saved.unsigned_abs())),
         dollars(sum.cost_nanodollars),
-    ]
+    ];
+    let mut all = lead.into_iter().chain(figures);
+    std::array::from_fn(|_| all.next().unwrap_or_default())
+}
+
+fn group(sum: &UsageRow) -> String {
+    let group = if sum.group.is_empty() { "(none)" } else { &sum.group };
+    sum.name.clone().unwrap_or_else(|| group.to_owned())
+}
+
+/// The total of a course of time is named in the first column.
+fn group_in_time(sum: &UsageRow) -> String {
+    if sum.period.is_none() { String::new() } else { group(sum) }
+}
+
+/// The day or hour of a sum.
+fn when(sum: &UsageRow, per: UsagePer) -> String {
+    let Some(period) = &sum.period else { return sum.group.clone() };
+    let length = match per {
+        UsagePer::Day => "2026-11-21".len(),
+        UsagePer::Hour => "2026-11-21T08:00".len(),
+    };
+    period.get(..length).unwrap_or(period).replace('T', " ")
+}
+
+fn calls(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "call" } else { "calls" })
 }

@@ -217,7 +217,7 @@ impl Remote {
             let Some(text) = text else { return Ok(None) };
             Ok(Some(moment::gone_by(field, text, self.now)?.to_string()))
         };
-        let (from, to) = (time("since", &wanted.since)?, time("until", &wanted.until)?);
+        let (from, to) = (time("from", &wanted.from)?, time("to", &wanted.to)?);
         let user = match wanted.user.as_deref() {
             Some(name) => Some(self.user(tenant, name).await?),
             None => None,
@@ -226,17 +226,30 @@ impl Remote {
             Some(name) => Some(self.key(name).await?),
             None => None,
         };
-        let by = serde_json::to_value(wanted.by)?;
+        let (by, per) = (serde_json::to_value(wanted.by)?, serde_json::to_value(wanted.per)?);
         let query = [
             ("by", by.as_str()),
+            ("per", per.as_str()),
             ("from", from.as_deref()),
             ("to", to.as_deref()),
             ("tenant", tenant),
+            ("team", wanted.team.as_deref()),
             ("user", user.as_deref()),
             ("key", key.as_deref()),
             ("model", wanted.model.as_deref()),
+            ("endpoint", wanted.endpoint.as_deref()),
+            ("client", wanted.client.as_deref()),
+            ("dialect", wanted.dialect.as_deref()),
+            ("tag", wanted.tag.as_deref()),
+            ("limit", Some("10000")),
         ];
-        Ok(self.get("/usage", &query).await?)
+        let mut usage: Usage = self.get("/usage", &query).await?;
+        while let Some(next) = usage.next.take() {
+            let part: Usage = self.get("/usage", &[&query[..], &[("after", Some(&*next))]].concat()).await?;
+            usage.data.extend(part.data);
+            usage.next = part.next;
+        }
+        Ok(usage)
     }
 
     /// As many as the gateway tells at once.

@@ -43,6 +43,7 @@ impl People {
             key_name: Some(name),
             key_kind: Some(row.parsed::<KeyKind>("kind")?),
             payer: Some(payer),
+            tags: row.value::<Option<&str>>("key_tags")?.map(Arc::from),
             role: person.role,
             scopes: row.parsed::<Scopes>("scopes")?.and(person.role.may_hold()),
             models: if key_rule.is_empty() {

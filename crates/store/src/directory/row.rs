@@ -129,6 +129,7 @@ pub(crate) fn key(row: &impl Cells) -> Result<Key, DirectoryError> {
         public_form: stonegate_identity::PublicForm::from_stored(row.value("public_form")?),
         scopes: row.parsed::<Scopes>("scopes")?,
         models: row.rule("models")?,
+        tags: row.value("tags")?,
         expires_at: row.maybe_time("expires_at")?,
         revoked_at: row.maybe_time("revoked_at")?,
         rotated_at: row.maybe_time("rotated_at")?,

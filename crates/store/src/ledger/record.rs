@@ -1,7 +1,7 @@
 //! A usage record as a JSON array on its way in, and as a row on its way out: the columns in one order.
 
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
-use stonegate_ledger::{AccountPath, Counter, Nanodollars, StoreError, Tokens, UsageRecord, UsageSum};
+use stonegate_ledger::{AccountPath, Counter, Nanodollars, StoreError, Tags, Tokens, UsageRecord};
 
 use super::convert::{Columns, kept, kept_time};
 use crate::cells::Cells;
@@ -12,14 +12,14 @@ macro_rules! journal_columns {
         "call, started_at, tenant, team, \"user\", key, dialect, client, model_requested, model_served, endpoint, \
          input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
          thinking_tokens, cost, price_version, first_byte_us, total_us, outcome, basis, stop_reason, \
-         upstream_request_id, status, stream, counters"
+         upstream_request_id, status, stream, counters, tags, uncached_cost"
     };
 }
 
 /// The same columns out of a JSON array by that name.
 macro_rules! array_columns {
     ($array:literal) => {
-        $crate::ledger::record::array_columns!(@ $array, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
+        $crate::ledger::record::array_columns!(@ $array, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29)
     };
     (@ $array:literal, $first:literal $($index:literal)*) => {
         concat!($array, "->>", $first $(, ", ", $array, "->>", $index)*)
@@ -27,7 +27,7 @@ macro_rules! array_columns {
 }
 pub(crate) use {array_columns, journal_columns};
 
-const WIDTH: usize = 28;
+const WIDTH: usize = 30;
 
 /// A record to be written.
 pub(crate) struct Array<'a>(pub(crate) &'a UsageRecord);
@@ -64,6 +64,8 @@ impl Serialize for Array<'_> {
         array.serialize_element(&record.status)?;
         array.serialize_element(&u8::from(record.stream))?;
         array.serialize_element(&Names(&record.counters))?;
+        array.serialize_element(record.tags.as_str())?;
+        array.serialize_element(&kept(record.uncached_cost.get()))?;
         array.end()
     }
 }
@@ -91,21 +93,23 @@ impl std::fmt::Display for Names<'_> {
 /// Reads a row of [`journal_columns`].
 pub(crate) fn parse(row: &impl Cells) -> Result<UsageRecord, StoreError> {
     let mut columns = Columns::of(row);
-    // The fields of a literal are evaluated as they are written, which is the columns' order but for the path.
     let (call, started_at) = (columns.parsed()?, columns.time()?);
     let (tenant, team) = (columns.name()?, columns.name_or_none()?);
     let path = AccountPath::new(tenant, team, columns.name()?, columns.name_or_none()?);
-    Ok(UsageRecord {
+    // The fields of a literal are evaluated as they are written, which is the columns' order but for the last two.
+    let mut record = UsageRecord {
         call,
         started_at,
         path,
         dialect: columns.name()?,
         client: columns.name_or_none()?,
+        tags: Tags::default(),
         model_requested: columns.name()?,
         model_served: columns.name()?,
         endpoint: columns.name_or_none()?,
         tokens: tokens(&mut columns)?,
         cost: Nanodollars::new(columns.count()?),
+        uncached_cost: Nanodollars::ZERO,
         price_version: columns.name()?,
         first_byte_us: columns.count_or_none()?,
         total_us: columns.count()?,
@@ -116,24 +120,15 @@ pub(crate) fn parse(row: &impl Cells) -> Result<UsageRecord, StoreError> {
         status: u16::try_from(columns.count()?).unwrap_or(0),
         stream: columns.flag()?,
         counters: counters(columns.text()?)?,
-    })
-}
-
-/// Reads a row of a group's name, its calls, those of them that are estimated and unresolved, its tokens and its cost.
-pub(crate) fn sum(row: &impl Cells) -> Result<UsageSum, StoreError> {
-    let mut columns = Columns::of(row);
-    Ok(UsageSum {
-        group: columns.name()?,
-        calls: columns.count()?,
-        estimated: columns.count()?,
-        unresolved: columns.count()?,
-        tokens: tokens(&mut columns)?,
-        cost: Nanodollars::new(columns.count()?),
-    })
+    };
+    record.tags = Tags::from_kept(columns.name_or_none()?);
+    // Records of before this was kept do not say.
+    record.uncached_cost = columns.count_or_none()?.map_or(record.cost, Nanodollars::new);
+    Ok(record)
 }
 
 /// Reads six columns of tokens.
-fn tokens(columns: &mut Columns<'_>) -> Result<Tokens, StoreError> {
+pub(crate) fn tokens(columns: &mut Columns<'_>) -> Result<Tokens, StoreError> {
     Ok(Tokens {
         input: columns.count()?,
         output: columns.count()?,
@@ -167,8 +162,8 @@ impl JsonRow {
         read: impl Fn(&'a serde_json::Value) -> Option<T>,
     ) -> sqlx::Result<Option<T>> {
         match self.0.get(at) {
-            None => Err(sqlx::Error::ColumnIndexOutOfBounds { index: at, len: self.0.len() }),
-            Some(serde_json::Value::Null) => Ok(None),
+            // A call that was opened by an older version, which knew of fewer columns.
+            None | Some(serde_json::Value::Null) => Ok(None),
             Some(value) => read(value)
                 .map(Some)
                 .ok_or_else(|| sqlx::Error::Decode(format!("column {at} of an open call's record").into())),

@@ -21,6 +21,7 @@ mod budgets;
 mod columns;
 mod correct;
 mod journal;
+mod sums;
 mod sync;
 
 /// Budgets, leases and the journal in one PostgreSQL database.
@@ -68,7 +69,7 @@ impl LedgerStore for PostgresLedger {
     }
 
     fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
-        Box::pin(journal::usage(&self.pools, query))
+        Box::pin(sums::usage(&self.pools, query))
     }
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
@@ -89,6 +90,10 @@ impl LedgerStore for PostgresLedger {
 
     fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
         Box::pin(correct::list(&self.pools, limit))
+    }
+
+    fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(journal::forget(&self.pools, before, most))
     }
 }
 

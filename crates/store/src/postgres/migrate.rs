@@ -17,6 +17,8 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0006_corrections.sql"),
     include_str!("../../migrations/postgres/0007_managed.sql"),
     include_str!("../../migrations/postgres/0008_audit.sql"),
+    include_str!("../../migrations/postgres/0009_usage.sql"),
+    crate::transfer::SUMS_OF_BEFORE,
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

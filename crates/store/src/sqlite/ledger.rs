@@ -21,6 +21,7 @@ mod budgets;
 mod correct;
 mod journal;
 mod leases;
+mod sums;
 mod sync;
 
 pub(super) use sync::{Taken, failed, take};
@@ -70,7 +71,7 @@ impl LedgerStore for SqliteLedger {
     }
 
     fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
-        Box::pin(journal::usage(&self.pools, query))
+        Box::pin(sums::usage(&self.pools, query))
     }
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
@@ -91,5 +92,9 @@ impl LedgerStore for SqliteLedger {
 
     fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>> {
         Box::pin(correct::list(&self.pools, limit))
+    }
+
+    fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(journal::forget(&self.pools, before, most))
     }
 }

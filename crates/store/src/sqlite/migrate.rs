@@ -21,6 +21,8 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0006_corrections.sql"),
     include_str!("../../migrations/sqlite/0007_managed.sql"),
     include_str!("../../migrations/sqlite/0008_audit.sql"),
+    include_str!("../../migrations/sqlite/0009_usage.sql"),
+    crate::transfer::SUMS_OF_BEFORE,
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

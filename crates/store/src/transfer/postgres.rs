@@ -74,14 +74,15 @@ impl Side for Transaction<'static, Postgres> {
     async fn go_on_counting(&mut self, tables: &[Table]) -> sqlx::Result<()> {
         for Table { name, columns, .. } in tables {
             for column in columns {
-                let (table, column) = (quoted(name), &column.name);
+                let Column { name: column, kind } = column;
+                let table = quoted(name);
                 let statement = format!(
                     "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({quoted}))
                        FROM {table} WHERE pg_get_serial_sequence('{table}', '{column}') IS NOT NULL
                      HAVING max({quoted}) IS NOT NULL",
                     quoted = quoted(column)
                 );
-                if column == "number" {
+                if *kind == Kind::Number {
                     Side::execute(self, statement).await?;
                 }
             }

@@ -13,8 +13,8 @@ use stonegate_identity::{
 };
 use stonegate_ledger::{
     AccountPath, Adjustment, Adoption, Basis, Book, BookOptions, Budget, CallId, Change, Correction, Draft,
-    Limit, Mode, Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Settlement, Tokens, Truth,
-    Unrecorded, Window,
+    Limit, Mode, Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Settlement, Tags, Tokens,
+    Truth, Unrecorded, Window,
 };
 use stonegate_store::{Durability, Options, Store, open};
 
@@ -28,6 +28,14 @@ pub async fn copy(store: &Store) -> String {
     let mut lines = Vec::new();
     store.export(&mut lines).await.unwrap();
     String::from_utf8(lines).unwrap()
+}
+
+/// A copy as it was before sums were kept.
+pub fn without_sums(lines: &str) -> String {
+    let mut rows: Vec<_> = lines.lines().filter(|line| !line.starts_with("{\"usage_")).collect();
+    let end = format!("{{\"end\":{{\"rows\":{}}}}}", rows.len() - 2);
+    *rows.last_mut().unwrap() = &end;
+    rows.iter().map(|row| format!("{row}\n")).collect()
 }
 
 fn now() -> Timestamp {
@@ -70,6 +78,7 @@ pub async fn furnish(store: &Store) {
         public_form: text.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
+        tags: Some("project=apollo".to_owned()),
         expires_at: None,
         text_until: None,
     };
@@ -107,6 +116,7 @@ async fn sign_in(store: &Store, user: &UserId, parent: KeyId, act: &Act) {
         public_form: child.public_form(),
         scopes: Scopes::for_calls(),
         models: ModelRule::default(),
+        tags: None,
         expires_at: Some(now()),
         text_until: None,
     };
@@ -154,39 +164,52 @@ async fn spend(store: &Store) {
         };
         store.ledger.adjust_budget(adjustment).await.unwrap();
     }
-    let options = BookOptions { open_grace: jiff::SignedDuration::ZERO, ..BookOptions::default() };
-    let book = Book::new(ReplicaId::new("r1"), options);
-    sync(store, &book).await;
-    let path = AccountPath::new("acme", Some("core".into()), "ann", None);
-    for number in [1, 2] {
-        let reserve = || book.reserve(&path, quote(), draft(number), now());
-        let reservation = match reserve() {
-            Ok(reservation) => reservation,
-            Err(_) => {
-                sync(store, &book).await;
-                reserve().unwrap()
-            }
-        };
-        if number == 1 {
-            let tokens = Tokens { input: 3, thinking: Some(2), ..Tokens::default() };
-            let cost = Nanodollars::new(40);
-            reservation.settle(Settlement::new(Outcome::Complete, Basis::Reported, cost, tokens));
-        } else {
-            // It is told of though no poll is due.
-            std::mem::forget(reservation);
-            book.ask_for_news();
-        }
-        sync(store, &book).await;
-    }
+    let book = book(store, "r1").await;
+    call(store, &book, "ann", 1).await;
+    call(store, &book, "ann", 2).await;
     find_out(store).await;
+}
+
+/// Lets another server take a call of somebody who made none before.
+pub async fn go_on(store: &Store) {
+    let book = book(store, "r2").await;
+    call(store, &book, "bob", 5).await;
+}
+
+async fn book(store: &Store, replica: &str) -> Book {
+    let options = BookOptions { open_grace: jiff::SignedDuration::ZERO, ..BookOptions::default() };
+    let book = Book::new(ReplicaId::new(replica), options);
+    sync(store, &book).await;
+    book
+}
+
+/// A call that ends if its number is odd, and else is left under way.
+async fn call(store: &Store, book: &Book, user: &str, number: u8) {
+    let path = AccountPath::new("acme", Some("core".into()), user, None);
+    let reserve = || book.reserve(&path, quote(), draft(number), now());
+    let reservation = match reserve() {
+        Ok(reservation) => reservation,
+        Err(_) => {
+            sync(store, book).await;
+            reserve().unwrap()
+        }
+    };
+    if number % 2 == 1 {
+        let tokens = Tokens { input: 3, thinking: Some(2), ..Tokens::default() };
+        let cost = Nanodollars::new(40);
+        reservation.settle(Settlement::new(Outcome::Complete, Basis::Reported, cost, tokens));
+    } else {
+        // It is told of though no poll is due.
+        std::mem::forget(reservation);
+        book.ask_for_news();
+    }
+    sync(store, book).await;
 }
 
 /// What a replica that died left behind is corrected.
 async fn find_out(store: &Store) {
-    let options = BookOptions { open_grace: jiff::SignedDuration::ZERO, ..BookOptions::default() };
-    let book = Book::new(ReplicaId::new("r0"), options);
-    sync(store, &book).await;
-    let path = AccountPath::new("acme", None, "ann", None);
+    let book = book(store, "r0").await;
+    let path = AccountPath::new("acme", Some("core".into()), "ann", None);
     let lost = loop {
         match book.reserve(&path, quote(), draft(3), now()) {
             Ok(reservation) => break reservation,
@@ -234,6 +257,7 @@ fn draft(number: u8) -> Draft {
         started_at: now(),
         dialect: "anthropic".into(),
         client: Some("claude-cli".into()),
+        tags: Tags::from_kept(Some("project=apollo,stage=test".into())),
         model_requested: "sonnet".into(),
         model_served: "claude-sonnet-5-5".into(),
         price_version: "2026-11".into(),

@@ -1,6 +1,6 @@
 //! An installation moves from SQLite to PostgreSQL and back, and no table says anything else.
 
-use crate::installation::{copy, furnish, open_file};
+use crate::installation::{copy, furnish, go_on, open_file, without_sums};
 use crate::schema::schema;
 use stonegate_store::{Kind, Table, TransferError};
 
@@ -28,7 +28,7 @@ async fn an_installation_moves_there_and_back() {
 
 /// What the store numbers itself goes on where it was.
 #[tokio::test]
-async fn acts_are_written_down_after_a_move() {
+async fn acts_and_calls_are_written_down_after_a_move() {
     let schema = schema!();
     let folder = tempfile::tempdir().unwrap();
     let file = open_file(&folder.path().join("one.db")).await;
@@ -46,6 +46,22 @@ async fn acts_are_written_down_after_a_move() {
     let key = stonegate_identity::KeyId::mint("2026-11-21T12:00:00Z".parse().unwrap(), [2; 6]);
     server.directory.revoke_key(&key, &act).await.unwrap();
     assert_eq!(count(server.status().await.unwrap()), before + 1);
+    go_on(&server).await;
+    assert!(copy(&server).await.contains(
+        "{\"usage_series\":{\"client\":\"claude-cli\",\"dialect\":\"anthropic\",\"endpoint\":\"\",\"id\":2,"
+    ));
+}
+
+#[tokio::test]
+async fn sums_that_a_copy_of_before_lacks_are_made() {
+    let schema = schema!();
+    let folder = tempfile::tempdir().unwrap();
+    let file = open_file(&folder.path().join("one.db")).await;
+    furnish(&file).await;
+    let lines = copy(&file).await;
+    let server = schema.open().await;
+    server.import(&mut without_sums(&lines).as_bytes()).await.unwrap();
+    assert_eq!(copy(&server).await, lines);
 }
 
 /// Whoever adds a table or a column to one store adds it to the other.

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, Executor as _};
 use stonegate_ledger::{
     AccountPath, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, CallId, Counter, Draft,
     JournalQuery, LeaseMove, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
-    Settlement, SyncRequest, Tokens, Unrecorded, UsageFilter, Window,
+    Settlement, SyncRequest, Tags, Tokens, Unrecorded, UsageFilter, Window,
 };
 use stonegate_store::Store;
 
@@ -33,6 +33,7 @@ fn draft(number: u128) -> Draft {
         started_at: now(),
         dialect: "anthropic".into(),
         client: None,
+        tags: Tags::default(),
         model_requested: "sonnet".into(),
         model_served: "claude-sonnet-5-5".into(),
         price_version: "2026-11".into(),

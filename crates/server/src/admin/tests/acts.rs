@@ -113,6 +113,9 @@ async fn a_refusal_names_the_member_and_the_request() {
         ("GET", "/keys?limit=0", Value::Null, 400, "limit"),
         ("GET", "/keys?user=a%20b", Value::Null, 400, "user"),
         ("GET", "/usage?from=yesterday", Value::Null, 400, "from"),
+        ("GET", "/usage?per=hour", Value::Null, 400, "per"),
+        ("GET", "/usage?limit=0", Value::Null, 400, "limit"),
+        ("GET", "/usage?after=next", Value::Null, 400, "after"),
     ] {
         let refused = house.as_admin(method, path, body.clone()).await;
         let found = (refused.status.as_u16(), refused.body["error"]["field"].as_str());
@@ -162,7 +165,7 @@ async fn a_budget_is_made_changed_and_removed() {
 #[tokio::test]
 async fn usage_of_nobody_is_an_empty_list_with_a_total() {
     let house = House::open().await;
-    for by in ["user", "key", "model", "day", "tenant"] {
+    for by in ["user", "key", "team", "tenant", "model", "endpoint", "client", "dialect", "tag"] {
         let usage =
             house.as_admin("GET", &format!("/usage?by={by}&from=2026-09-01T00:00:00Z"), Value::Null).await;
         assert_eq!((usage.status, &usage.body["data"]), (StatusCode::OK, &json!([])));

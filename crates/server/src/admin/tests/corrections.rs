@@ -2,7 +2,7 @@
 
 use stonegate_ledger::{
     AccountPath, Adoption, Book, BookOptions, CallId, Draft, Nanodollars, Picodollars, Quote, ReplicaId,
-    Reservation, Unrecorded,
+    Reservation, Tags, Unrecorded,
 };
 
 use super::*;
@@ -54,6 +54,7 @@ async fn reserve(house: &House, book: &Book, ann: &Person) -> Reservation {
             started_at: now(),
             dialect: "anthropic".into(),
             client: None,
+            tags: Tags::default(),
             model_requested: "sonnet".into(),
             model_served: "claude-sonnet-5-5".into(),
             price_version: "2026-11".into(),

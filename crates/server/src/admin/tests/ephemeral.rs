@@ -37,12 +37,13 @@ async fn an_ephemeral_key_has_no_more_than_its_parent() {
     let end = now() + jiff::SignedDuration::from_mins(5);
     let narrow = json!({
         "name": "narrow", "scopes": ["messages:send", "keys:manage"], "models": { "allow": ["claude-*"] },
-        "expires_at": end.to_string(),
+        "expires_at": end.to_string(), "tags": { "project": "apollo" },
     });
     let narrow = house.send(Some(&ann.key), "POST", "/keys", narrow).await;
     let made = mint(&house, &narrow.text("key"), json!({ "scopes": ["messages:send"] })).await;
     assert_eq!(made.text("expires_at"), end.to_string());
     assert_eq!(made.body["models"]["allow"], json!(["claude-*"]));
+    assert_eq!(made.body["tags"], json!({ "project": "apollo" }));
     let without = json!({ "name": "calls", "scopes": ["messages:send"] });
     let without = house.send(Some(&ann.key), "POST", "/keys", without).await;
     for (key, wanted, status, field) in [

@@ -1,12 +1,17 @@
 //! `/admin/v1/usage`
 #![expect(unused_qualifications, reason = "utoipa's macro names this file's parameters by a path")]
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
-use stonegate_api::{Problem as ProblemReply, Usage, UsageBy};
+use stonegate_api::{Problem as ProblemReply, Usage, UsageBy, UsagePer};
 use stonegate_identity::{Action, Reach};
-use stonegate_ledger::{UsageFilter, UsageQuery};
-use utoipa::IntoParams;
+use stonegate_ledger::UsageFilter;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::admin::{AdminState, Problem, Visit, body::Params, wire};
 
@@ -18,24 +23,56 @@ pub(crate) mod unresolved;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageParams {
-    /// What usage is summed by; `user` when absent.
-    #[serde(default)]
-    by: UsageBy,
-    /// Calls that came in at this time or later.
+    /// What usage is summed by; with neither this nor `per`, by user.
+    by: Option<UsageBy>,
+    /// The time that each sum is of; the whole when absent. Hour by hour, at most 92 days can be told.
+    per: Option<UsagePer>,
+    /// Calls that came in at this time or later; its hour counts as a whole.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Calls that came in before this time.
+    /// Calls that came in before this time; its hour counts as a whole.
     #[param(format = DateTime)]
     to: Option<String>,
     /// Calls of this tenant, by its id.
     tenant: Option<String>,
+    /// Calls of this team, by its id.
+    team: Option<String>,
     /// Calls of this user, by the user's id.
     user: Option<String>,
     /// Calls with this key, by its id.
     key: Option<String>,
     /// Calls that this model answered.
     model: Option<String>,
+    /// Calls that went to this upstream.
+    endpoint: Option<String>,
+    /// Calls of this program.
+    client: Option<String>,
+    /// Calls in this protocol.
+    dialect: Option<String>,
+    /// Calls with this tag: `NAME=VALUE`, or `NAME` for any value.
+    tag: Option<String>,
+    /// How many sums at most, up to 10,000.
+    #[param(default = 1000)]
+    limit: Option<u32>,
+    /// The `next` of the part before.
+    after: Option<String>,
+    /// The form of the answer; `json` when absent.
+    format: Option<Format>,
 }
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    /// JSON, with the total.
+    Json,
+    /// Comma-separated values, with a line of headings and without the total. It tells of a next part in the header
+    /// `x-stonegate-next`.
+    Csv,
+}
+
+/// The header that holds `next` where the answer has no place for it.
+const NEXT: &str = "x-stonegate-next";
 
 /// What the caller, or those whom the caller looks after, used and what it cost.
 #[utoipa::path(
@@ -50,13 +87,28 @@ pub(crate) async fn usage(
     State(state): State<AdminState>,
     visit: Visit,
     Params(params): Params<UsageParams>,
-) -> Result<Json<Usage>, Problem> {
+) -> Result<Response, Problem> {
     let reach = visit.reach(Action::ReadUsage)?;
-    let filter = within(reach, params.filter()?)?;
-    let query = UsageQuery { filter, by: wire::usage::by(params.by) };
-    let sums = state.ledger.usage(query.clone()).await?;
-    let usage = wire::usage::shown(&**state.keys.directory(), params.by, &query.filter, &sums).await?;
-    Ok(Json(usage))
+    let wanted = wire::usage::Wanted {
+        by: params.by,
+        per: params.per,
+        filter: within(reach, params.filter()?)?,
+        limit: Some(params.limit.unwrap_or(wire::usage::PAGE)),
+        after: params.after,
+    };
+    let usage = wire::usage::report(&*state.ledger, &**state.keys.directory(), wanted, (state.now)()).await?;
+    Ok(match params.format.unwrap_or(Format::Json) {
+        Format::Json => Json(usage).into_response(),
+        Format::Csv => {
+            let mut response = wire::usage::csv(&usage).into_response();
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("text/csv; charset=utf-8"));
+            if let Some(next) = usage.next.and_then(|next| http::HeaderValue::try_from(next).ok()) {
+                headers.insert(NEXT, next);
+            }
+            response
+        }
+    })
 }
 
 impl UsageParams {
@@ -66,10 +118,14 @@ impl UsageParams {
             from: self.from.as_deref().map(|text| wire::time("from", text)).transpose()?,
             until: self.to.as_deref().map(|text| wire::time("to", text)).transpose()?,
             tenant: id(&self.tenant),
-            team: None,
+            team: id(&self.team),
             user: id(&self.user),
             key: id(&self.key),
             model: id(&self.model),
+            endpoint: id(&self.endpoint),
+            client: id(&self.client),
+            dialect: id(&self.dialect),
+            tag: id(&self.tag),
         })
     }
 }

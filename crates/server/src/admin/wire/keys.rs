@@ -1,11 +1,14 @@
 //! Keys on the wire.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use stonegate_api::{EphemeralCreate, KeyCreate, KeyCreated, KeyRotate, KeyStatus, Whoami};
 use stonegate_identity::{
     Caller, KeyId, KeyKind, KeyText, Scope, Scopes,
     directory::{Key, NewKey, Rotation, User},
 };
+use stonegate_ledger::{InvalidTags, Tags};
 
 use super::{Problem, name, rule, shown_role, shown_rule, shown_time, time};
 use crate::clock;
@@ -48,6 +51,7 @@ pub(crate) fn minted(wanted: &KeyCreate, owner: &User, now: Timestamp) -> Result
         public_form: text.public_form(),
         scopes,
         models: rule(wanted.models.as_ref())?,
+        tags: tags(&wanted.tags)?,
         expires_at,
         text_until: None,
     };
@@ -83,6 +87,7 @@ pub(crate) fn ephemeral(
             Some(models) => rule(Some(models))?,
             None => parent.models.clone(),
         },
+        tags: parent.tags.clone(),
         expires_at: Some(ephemeral_end(wanted.minutes, parent, now)?),
         text_until: None,
     };
@@ -112,6 +117,23 @@ fn scopes(words: &[String]) -> Result<Scopes, Problem> {
         Ok(scopes) => Ok(scopes),
         Err(unknown) => Err(Problem::invalid("scopes", unknown.to_string())),
     }
+}
+
+/// Tags as they are kept.
+fn tags(wanted: &BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+    let list: Vec<_> = wanted.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    // A comma within would read as another tag.
+    if let Some(tag) = list.iter().find(|tag| tag.contains(',')) {
+        return Err(Problem::invalid("tags", format!("`{tag}` has a comma in it")));
+    }
+    let tags: Tags =
+        list.join(",").parse().map_err(|wrong: InvalidTags| Problem::invalid("tags", wrong.to_string()))?;
+    Ok((!tags.is_empty()).then(|| tags.to_string()))
+}
+
+fn shown_tags(kept: Option<&str>) -> BTreeMap<String, String> {
+    let tags = Tags::from_kept(kept.map(Into::into));
+    tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// A new text for a key, and how long the old one goes on.
@@ -148,6 +170,7 @@ pub(crate) fn shown(key: &Key, now: Timestamp) -> stonegate_api::Key {
         public_form: key.public_form.to_string(),
         scopes: words(key.scopes),
         models: shown_rule(&key.models),
+        tags: shown_tags(key.tags.as_deref()),
         status: match (key.revoked_at, key.expires_at) {
             (Some(_), _) => KeyStatus::Revoked,
             (None, Some(expired)) if expired <= now => KeyStatus::Expired,

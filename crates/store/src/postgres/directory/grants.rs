@@ -20,7 +20,8 @@ macro_rules! grants_where {
     ($condition:literal) => {
         concat!(
             "SELECT key_texts.digest, key_texts.retires_at, keys.id AS key_id, keys.name AS key_name, keys.kind,
-                    keys.scopes, keys.models AS key_models, keys.expires_at, keys.parent_id, parents.name AS parent_name,
+                    keys.scopes, keys.models AS key_models, keys.tags AS key_tags, keys.expires_at,
+                    keys.parent_id, parents.name AS parent_name,
                     coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, users.id AS user_id,
                     users.name AS user_name, users.role, users.models AS user_models,
                     users.disabled_at AS user_disabled_at, tenants.id AS tenant_id, tenants.models AS tenant_models,

@@ -39,8 +39,9 @@ pub(super) async fn insert(
     }
     let version = next_version(connection).await?;
     sqlx::query(
-        "INSERT INTO keys (id, user_id, name, public_form, scopes, models, expires_at, created_at, version, kind, parent_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO keys (id, user_id, name, public_form, scopes, models, expires_at, created_at, version, kind, parent_id,
+                            tags)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(new.id.as_str())
     .bind(new.user.as_str())
@@ -53,6 +54,7 @@ pub(super) async fn insert(
     .bind(version)
     .bind(new.kind.as_str())
     .bind(new.parent.as_ref().map(KeyId::as_str))
+    .bind(&new.tags)
     .execute(&mut *connection)
     .await
     .map_err(unavailable)?;
@@ -107,7 +109,7 @@ pub(super) async fn find(pools: &Pools, id: &KeyId) -> Result<Option<Key>, Direc
 
 async fn read(connection: &mut PgConnection, id: &KeyId) -> Result<Option<Key>, DirectoryError> {
     let found = sqlx::query(
-        "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models,
+        "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
                 keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
          FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id WHERE keys.id = $1",
@@ -130,7 +132,7 @@ pub(super) async fn list(
 ) -> Result<Page<Key>, DirectoryError> {
     let Some(narrowed) = Narrowed::of(filter, page) else { return Ok(nothing()) };
     let rows = sqlx::query(
-        "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models,
+        "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
                 keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
          FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 use stonegate_ledger::{
-    Adopted, Adoption, Counter, CounterState, Estate, ReplicaId, StoreError, UsageRecord,
+    Adopted, Adoption, Counter, CounterState, Estate, ReplicaId, StoreError, Tally, UsageRecord,
 };
 
 use super::{
     super::Pools,
-    adjust, budgets, journal, store_time,
+    adjust, budgets, journal, store_time, sums,
     sync::{make_counters, names},
 };
 use crate::ledger::{
     budget::counter_state,
     convert::{Columns, kept, kept_time, unavailable},
     record::{self, JsonRow, journal_columns},
+    sums::Turn,
 };
 
 /// Which replicas are dead: those that this server has not heard of for so many microseconds, or all but one.
@@ -128,7 +129,8 @@ async fn reopen_books(
     let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);
     save_leases(transaction, replica, &estate.leases, &BTreeMap::new()).await?;
-    save_counters(transaction, &estate).await
+    save_counters(transaction, &estate).await?;
+    sums::change(transaction, &Tally::of(&open), Turn::Remove).await
 }
 
 /// The calls that a replica has open, as they would be recorded.

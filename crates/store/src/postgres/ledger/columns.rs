@@ -21,7 +21,7 @@ macro_rules! append_records {
             "INSERT INTO journal (",
             $crate::ledger::record::journal_columns!(),
             ") SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) ON CONFLICT (call) DO NOTHING"
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30) ON CONFLICT (call) DO NOTHING RETURNING call"
         )
     };
 }
@@ -84,4 +84,6 @@ record_columns! {
     status: i64 = i64::from(record.status);
     stream: bool = record.stream;
     counters: String = Names(&record.counters).to_string();
+    tags: &'a str = record.tags.as_str();
+    uncached_cost: i64 = kept(record.uncached_cost.get());
 }

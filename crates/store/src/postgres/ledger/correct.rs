@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Postgres, Transaction};
 use stonegate_ledger::{
-    CallId, Corrected, Correction, Counter, ReplicaId, StoreError, Tokens, Truth, UsageRecord, WriteOff,
+    CallId, Corrected, Correction, Counter, ReplicaId, StoreError, Tally, Tokens, Truth, UsageRecord,
+    WriteOff,
 };
 
-use super::{super::Pools, adjust, adopt, budgets};
+use super::{super::Pools, adjust, adopt, budgets, sums};
 use crate::ledger::{
     convert::{json, kept, kept_time, unavailable},
     correction::{self, correction_columns, write_offs},
     record::{self, Array, journal_columns},
+    sums::Turn,
 };
 
 pub(super) async fn correct(pools: &Pools, correction: Correction) -> Result<(), StoreError> {
@@ -60,6 +62,8 @@ async fn correct_call(
     adopt::save_counters(transaction, &estate).await?;
     adjust::raise(transaction, &crossings).await?;
     replace(transaction, &after).await?;
+    sums::change(transaction, &Tally::of([before]), Turn::Remove).await?;
+    sums::change(transaction, &Tally::of([&after]), Turn::Add).await?;
     append(transaction, correction, (before.cost.get(), after.cost.get()), Some(before)).await
 }
 
@@ -72,7 +76,8 @@ async fn replace(connection: &mut PgConnection, record: &UsageRecord) -> Result<
     sqlx::query(
         "UPDATE journal
             SET cost = $2, basis = $3, input_tokens = $4, output_tokens = $5, cache_read_tokens = $6,
-                cache_write_5m_tokens = $7, cache_write_1h_tokens = $8, thinking_tokens = $9
+                cache_write_5m_tokens = $7, cache_write_1h_tokens = $8, thinking_tokens = $9,
+                uncached_cost = $10
           WHERE call = $1",
     )
     .bind(record.call.to_string())
@@ -84,6 +89,7 @@ async fn replace(connection: &mut PgConnection, record: &UsageRecord) -> Result<
     .bind(kept(cache_write_5m))
     .bind(kept(cache_write_1h))
     .bind(thinking.map(kept))
+    .bind(kept(record.uncached_cost.get()))
     .execute(connection)
     .await
     .map(drop)

@@ -1,5 +1,5 @@
-//! One sync: one transaction of four exchanges. It begins; it locks and reads all that concerns the request; the ledger's
-//! rules decide; all that comes of it is written by one statement; it commits.
+//! One sync: one transaction of few exchanges. It begins; it locks and reads all that concerns the request; the ledger's
+//! rules decide; all that comes of it is written, and then counted; it commits.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{
     super::Pools,
     adjust, adopt, budgets, clean,
     columns::{RecordColumns, append_records},
-    store_time,
+    journal, store_time,
 };
 use crate::ledger::{
     budget::{TermCells, counter_state, term_columns},
@@ -325,17 +325,17 @@ async fn save(
 ) -> Result<(), StoreError> {
     let statement = concat!(
         "WITH heard AS (
-             UPDATE replicas SET sequence = $30, heard_at = ",
+             UPDATE replicas SET sequence = $32, heard_at = ",
         store_time!(),
-        " WHERE id = $29
+        " WHERE id = $31
          ), ended AS (
-             DELETE FROM opened_calls WHERE call = ANY($31)
+             DELETE FROM opened_calls WHERE call = ANY($33)
          ), begun AS (
              INSERT INTO opened_calls (call, replica, record)
-             SELECT call, $29, record FROM unnest($32, $33) AS given (call, record)
+             SELECT call, $31, record FROM unnest($34, $35) AS given (call, record)
              ON CONFLICT (call) DO UPDATE SET replica = excluded.replica, record = excluded.record
          ), given AS (
-             SELECT * FROM unnest($34, $35, $36, $37, $38, $39, $40, $41)
+             SELECT * FROM unnest($36, $37, $38, $39, $40, $41, $42, $43)
                  AS given (budget, \"window\", spent, leased, uncovered, lease, raised, paced_until)
          ), counted AS (
              UPDATE counters SET spent = given.spent, leased = given.leased, uncovered = given.uncovered,
@@ -343,7 +343,7 @@ async fn save(
                FROM given WHERE counters.budget = given.budget AND counters.\"window\" = given.\"window\"
          ), held AS (
              INSERT INTO leases (replica, budget, \"window\", leased)
-             SELECT $29, budget, \"window\", lease FROM given
+             SELECT $31, budget, \"window\", lease FROM given
              ON CONFLICT (budget, \"window\", replica) DO UPDATE SET leased = excluded.leased, written_off = 0
          ) ",
         append_records!()
@@ -356,7 +356,7 @@ async fn save(
     }
     let (budgets, windows) = names(request.moves.iter().map(|step| &step.counter));
     let amounts = |amount: fn(&Holding) -> i64| holdings.iter().map(amount).collect::<Vec<_>>();
-    RecordColumns::of(&request.records)
+    let appended = RecordColumns::of(&request.records)
         .bind(sqlx::query(statement))
         .bind(clean(request.replica.as_str()))
         .bind(kept(request.sequence))
@@ -371,8 +371,8 @@ async fn save(
         .bind(amounts(|holding| kept(holding.lease)))
         .bind(amounts(|holding| i64::from(holding.counter.raised)))
         .bind(amounts(|holding| kept_time(holding.counter.paced_until)))
-        .execute(&mut **transaction)
+        .fetch_all(&mut **transaction)
         .await
-        .map(drop)
-        .map_err(unavailable)
+        .map_err(unavailable)?;
+    journal::count(transaction, &request.records, &appended).await
 }

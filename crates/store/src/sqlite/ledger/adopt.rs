@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
-use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError, UsageRecord};
+use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError, Tally, UsageRecord};
 
 use super::{
     super::Pools,
     adjust, budgets, journal,
     leases::{self, save_counters, save_leases},
+    sums,
 };
 use crate::ledger::{
     budget::counter_state,
     convert::{Columns, json, kept_time, unavailable},
     record::{self, array_columns, journal_columns},
+    sums::Turn,
 };
 
 /// Declares replicas dead and charges what they cannot account for any more.
@@ -93,6 +95,7 @@ async fn reopen_books(
     .await
     .map_err(unavailable)?;
     let open = rows.iter().map(record::parse).collect::<Result<Vec<_>, _>>()?;
+    sums::change(transaction, &Tally::of(&open), Turn::Remove).await?;
     let mut estate = load(transaction, replica, &open).await?;
     let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);

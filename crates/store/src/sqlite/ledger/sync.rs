@@ -6,13 +6,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, params};
 use stonegate_ledger::{
-    Counter, CounterState, Crossing, LeaseState, Opened, ReplicaId, StoreError, SyncReply, SyncRequest,
+    Counter, CounterState, Crossing, LeaseState, Opened, ReplicaId, StoreError, SyncReply, SyncRequest, Tally,
 };
 
 use super::{
     super::Pools,
     adopt, budgets,
     leases::{self, Holding},
+    sums,
 };
 use crate::ledger::{
     budget::{TermCells, term_columns},
@@ -204,18 +205,19 @@ fn save(connection: &Connection, request: &SyncRequest, holdings: &[Holding]) ->
     save_holdings(connection, request, holdings).map_err(failed)
 }
 
-/// Appends the records. One that is there already was counted, and stays as it is; one that was only assumed has been
+/// Appends the records and counts them. One that is there already was counted, and stays as it is; one that was only assumed has been
 /// taken out by the replica's return.
 fn append(connection: &Connection, request: &SyncRequest) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(concat!(
         "INSERT OR IGNORE INTO journal (",
         journal_columns!(),
         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-         ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
+         ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)"
     ))?;
+    let mut tally = Tally::default();
     for record in &request.records {
         let (path, tokens) = (&record.path, &record.tokens);
-        statement.execute(params![
+        let appended = statement.execute(params![
             record.call.to_string(),
             kept_time(record.started_at),
             path.tenant(),
@@ -244,9 +246,14 @@ fn append(connection: &Connection, request: &SyncRequest) -> rusqlite::Result<()
             record.status,
             record.stream,
             Names(&record.counters).to_string(),
+            record.tags.as_str(),
+            kept(record.uncached_cost.get()),
         ])?;
+        if appended > 0 {
+            tally.add(record);
+        }
     }
-    Ok(())
+    sums::add(connection, &tally)
 }
 
 fn open(connection: &Connection, replica: &ReplicaId, opened: &Opened) -> Result<(), StoreError> {

@@ -1,0 +1,98 @@
+//! Sums by the hour and the day: written by whoever appends to the journal, read by reports.
+
+use std::borrow::Cow;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+use stonegate_ledger::{StoreError, Tally, UsageQuery, UsageSum};
+
+use super::{super::Pools, clean};
+use crate::ledger::{
+    convert::unavailable,
+    sums::{Turn, added, answer, bind_usage, figure_columns, figures, label_columns, statement},
+};
+
+/// Makes series that were not heard of before, in the order of their labels. Two that make the same one wait for each other.
+const MAKE: &str = concat!(
+    "INSERT INTO usage_series (",
+    label_columns!(),
+    ") SELECT DISTINCT ",
+    label_columns!(),
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS given (",
+    label_columns!(),
+    ") WHERE NOT EXISTS (
+         SELECT FROM usage_series AS known
+          WHERE known.tenant = given.tenant AND known.team = given.team AND known.\"user\" = given.\"user\"
+            AND known.key = given.key AND known.model = given.model AND known.endpoint = given.endpoint
+            AND known.client = given.client AND known.dialect = given.dialect AND known.tags = given.tags)
+      ORDER BY ",
+    label_columns!(),
+    " ON CONFLICT DO NOTHING"
+);
+
+/// Adds to the sums, in the order of hours and series.
+const ADD: &str = concat!(
+    "WITH given AS (
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                              $20, $21)
+             AS given (",
+    label_columns!(),
+    ", hour, ",
+    figure_columns!(),
+    ")
+     ), cells AS (
+         SELECT hour, usage_series.id AS series, ",
+    figure_columns!(),
+    " FROM given JOIN usage_series USING (",
+    label_columns!(),
+    ")
+     ), hours AS (
+         INSERT INTO usage_hours (hour, series, ",
+    figure_columns!(),
+    ") SELECT hour, series, ",
+    figure_columns!(),
+    " FROM cells ORDER BY hour, series",
+    added!("usage_hours", "hour"),
+    ")
+     INSERT INTO usage_days (day, series, ",
+    figure_columns!(),
+    ") SELECT hour / 24, series, sum(calls)::bigint, sum(estimated)::bigint, sum(unresolved)::bigint,
+              sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cache_read_tokens)::bigint,
+              sum(cache_write_5m_tokens)::bigint, sum(cache_write_1h_tokens)::bigint,
+              sum(thinking_tokens)::bigint, sum(cost)::bigint, sum(uncached_cost)::bigint
+         FROM cells GROUP BY 1, 2 ORDER BY 1, 2",
+    added!("usage_days", "day")
+);
+
+/// Adds records to the sums, or takes them out. Whoever has locked counters has done so before.
+pub(super) async fn change(
+    connection: &mut PgConnection,
+    tally: &Tally,
+    turn: Turn,
+) -> Result<(), StoreError> {
+    let mut names: [Vec<Cow<'_, str>>; 9] = Default::default();
+    let mut hours = Vec::new();
+    let mut amounts: [Vec<Option<i64>>; 11] = Default::default();
+    for (hour, series, sum) in tally.cells() {
+        names.iter_mut().zip(series.labels().map(clean)).for_each(|(column, label)| column.push(label));
+        hours.push(hour);
+        amounts.iter_mut().zip(figures(sum, turn)).for_each(|(column, figure)| column.push(figure));
+    }
+    if hours.is_empty() {
+        return Ok(());
+    }
+    let make = names.iter().cloned().fold(sqlx::query(MAKE), sqlx::query::Query::bind);
+    make.execute(&mut *connection).await.map_err(unavailable)?;
+    let add = names.into_iter().fold(sqlx::query(ADD), sqlx::query::Query::bind).bind(hours);
+    let add = amounts.into_iter().fold(add, sqlx::query::Query::bind);
+    add.execute(connection).await.map(drop).map_err(unavailable)
+}
+
+/// Sums usage.
+pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
+    // Nothing is put into the statement but its own words.
+    let rows = bind_usage!(sqlx::query(AssertSqlSafe(statement(&query))), &query)
+        .fetch_all(pools.pool())
+        .await
+        .map_err(unavailable)?;
+    answer(&query, &rows)
+}
