@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use stonegate_identity::{
     Directory, DirectoryError, KeyDigest, KeyGrant,
     directory::{Changes, Snapshot},
@@ -24,6 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the directory is asked for changes: well below the second that a revocation may take.
 const POLL: Duration = Duration::from_millis(250);
+/// How many polls lie between two looks for grants that have ended: access tokens and keys for a while come by the hour.
+const POLLS_TO_FORGET: u32 = 2_400;
+/// For how long a grant that has ended is remembered, so that its holder is told so without asking the directory.
+const MEMORY: SignedDuration = SignedDuration::from_hours(1);
 /// Locks over the map, so that a change does not hold up every core.
 const SHARDS: usize = 16;
 /// How many keys that do not exist are remembered.
@@ -152,13 +156,27 @@ impl DirectoryCache {
         self.unknown.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Forgets grants that ended a while ago. Whoever still shows one is looked up.
+    fn forget_ended(&self, now: Timestamp) {
+        let past = now.saturating_sub(MEMORY).unwrap_or(Timestamp::MIN);
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, grant| grant.ends_at().is_none_or(|end| end > past));
+        }
+    }
+
     /// Takes in changes until it is stopped.
     pub async fn follow(&self, now: impl Fn() -> Timestamp, stop: CancellationToken) {
         let mut is_away = false;
+        let mut polls = 0_u32;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(POLL) => {}
+            }
+            polls = polls.wrapping_add(1);
+            if polls.is_multiple_of(POLLS_TO_FORGET) {
+                self.forget_ended(now());
             }
             match self.refresh(now()).await {
                 Ok(()) if is_away => {

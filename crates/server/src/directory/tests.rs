@@ -174,3 +174,25 @@ async fn the_memory_of_made_up_keys_is_bounded() {
     }
     assert_eq!(cache.unknown.lock().unwrap().len(), 10);
 }
+
+#[tokio::test]
+async fn grants_that_ended_long_ago_are_forgotten_and_found_again() {
+    let office = Office::open().await;
+    let (id, first) = office.key().await;
+    let (_, other) = office.key().await;
+    let second = office.text();
+    let rotation = Rotation {
+        digest: second.digest(),
+        public_form: second.public_form(),
+        old_until: at(10),
+        new_until: None,
+    };
+    office.store.directory.rotate_key(&id, rotation, &act(0)).await.unwrap();
+    let cache = office.cache().await;
+    let known = |key: &KeyText| cache.known(&key.digest()).is_some();
+    cache.forget_ended(at(3_609));
+    assert!(known(&first), "it ended less than an hour ago");
+    cache.forget_ended(at(3_610));
+    assert_eq!([&first, &second, &other].map(known), [false, true, true]);
+    assert!(!admits(&cache, &first, 3_610).await && known(&first));
+}
