@@ -32,7 +32,7 @@ use self::{
 use crate::{
     account::AccountPath,
     call::ReplicaId,
-    journal::{Draft, Opened, Settlement, Tokens},
+    journal::{Draft, Opened, Outcome, Settlement, Tokens},
     place::Place,
     quote::Quote,
     reservation::{Reservation, Shortfall},
@@ -60,6 +60,8 @@ pub struct BookOptions {
     pub open_grace: SignedDuration,
     /// Is told, on the thread that brought it, when there is something to sync where there was nothing.
     pub on_work: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Says whether calls that are dropped now are cut off by this process, not left by their clients.
+    pub is_cutting_off: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl Default for BookOptions {
@@ -71,13 +73,14 @@ impl Default for BookOptions {
             share_percent: 25,
             open_grace: SignedDuration::from_millis(20),
             on_work: None,
+            is_cutting_off: None,
         }
     }
 }
 
 impl fmt::Debug for BookOptions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { poll, linger, recheck, share_percent, open_grace, on_work: _ } = self;
+        let Self { poll, linger, recheck, share_percent, open_grace, on_work: _, is_cutting_off: _ } = self;
         out.debug_struct("BookOptions")
             .field("poll", poll)
             .field("linger", linger)
@@ -241,6 +244,14 @@ impl Book {
         called.into_iter().for_each(Waker::wake);
         self.announce_work();
         ticket
+    }
+
+    /// How a call ended that is dropped now, after something was sent.
+    pub(crate) fn dropped(&self) -> Outcome {
+        match &self.0.options.is_cutting_off {
+            Some(is_cutting_off) if is_cutting_off() => Outcome::GatewayStopped,
+            Some(_) | None => Outcome::ClientGone,
+        }
     }
 
     /// The last settlement that is durable, and with it all before.

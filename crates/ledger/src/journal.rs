@@ -49,6 +49,8 @@ pub enum Outcome {
     UpstreamFailed,
     /// The client left.
     ClientGone,
+    /// The gateway stopped, and the answer did not end within its drain time.
+    GatewayStopped,
     /// Upstream said no, and billed nothing.
     Refused,
     /// Dropped before anything was sent.
@@ -61,6 +63,7 @@ spelled!(Outcome {
     Complete = "complete",
     UpstreamFailed = "upstream_failed",
     ClientGone = "client_gone",
+    GatewayStopped = "gateway_stopped",
     Refused = "refused",
     Abandoned = "abandoned",
     Lost = "lost",

@@ -204,11 +204,10 @@ impl Reservation {
                 Tokens::default(),
             );
         }
+        let outcome = self.book.dropped();
         match self.seen {
-            Some(Seen { tokens, cost }) => {
-                Settlement::new(Outcome::ClientGone, Basis::Estimated, cost, tokens)
-            }
-            None => self.unresolved(Outcome::ClientGone),
+            Some(Seen { tokens, cost }) => Settlement::new(outcome, Basis::Estimated, cost, tokens),
+            None => self.unresolved(outcome),
         }
     }
 }

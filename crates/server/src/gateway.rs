@@ -185,7 +185,8 @@ impl Gateway {
         let now = clock::now();
         let bootstrap = bootstrap::offer(&*store.directory, clock::random(), now).await?;
         let directory = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now).await?);
-        let keeper = Arc::new(keep(&store, &config).await?);
+        let stopping = Stopping::default();
+        let keeper = Arc::new(keep(&store, &config, &stopping).await?);
         let endpoint = Endpoint::from_settings(&endpoint_settings(&config)).await?;
         let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
         let pairs = pair_secret(&config, store.sharing())?;
@@ -203,7 +204,7 @@ impl Gateway {
             lessons: Lessons::default(),
             lockout: Lockout::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
-            stopping: Stopping::default(),
+            stopping,
             abandoned: TaskTracker::new(),
             abandoned_places: Arc::new(Semaphore::new(config.stream.drain_max_calls as usize)),
             cut: CancellationToken::new(),
@@ -336,13 +337,15 @@ fn durability(setting: config::Durability) -> stonegate_store::Durability {
 }
 
 /// Closes the books of predecessors, and reads the budgets for the first time.
-async fn keep(store: &Store, config: &Config) -> Result<Keeper, StartError> {
+async fn keep(store: &Store, config: &Config, stopping: &Stopping) -> Result<Keeper, StartError> {
     let now = clock::now();
     let wake = Arc::new(tokio::sync::Notify::new());
     let on_work = Arc::clone(&wake);
+    let time_is_over = stopping.time_is_over();
     let options = BookOptions {
         share_percent: config.budget.share_percent,
         on_work: Some(Arc::new(move || on_work.notify_one())),
+        is_cutting_off: Some(Arc::new(move || time_is_over.is_cancelled())),
         ..BookOptions::default()
     };
     let replica = ReplicaId::new(clock::call_id(now).to_string());

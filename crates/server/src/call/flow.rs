@@ -231,6 +231,7 @@ impl Flow {
 
     fn settlement(&self, ending: &Ending, audience: Audience) -> Settlement {
         let outcome = match (&ending.failure, audience) {
+            (Some(failure), _) if failure.error_type == STOPPING => Outcome::GatewayStopped,
             (Some(_), _) => Outcome::UpstreamFailed,
             (None, Audience::Client) => Outcome::Complete,
             (None, Audience::Nobody) => Outcome::ClientGone,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
+use stonegate_ledger::Outcome;
 use stonegate_server::{Gateway, StartError, config::Config};
 use stonegate_simulator::{Auth, Behaviour, SAMPLE_BEARER_TOKEN};
 use stonegate_store::OpenError;
@@ -52,6 +53,7 @@ async fn what_does_not_end_in_the_drain_time_says_so_in_its_dialect_and_is_accou
         assert!(answer.text().contains("being restarted"), "{}", answer.text());
         let record = gateway.record().await;
         assert!(record.tokens.output > 10 && record.cost.get() > 0, "{record:?}");
+        assert_eq!(record.outcome, Outcome::GatewayStopped);
         assert_eq!(gateway.call_lines(), 1, "{}", gateway.log_text());
         gateway.finish().await;
     }
@@ -73,6 +75,7 @@ async fn calls_without_an_answer_at_the_end_of_the_drain_time_are_told_so() {
         let answer = asked.await.expect("an answer");
         assert!(answer.text().contains("being restarted"), "{}", answer.text());
         assert_eq!(answer.status, if stream { 200 } else { 503 });
+        assert_eq!(gateway.record().await.outcome, Outcome::GatewayStopped);
         assert_eq!(gateway.call_lines(), 1, "{}", gateway.log_text());
         gateway.finish().await;
     }
