@@ -1,7 +1,12 @@
 //! How facts are kept: the ledger and the directory behind one address. No rule lives here.
 //!
+//! What both databases are asked in the same words stands once, in `common`, and is compiled for each: `sqlite` and `postgres`
+//! take its files as modules and give them their own connections.
+//!
 //! [`open`] chooses the backend by the address's scheme. Several processes may have one store open at a time: the
 //! command line works on it while the server runs.
+
+#![expect(clippy::duplicate_mod, reason = "`common` is one source, compiled for each database")]
 
 use std::{
     fs::File,
@@ -79,20 +84,20 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
         Address::Sqlite(path) => {
             let pools = sqlite::open(path.as_ref(), options).await?;
             Ok(Store {
-                directory: Arc::new(sqlite::SqliteDirectory::new(pools.clone())),
+                directory: Arc::new(sqlite::SqlDirectory::new(pools.clone())),
                 ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
-                archive: Arc::new(sqlite::SqliteArchive::new(pools.clone())),
-                tickets: Arc::new(sqlite::SqliteTickets::new(pools.clone())),
+                archive: Arc::new(sqlite::SqlArchive::new(pools.clone())),
+                tickets: Arc::new(sqlite::SqlTickets::new(pools.clone())),
                 place: Place::File(pools),
             })
         }
         Address::Postgres(url) => {
             let pools = postgres::open(url, options).await?;
             Ok(Store {
-                directory: Arc::new(postgres::PostgresDirectory::new(pools.clone())),
+                directory: Arc::new(postgres::SqlDirectory::new(pools.clone())),
                 ledger: Arc::new(postgres::PostgresLedger::new(pools.clone())),
-                archive: Arc::new(postgres::PostgresArchive::new(pools.clone())),
-                tickets: Arc::new(postgres::PostgresTickets::new(pools.clone())),
+                archive: Arc::new(postgres::SqlArchive::new(pools.clone())),
+                tickets: Arc::new(postgres::SqlTickets::new(pools.clone())),
                 place: Place::Server(pools),
             })
         }

@@ -9,20 +9,38 @@ use sqlx::{
 
 use crate::{Durability, OpenError, Options, address};
 
+#[path = "common/archive.rs"]
 mod archive;
+#[path = "common/directory/mod.rs"]
 mod directory;
 mod ledger;
 mod migrate;
 mod sync_line;
+#[path = "common/tickets.rs"]
 mod tickets;
 
-pub(crate) use archive::PostgresArchive;
-pub(crate) use directory::PostgresDirectory;
+pub(crate) use archive::SqlArchive;
+pub(crate) use directory::SqlDirectory;
 pub(crate) use ledger::PostgresLedger;
 pub(crate) use migrate::newest;
-pub(crate) use tickets::PostgresTickets;
+pub(crate) use tickets::SqlTickets;
 
 use sync_line::SyncLine;
+
+/// What the sources that both databases share are compiled for.
+type Database = Postgres;
+type Connection = PgConnection;
+
+/// Removes what is over; at most so many. Replicas that sweep at the same time take different ones.
+const SWEEP_DOCUMENTS: &str = "DELETE FROM documents WHERE ctid IN
+    (SELECT ctid FROM documents WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+const SWEEP_TICKETS: &str = "DELETE FROM tickets WHERE ctid IN
+    (SELECT ctid FROM tickets WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+/// Keeps others from writing to the directory until the transaction ends.
+async fn hold_directory(connection: &mut Connection) -> sqlx::Result<()> {
+    sqlx::query("SELECT version FROM directory_version FOR UPDATE").execute(connection).await.map(drop)
+}
 
 /// How long a connection may take to come about, and a question to be answered.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -77,7 +95,7 @@ impl Pools {
     }
 
     /// Connections for single statements.
-    pub(crate) fn pool(&self) -> &PgPool {
+    pub(crate) fn readers(&self) -> &PgPool {
         &self.pool
     }
 

@@ -3,27 +3,45 @@
 use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{Durability, OpenError, Options};
 
+#[path = "common/archive.rs"]
 mod archive;
+#[path = "common/directory/mod.rs"]
 mod directory;
 mod ledger;
 mod migrate;
 mod place;
 mod sync_thread;
+#[path = "common/tickets.rs"]
 mod tickets;
 
-pub(crate) use archive::SqliteArchive;
-pub(crate) use directory::SqliteDirectory;
+pub(crate) use archive::SqlArchive;
+pub(crate) use directory::SqlDirectory;
 pub(crate) use ledger::SqliteLedger;
 pub(crate) use migrate::newest;
-pub(crate) use tickets::SqliteTickets;
+pub(crate) use tickets::SqlTickets;
 
 use sync_thread::SyncThread;
+
+/// What the sources that both databases share are compiled for.
+type Database = Sqlite;
+type Connection = SqliteConnection;
+
+/// Removes what is over; at most so many.
+const SWEEP_DOCUMENTS: &str =
+    "DELETE FROM documents WHERE rowid IN (SELECT rowid FROM documents WHERE expires_at <= $1 LIMIT $2)";
+const SWEEP_TICKETS: &str =
+    "DELETE FROM tickets WHERE rowid IN (SELECT rowid FROM tickets WHERE expires_at <= $1 LIMIT $2)";
+
+/// Keeps others from writing to the directory until the transaction ends. Here nobody else can write at all.
+async fn hold_directory(_: &mut Connection) -> sqlx::Result<()> {
+    Ok(())
+}
 
 /// How long a write waits for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);

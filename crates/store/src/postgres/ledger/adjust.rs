@@ -87,7 +87,7 @@ pub(super) async fn list(pools: &Pools, query: AdjustmentQuery) -> Result<Vec<Ad
     ))
     .bind(query.budget.as_ref().map(|id| id.as_str().to_owned()))
     .bind(i64::from(query.limit))
-    .fetch_all(pools.pool())
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     rows.iter().map(budget::adjustment).collect()
@@ -105,7 +105,7 @@ pub(super) async fn events(pools: &Pools, query: EventQuery) -> Result<Vec<Budge
     .bind(query.budget.as_ref().map(|id| id.as_str().to_owned()))
     .bind(query.account.as_ref().map(ToString::to_string))
     .bind(i64::from(query.limit))
-    .fetch_all(pools.pool())
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     rows.iter().map(budget::event).collect()

@@ -37,7 +37,7 @@ pub(super) async fn adopt(pools: &Pools, adoption: Adoption) -> Result<Adopted, 
         sqlx::query_scalar(concat!("SELECT id FROM replicas WHERE ", is_dead_now!(), " ORDER BY id"))
             .bind(adoption.by.as_str())
             .bind(silence)
-            .fetch_all(pools.pool())
+            .fetch_all(pools.readers())
             .await
             .map_err(unavailable)?;
     let mut adopted = Adopted::default();

@@ -101,7 +101,7 @@ pub(super) async fn changes_since(pools: &Pools, version: u64) -> Result<Vec<Bud
         " FROM budgets WHERE version > $1 ORDER BY version"
     ))
     .bind(kept(version))
-    .fetch_all(pools.pool())
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     let change = |row| match parse(row)? {

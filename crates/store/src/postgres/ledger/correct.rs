@@ -167,13 +167,13 @@ pub(super) async fn list(pools: &Pools, limit: u32) -> Result<Vec<Corrected>, St
         " FROM corrections ORDER BY number DESC LIMIT $1"
     ))
     .bind(i64::from(limit))
-    .fetch_all(pools.pool())
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     rows.iter().map(correction::corrected).collect()
 }
 
 pub(super) async fn write_offs(pools: &Pools) -> Result<Vec<WriteOff>, StoreError> {
-    let rows = sqlx::query(write_offs!()).fetch_all(pools.pool()).await.map_err(unavailable)?;
+    let rows = sqlx::query(write_offs!()).fetch_all(pools.readers()).await.map_err(unavailable)?;
     rows.iter().map(correction::write_off).collect()
 }

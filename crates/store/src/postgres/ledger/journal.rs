@@ -92,7 +92,7 @@ pub(super) async fn page(
         .bind(query.before.map(|call| call.to_string()))
         // One more tells whether there is another page.
         .bind(i64::from(query.limit) + 1)
-        .fetch_all(pools.pool())
+        .fetch_all(pools.readers())
         .await
         .map_err(unavailable)?;
     let mut records = rows.iter().map(record::parse).collect::<Result<Vec<_>, _>>()?;

@@ -91,7 +91,7 @@ pub(super) async fn change(
 pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
     // Nothing is put into the statement but its own words.
     let rows = bind_usage!(sqlx::query(AssertSqlSafe(statement(&query))), &query)
-        .fetch_all(pools.pool())
+        .fetch_all(pools.readers())
         .await
         .map_err(unavailable)?;
     answer(&query, &rows)

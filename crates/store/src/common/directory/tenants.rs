@@ -1,12 +1,11 @@
 //! Tenants.
 
-use sqlx::SqliteConnection;
 use stonegate_identity::{
     Change, DirectoryError, TenantId,
     directory::{Act, Filter, NewTenant, Page, PageRequest, Tenant, TenantEdit},
 };
 
-use super::{Pools, audit::record, grants::next_version};
+use super::{Connection, Pools, audit::record, grants::next_version, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, nothing, paged},
@@ -14,7 +13,7 @@ use crate::directory::{
 };
 
 pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<Tenant, DirectoryError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let mut transaction = write(pools).await?;
     if read(&mut transaction, &new.id).await?.is_some() {
         return Err(conflict("id", format!("there is a tenant `{}` already", new.id)));
     }
@@ -23,7 +22,7 @@ pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<T
         Tenant { id, name, models, time_zone, managed_settings: None, disabled_at: None, created_at: act.at };
     let version = next_version(&mut transaction).await?;
     sqlx::query(
-        "INSERT INTO tenants (id, name, models, created_at, version, time_zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO tenants (id, name, models, created_at, version, time_zone) VALUES ($1, $2, $3, $4, $5, $6)",
     )
         .bind(tenant.id.as_str())
         .bind(&tenant.name)
@@ -46,14 +45,17 @@ pub(super) async fn find(pools: &Pools, id: &TenantId) -> Result<Option<Tenant>,
 }
 
 pub(super) async fn read(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &TenantId,
 ) -> Result<Option<Tenant>, DirectoryError> {
-    let found = sqlx::query("SELECT * FROM tenants WHERE id = ?1")
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await
-        .map_err(unavailable)?;
+    let found = sqlx::query(
+        "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
+         FROM tenants WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(unavailable)?;
     found.as_ref().map(row::tenant).transpose()
 }
 
@@ -66,10 +68,11 @@ pub(super) async fn list(
         return Ok(nothing());
     };
     let rows = sqlx::query(
-        "SELECT * FROM tenants
-         WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR name = ?3)
-           AND (?4 IS NULL OR disabled_at IS NULL) AND (?5 IS NULL OR id > ?5)
-         ORDER BY id LIMIT ?6",
+        "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
+         FROM tenants
+         WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR name = $3)
+           AND ($4 IS NULL OR disabled_at IS NULL) AND ($5 IS NULL OR id > $5)
+         ORDER BY id LIMIT $6",
     )
     .bind(narrowed.reach_tenant)
     .bind(narrowed.tenant)
@@ -90,7 +93,7 @@ pub(super) async fn update(
     edit: TenantEdit,
     act: &Act,
 ) -> Result<Tenant, DirectoryError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let mut transaction = write(pools).await?;
     let before = read(&mut transaction, id).await?.ok_or_else(|| not_found("tenant", id))?;
     let after = Tenant {
         name: edit.name.unwrap_or_else(|| before.name.clone()),
@@ -107,9 +110,9 @@ pub(super) async fn update(
     let change = Change::between(&before, &after);
     let version = next_version(&mut transaction).await?;
     sqlx::query(
-        "UPDATE tenants SET name = ?2, models = ?3, disabled_at = ?4, version = ?5, time_zone = ?6,
-                managed_settings = ?7
-         WHERE id = ?1",
+        "UPDATE tenants SET name = $2, models = $3, disabled_at = $4, version = $5, time_zone = $6,
+                managed_settings = $7
+         WHERE id = $1",
     )
     .bind(id.as_str())
     .bind(&after.name)

@@ -1,22 +1,22 @@
-//! [`Archive`] on PostgreSQL.
+//! [`Archive`] on either database.
 
 use jiff::Timestamp;
 use stonegate_identity::archive::{Answer, Archive, ArchiveError, Document, DocumentOwner};
 
-use super::Pools;
+use super::{Pools, SWEEP_DOCUMENTS};
 
-/// Documents in one PostgreSQL database.
-pub(crate) struct PostgresArchive {
+/// Documents in one database.
+pub(crate) struct SqlArchive {
     pools: Pools,
 }
 
-impl PostgresArchive {
+impl SqlArchive {
     pub(crate) fn new(pools: Pools) -> Self {
         Self { pools }
     }
 }
 
-impl Archive for PostgresArchive {
+impl Archive for SqlArchive {
     fn put<'a>(&'a self, document: Document) -> Answer<'a, ()> {
         Box::pin(async move {
             let Document { owner, id, body, created_at, expires_at } = document;
@@ -54,7 +54,7 @@ impl Archive for PostgresArchive {
             .bind(owner.user.as_str())
             .bind(id)
             .bind(now.as_microsecond())
-            .fetch_optional(self.pools.pool())
+            .fetch_optional(self.pools.readers())
             .await
             .map_err(unavailable)
         })
@@ -81,16 +81,12 @@ impl Archive for PostgresArchive {
     fn sweep(&self, now: Timestamp, most: u32) -> Answer<'_, u64> {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
-            let swept = sqlx::query(
-                // Replicas that sweep at the same time take different ones.
-                "DELETE FROM documents WHERE ctid IN
-                     (SELECT ctid FROM documents WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-            )
-            .bind(now.as_microsecond())
-            .bind(i64::from(most))
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
+            let swept = sqlx::query(SWEEP_DOCUMENTS)
+                .bind(now.as_microsecond())
+                .bind(i64::from(most))
+                .execute(&mut *transaction)
+                .await
+                .map_err(unavailable)?;
             transaction.commit().await.map_err(unavailable)?;
             Ok(swept.rows_affected())
         })

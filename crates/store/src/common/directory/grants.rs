@@ -2,13 +2,12 @@
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 use stonegate_identity::{
     DirectoryError, KeyDigest, KeyGrant,
     directory::{Changes, Snapshot},
 };
 
-use super::Pools;
+use super::{Connection, Pools};
 use crate::directory::{
     error::{unavailable, unreadable},
     people::People,
@@ -35,14 +34,14 @@ macro_rules! grants_where {
 }
 
 /// Raises the directory's version, inside the transaction of what changed.
-pub(super) async fn next_version(connection: &mut SqliteConnection) -> Result<i64, DirectoryError> {
+pub(super) async fn next_version(connection: &mut Connection) -> Result<i64, DirectoryError> {
     sqlx::query_scalar("UPDATE directory_version SET version = version + 1 RETURNING version")
         .fetch_one(connection)
         .await
         .map_err(unavailable)
 }
 
-async fn version(connection: &mut SqliteConnection) -> Result<u64, DirectoryError> {
+async fn version(connection: &mut Connection) -> Result<u64, DirectoryError> {
     let stored: i64 = sqlx::query_scalar("SELECT version FROM directory_version")
         .fetch_one(connection)
         .await
@@ -54,8 +53,8 @@ pub(super) async fn all(pools: &Pools, now: Timestamp) -> Result<Snapshot, Direc
     let mut transaction = pools.read().await.map_err(unavailable)?;
     let version = version(&mut transaction).await?;
     let sql = grants_where!(
-        "keys.revoked_at IS NULL AND parents.revoked_at IS NULL AND coalesce(keys.expires_at > ?1, TRUE)
-         AND coalesce(key_texts.retires_at > ?1, TRUE)"
+        "keys.revoked_at IS NULL AND parents.revoked_at IS NULL AND coalesce(keys.expires_at > $1, TRUE)
+         AND coalesce(key_texts.retires_at > $1, TRUE)"
     );
     let mut rows = sqlx::query(sql).bind(stored_time(now)).fetch(&mut *transaction);
     let (mut people, mut grants) = (People::default(), Vec::new());
@@ -66,6 +65,14 @@ pub(super) async fn all(pools: &Pools, now: Timestamp) -> Result<Snapshot, Direc
 }
 
 pub(super) async fn since(pools: &Pools, seen: u64) -> Result<Changes, DirectoryError> {
+    // Asked a few times a second and mostly for nothing: one exchange then.
+    let at_first: i64 = sqlx::query_scalar("SELECT version FROM directory_version")
+        .fetch_one(pools.readers())
+        .await
+        .map_err(unavailable)?;
+    if u64::try_from(at_first).is_ok_and(|version| version == seen) {
+        return Ok(Changes::None);
+    }
     let mut transaction = pools.read().await.map_err(unavailable)?;
     let version = version(&mut transaction).await?;
     if version == seen {
@@ -75,12 +82,12 @@ pub(super) async fn since(pools: &Pools, seen: u64) -> Result<Changes, Directory
         return Ok(Changes::StartOver);
     }
     let sql = grants_where!(
-        "keys.id IN (SELECT id FROM keys WHERE version > ?1
+        "keys.id IN (SELECT id FROM keys WHERE version > $1
                      UNION SELECT keys.id FROM keys JOIN keys AS parents ON parents.id = keys.parent_id
-                           WHERE parents.version > ?1
-                     UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id WHERE users.version > ?1
+                           WHERE parents.version > $1
+                     UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id WHERE users.version > $1
                      UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id
-                           JOIN tenants ON tenants.id = users.tenant_id WHERE tenants.version > ?1)"
+                           JOIN tenants ON tenants.id = users.tenant_id WHERE tenants.version > $1)"
     );
     let seen = i64::try_from(seen).map_err(|error| unreadable("version", error))?;
     let rows = sqlx::query(sql).bind(seen).fetch_all(&mut *transaction).await.map_err(unavailable)?;
@@ -90,7 +97,7 @@ pub(super) async fn since(pools: &Pools, seen: u64) -> Result<Changes, Directory
 }
 
 pub(super) async fn find(pools: &Pools, digest: KeyDigest) -> Result<Option<KeyGrant>, DirectoryError> {
-    let found = sqlx::query(grants_where!("key_texts.digest = ?1"))
+    let found = sqlx::query(grants_where!("key_texts.digest = $1"))
         .bind(&digest.as_bytes()[..])
         .fetch_optional(pools.readers())
         .await

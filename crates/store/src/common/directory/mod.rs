@@ -1,15 +1,17 @@
-//! [`Directory`] on SQLite.
+//! [`Directory`] on either database.
 
 use jiff::Timestamp;
+use sqlx::Transaction;
 use stonegate_identity::{
-    AuditEntry, Change, Directory, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
+    AuditEntry, Change, Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
     directory::{
         Act, Answer, AuditFilter, Changes, Filter, Key, NewKey, NewPassword, NewTenant, NewUser, Page,
         PageRequest, Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
     },
 };
 
-use super::Pools;
+use super::{Connection, Database, Pools, hold_directory};
+use crate::directory::error::unavailable;
 
 mod audit;
 mod bootstrap;
@@ -19,18 +21,18 @@ mod passwords;
 mod tenants;
 mod users;
 
-/// Tenants, users and keys in one SQLite file.
-pub(crate) struct SqliteDirectory {
+/// Tenants, users and keys in one database.
+pub(crate) struct SqlDirectory {
     pools: Pools,
 }
 
-impl SqliteDirectory {
+impl SqlDirectory {
     pub(crate) fn new(pools: Pools) -> Self {
         Self { pools }
     }
 }
 
-impl Directory for SqliteDirectory {
+impl Directory for SqlDirectory {
     fn all_grants(&self, now: Timestamp) -> Answer<'_, Snapshot> {
         Box::pin(grants::all(&self.pools, now))
     }
@@ -155,4 +157,13 @@ impl Directory for SqliteDirectory {
     fn read_audit(&self, after: u64) -> Answer<'_, Vec<AuditEntry>> {
         Box::pin(audit::read(&self.pools, after))
     }
+}
+
+/// Begins a transaction that may write. Whoever comes later waits, so that what was looked up still holds when it is acted
+/// on, versions are committed in their order, and each entry of the audit log is sealed over the one before it. People write
+/// here, and seldom.
+async fn write(pools: &Pools) -> Result<Transaction<'static, Database>, DirectoryError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    hold_directory(&mut transaction).await.map_err(unavailable)?;
+    Ok(transaction)
 }

@@ -1,13 +1,12 @@
 //! Keys and their texts.
 
 use jiff::Timestamp;
-use sqlx::PgConnection;
 use stonegate_identity::{
     Change, DirectoryError, KeyDigest, KeyId, KeyKind, UserId,
     directory::{Act, Filter, Key, NewKey, Page, PageRequest, Rotation},
 };
 
-use super::{Pools, audit::record, grants::next_version, users, write};
+use super::{Connection, Pools, audit::record, grants::next_version, users, write};
 use crate::directory::{
     error::{not_found, unavailable},
     filter::{Narrowed, nothing, paged},
@@ -24,7 +23,7 @@ pub(super) async fn create(pools: &Pools, new: NewKey, act: &Act) -> Result<Key,
 
 /// Makes a key inside the caller's transaction.
 pub(super) async fn insert(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     new: NewKey,
     act: &Act,
 ) -> Result<Key, DirectoryError> {
@@ -66,7 +65,7 @@ pub(super) async fn insert(
 
 /// How many keys of a kind a user has in force.
 async fn in_force(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     user: &UserId,
     kind: KeyKind,
     at: Timestamp,
@@ -85,7 +84,7 @@ async fn in_force(
 }
 
 async fn insert_text(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: &KeyId,
     digest: KeyDigest,
     until: Option<Timestamp>,
@@ -107,7 +106,7 @@ pub(super) async fn find(pools: &Pools, id: &KeyId) -> Result<Option<Key>, Direc
     read(&mut transaction, id).await
 }
 
-async fn read(connection: &mut PgConnection, id: &KeyId) -> Result<Option<Key>, DirectoryError> {
+async fn read(connection: &mut Connection, id: &KeyId) -> Result<Option<Key>, DirectoryError> {
     let found = sqlx::query(
         "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
@@ -121,7 +120,7 @@ async fn read(connection: &mut PgConnection, id: &KeyId) -> Result<Option<Key>, 
     found.as_ref().map(row::key).transpose()
 }
 
-async fn stored(connection: &mut PgConnection, id: &KeyId) -> Result<Key, DirectoryError> {
+async fn stored(connection: &mut Connection, id: &KeyId) -> Result<Key, DirectoryError> {
     read(connection, id).await?.ok_or_else(|| not_found("key", id))
 }
 
@@ -154,7 +153,7 @@ pub(super) async fn list(
     .bind(narrowed.after)
     .bind(narrowed.limit)
     .bind(narrowed.kind)
-    .fetch_all(pools.pool())
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     let keys = rows.iter().map(row::key).collect::<Result<_, _>>()?;
@@ -243,13 +242,13 @@ pub(super) async fn refresh(
 
 /// The key's new text in the place of those that it has.
 async fn turn(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: &KeyId,
     rotation: &Rotation,
     act: &Act,
 ) -> Result<(), DirectoryError> {
     let version = next_version(&mut *connection).await?;
-    sqlx::query("UPDATE key_texts SET retires_at = least(retires_at, $2) WHERE key_id = $1")
+    sqlx::query("UPDATE key_texts SET retires_at = CASE WHEN retires_at < $2 THEN retires_at ELSE $2 END WHERE key_id = $1")
         .bind(id.as_str())
         .bind(stored_time(rotation.old_until))
         .execute(&mut *connection)

@@ -5,7 +5,7 @@ use stonegate_identity::{
     directory::{Act, NewPassword, User},
 };
 
-use super::{Pools, audit::record, users};
+use super::{Pools, audit::record, users, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
     row::{self, Columns, stored_time},
@@ -17,11 +17,11 @@ pub(super) async fn set(
     password: NewPassword,
     act: &Act,
 ) -> Result<(), DirectoryError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let mut transaction = write(pools).await?;
     if users::read(&mut transaction, user).await?.is_none() {
         return Err(not_found("user", user));
     }
-    let holder: Option<String> = sqlx::query_scalar("SELECT user_id FROM passwords WHERE login = ?1")
+    let holder: Option<String> = sqlx::query_scalar("SELECT user_id FROM passwords WHERE login = $1")
         .bind(&password.login)
         .fetch_optional(&mut *transaction)
         .await
@@ -30,7 +30,7 @@ pub(super) async fn set(
         return Err(conflict("email", "another user signs in with this address".to_owned()));
     }
     sqlx::query(
-        "INSERT INTO passwords (user_id, login, hash, changed_at) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO passwords (user_id, login, hash, changed_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (user_id) DO UPDATE
          SET login = excluded.login, hash = excluded.hash, changed_at = excluded.changed_at",
     )
@@ -47,8 +47,10 @@ pub(super) async fn set(
 
 pub(super) async fn find(pools: &Pools, login: &str) -> Result<Option<(User, String)>, DirectoryError> {
     let found = sqlx::query(
-        "SELECT users.*, passwords.hash FROM passwords JOIN users ON users.id = passwords.user_id
-         WHERE passwords.login = ?1",
+        "SELECT users.id, users.tenant_id, users.name, users.email, users.role, users.models, users.disabled_at,
+                users.created_at, passwords.hash
+         FROM passwords JOIN users ON users.id = passwords.user_id
+         WHERE passwords.login = $1",
     )
     .bind(login)
     .fetch_optional(pools.readers())

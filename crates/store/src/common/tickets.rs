@@ -1,4 +1,4 @@
-//! [`Tickets`] on PostgreSQL.
+//! [`Tickets`] on either database.
 
 use jiff::Timestamp;
 use stonegate_identity::{
@@ -6,24 +6,24 @@ use stonegate_identity::{
     ticket::{Ticket, TicketKind, Tickets, Version},
 };
 
-use super::Pools;
+use super::{Pools, SWEEP_TICKETS};
 use crate::directory::{
     error::{unavailable, unreadable},
     row::{Columns, stored_time},
 };
 
-/// Tickets in one PostgreSQL database.
-pub(crate) struct PostgresTickets {
+/// Tickets in one database.
+pub(crate) struct SqlTickets {
     pools: Pools,
 }
 
-impl PostgresTickets {
+impl SqlTickets {
     pub(crate) fn new(pools: Pools) -> Self {
         Self { pools }
     }
 }
 
-impl Tickets for PostgresTickets {
+impl Tickets for SqlTickets {
     fn put(&self, ticket: Ticket, now: Timestamp) -> Answer<'_, bool> {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
@@ -59,7 +59,7 @@ impl Tickets for PostgresTickets {
             .bind(kind.as_str())
             .bind(name)
             .bind(stored_time(now))
-            .fetch_optional(self.pools.pool())
+            .fetch_optional(self.pools.readers())
             .await
             .map_err(unavailable)?;
             let Some(row) = found else { return Ok(None) };
@@ -115,14 +115,12 @@ impl Tickets for PostgresTickets {
     fn sweep(&self, now: Timestamp, most: u32) -> Answer<'_, u64> {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
-            let swept = sqlx::query(
-                "DELETE FROM tickets WHERE ctid IN (SELECT ctid FROM tickets WHERE expires_at <= $1 LIMIT $2)",
-            )
-            .bind(stored_time(now))
-            .bind(i64::from(most))
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
+            let swept = sqlx::query(SWEEP_TICKETS)
+                .bind(stored_time(now))
+                .bind(i64::from(most))
+                .execute(&mut *transaction)
+                .await
+                .map_err(unavailable)?;
             transaction.commit().await.map_err(unavailable)?;
             Ok(swept.rows_affected())
         })

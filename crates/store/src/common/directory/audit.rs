@@ -1,12 +1,11 @@
 //! The log of administrative acts, written in the transaction of the act itself.
 
-use sqlx::PgConnection;
 use stonegate_identity::{
     AuditEntry, Change, DirectoryError,
     directory::{Act, AuditFilter, Page, PageRequest},
 };
 
-use super::Pools;
+use super::{Connection, Pools, write};
 use crate::directory::{
     audit::{BATCH, Narrowed, entry, page_of, seal_of, sealed},
     error::unavailable,
@@ -15,17 +14,12 @@ use crate::directory::{
 
 /// Writes down who did what to what, and what became of it.
 pub(super) async fn record(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     act: &Act,
     action: &'static str,
     subject: String,
     change: Change,
 ) -> Result<(), DirectoryError> {
-    // Whoever writes next waits here, and seals over this entry.
-    sqlx::query("SELECT version FROM directory_version FOR UPDATE")
-        .execute(&mut *connection)
-        .await
-        .map_err(unavailable)?;
     let last: Option<Option<Vec<u8>>> =
         sqlx::query_scalar("SELECT seal FROM audit ORDER BY number DESC LIMIT 1")
             .fetch_optional(&mut *connection)
@@ -59,7 +53,7 @@ pub(super) async fn record_alone(
     change: Change,
     act: &Act,
 ) -> Result<(), DirectoryError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let mut transaction = write(pools).await?;
     record(&mut transaction, act, action, subject, change).await?;
     transaction.commit().await.map_err(unavailable)
 }
@@ -72,9 +66,9 @@ pub(super) async fn list(
     let narrowed = Narrowed::of(filter, page);
     let rows = sqlx::query(
         "SELECT number, at, actor, action, subject, before, after, request_id, seal FROM audit
-          WHERE number < $1 AND ($2::text IS NULL OR actor = $2) AND ($3::text IS NULL OR action = $3)
-            AND ($4::text IS NULL OR subject = $4) AND ($5::bigint IS NULL OR at >= $5)
-            AND ($6::bigint IS NULL OR at < $6)
+          WHERE number < $1 AND ($2 IS NULL OR actor = $2) AND ($3 IS NULL OR action = $3)
+            AND ($4 IS NULL OR subject = $4) AND ($5 IS NULL OR at >= $5)
+            AND ($6 IS NULL OR at < $6)
           ORDER BY number DESC LIMIT $7",
     )
     .bind(narrowed.before)
@@ -84,7 +78,7 @@ pub(super) async fn list(
     .bind(narrowed.since)
     .bind(narrowed.until)
     .bind(narrowed.limit)
-    .fetch_all(pools.pool())
+    .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
     page_of(&rows, page)
@@ -94,7 +88,7 @@ pub(super) async fn read(pools: &Pools, after: u64) -> Result<Vec<AuditEntry>, D
     let rows = sqlx::query("SELECT number, at, actor, action, subject, before, after, request_id, seal FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(BATCH)
-        .fetch_all(pools.pool())
+        .fetch_all(pools.readers())
         .await
         .map_err(unavailable)?;
     rows.iter().map(entry).collect()

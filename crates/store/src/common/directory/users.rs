@@ -1,12 +1,11 @@
 //! Users.
 
-use sqlx::SqliteConnection;
 use stonegate_identity::{
     Change, DirectoryError, TenantId, UserId,
     directory::{Act, Filter, NewUser, Page, PageRequest, User, UserEdit},
 };
 
-use super::{Pools, audit::record, grants::next_version, tenants};
+use super::{Connection, Pools, audit::record, grants::next_version, tenants, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, nothing, paged},
@@ -14,7 +13,7 @@ use crate::directory::{
 };
 
 pub(super) async fn create(pools: &Pools, new: NewUser, act: &Act) -> Result<User, DirectoryError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let mut transaction = write(pools).await?;
     let user = insert(&mut transaction, new, act).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(user)
@@ -22,7 +21,7 @@ pub(super) async fn create(pools: &Pools, new: NewUser, act: &Act) -> Result<Use
 
 /// Makes a user inside the caller's transaction.
 pub(super) async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     new: NewUser,
     act: &Act,
 ) -> Result<User, DirectoryError> {
@@ -43,7 +42,7 @@ pub(super) async fn insert(
     let version = next_version(connection).await?;
     sqlx::query(
         "INSERT INTO users (id, tenant_id, name, email, role, models, created_at, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(user.id.as_str())
     .bind(user.tenant.as_str())
@@ -61,7 +60,7 @@ pub(super) async fn insert(
 }
 
 async fn refuse_taken_name(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     tenant: &TenantId,
     name: &str,
 ) -> Result<(), DirectoryError> {
@@ -76,15 +75,14 @@ pub(super) async fn find(pools: &Pools, id: &UserId) -> Result<Option<User>, Dir
     read(&mut transaction, id).await
 }
 
-pub(super) async fn read(
-    connection: &mut SqliteConnection,
-    id: &UserId,
-) -> Result<Option<User>, DirectoryError> {
-    let found = sqlx::query("SELECT * FROM users WHERE id = ?1")
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await
-        .map_err(unavailable)?;
+pub(super) async fn read(connection: &mut Connection, id: &UserId) -> Result<Option<User>, DirectoryError> {
+    let found = sqlx::query(
+        "SELECT id, tenant_id, name, email, role, models, disabled_at, created_at FROM users WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(unavailable)?;
     found.as_ref().map(row::user).transpose()
 }
 
@@ -98,11 +96,11 @@ pub(super) async fn find_by_name(
 }
 
 async fn read_by_name(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     tenant: &TenantId,
     name: &str,
 ) -> Result<Option<User>, DirectoryError> {
-    let found = sqlx::query("SELECT * FROM users WHERE tenant_id = ?1 AND name = ?2")
+    let found = sqlx::query("SELECT id, tenant_id, name, email, role, models, disabled_at, created_at FROM users WHERE tenant_id = $1 AND name = $2")
         .bind(tenant.as_str())
         .bind(name)
         .fetch_optional(connection)
@@ -118,11 +116,11 @@ pub(super) async fn list(
 ) -> Result<Page<User>, DirectoryError> {
     let Some(narrowed) = Narrowed::of(filter, page) else { return Ok(nothing()) };
     let rows = sqlx::query(
-        "SELECT * FROM users
-         WHERE (?1 IS NULL OR tenant_id = ?1) AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR tenant_id = ?3)
-           AND (?4 IS NULL OR id = ?4) AND (?5 IS NULL OR name = ?5)
-           AND (?6 IS NULL OR disabled_at IS NULL) AND (?7 IS NULL OR id > ?7)
-         ORDER BY id LIMIT ?8",
+        "SELECT id, tenant_id, name, email, role, models, disabled_at, created_at FROM users
+         WHERE ($1 IS NULL OR tenant_id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR tenant_id = $3)
+           AND ($4 IS NULL OR id = $4) AND ($5 IS NULL OR name = $5)
+           AND ($6 IS NULL OR disabled_at IS NULL) AND ($7 IS NULL OR id > $7)
+         ORDER BY id LIMIT $8",
     )
     .bind(narrowed.reach_tenant)
     .bind(narrowed.reach_user)
@@ -145,7 +143,7 @@ pub(super) async fn update(
     edit: UserEdit,
     act: &Act,
 ) -> Result<User, DirectoryError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let mut transaction = write(pools).await?;
     let before = read(&mut transaction, id).await?.ok_or_else(|| not_found("user", id))?;
     if let Some(name) = edit.name.as_ref().filter(|name| **name != before.name) {
         refuse_taken_name(&mut transaction, &before.tenant, name).await?;
@@ -165,8 +163,8 @@ pub(super) async fn update(
     let change = Change::between(&before, &after);
     let version = next_version(&mut transaction).await?;
     sqlx::query(
-        "UPDATE users SET name = ?2, email = ?3, role = ?4, models = ?5, disabled_at = ?6, version = ?7
-         WHERE id = ?1",
+        "UPDATE users SET name = $2, email = $3, role = $4, models = $5, disabled_at = $6, version = $7
+         WHERE id = $1",
     )
     .bind(id.as_str())
     .bind(&after.name)
