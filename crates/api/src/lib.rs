@@ -6,6 +6,7 @@
 
 mod audit;
 mod budget;
+mod charge;
 mod key;
 mod page;
 mod problem;
@@ -20,6 +21,7 @@ pub use budget::{
     Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetMode,
     BudgetOverride, BudgetWhenShort, BudgetWindow,
 };
+pub use charge::{Charge, ChargeCapture, ChargeCreate};
 pub use key::{
     EphemeralCreate, Key, KeyCreate, KeyCreated, KeyKind, KeyRenew, KeyRotate, KeyStatus, ModelRule,
 };

@@ -32,6 +32,8 @@ pub enum ProblemType {
     InvalidRequest,
     /// 401: no key, or one that does not hold.
     Authentication,
+    /// 402: the budgets do not cover it.
+    Budget,
     /// 403: the key does not allow this.
     Permission,
     /// 404: there is no such thing, or it is not the caller's to see.

@@ -24,6 +24,8 @@ pub enum Action {
     SendEmbeddings,
     /// Call a model by Bedrock's own API.
     InvokeBedrock,
+    /// Hold and take credit for what is bought elsewhere.
+    MakeCharges,
     /// See that a model exists.
     SeeModel,
     /// Ask who one is.
@@ -52,12 +54,13 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SendMessages,
         Self::SendChat,
         Self::SendResponses,
         Self::SendEmbeddings,
         Self::InvokeBedrock,
+        Self::MakeCharges,
         Self::SeeModel,
         Self::SeeSelf,
         Self::ReadUsage,
@@ -242,6 +245,7 @@ impl Need {
             Action::SendResponses => call(Scope::ResponsesSend),
             Action::SendEmbeddings => call(Scope::EmbeddingsSend),
             Action::InvokeBedrock => call(Scope::BedrockInvoke),
+            Action::MakeCharges => call(Scope::ChargesMake),
             Action::SeeModel | Action::SeeSelf => need(Own::Free, None, None),
             Action::ReadUsage | Action::ReadBudgets => read(Own::Scope(Scope::UsageRead), Role::User),
             Action::ReadKeys => read(Own::Scope(Scope::KeysManage), Role::User),

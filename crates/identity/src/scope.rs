@@ -15,6 +15,8 @@ pub enum Scope {
     EmbeddingsSend,
     /// Call models by Bedrock's own API.
     BedrockInvoke,
+    /// Hold and take credit of one's own budgets for what is bought elsewhere.
+    ChargesMake,
     /// See one's own usage and budgets.
     UsageRead,
     /// See, make and revoke one's own keys.
@@ -35,12 +37,13 @@ pub struct UnknownScope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MessagesSend,
         Self::ChatSend,
         Self::ResponsesSend,
         Self::EmbeddingsSend,
         Self::BedrockInvoke,
+        Self::ChargesMake,
         Self::UsageRead,
         Self::KeysManage,
         Self::AdminRead,
@@ -56,6 +59,7 @@ impl Scope {
             Self::ResponsesSend => "responses:send",
             Self::EmbeddingsSend => "embeddings:send",
             Self::BedrockInvoke => "bedrock:invoke",
+            Self::ChargesMake => "charges:make",
             Self::UsageRead => "usage:read",
             Self::KeysManage => "keys:manage",
             Self::AdminRead => "admin:read",
@@ -105,7 +109,11 @@ impl Scopes {
     /// What a key gets when its maker names no scopes: calling models, and seeing what that costs.
     #[must_use]
     pub fn for_calls() -> Self {
-        Self::all().without(Scope::KeysManage).without(Scope::AdminRead).without(Scope::AdminWrite)
+        Self::all()
+            .without(Scope::ChargesMake)
+            .without(Scope::KeysManage)
+            .without(Scope::AdminRead)
+            .without(Scope::AdminWrite)
     }
 
     /// Whether the set has this scope.

@@ -33,6 +33,7 @@ use crate::{
     account::AccountPath,
     call::ReplicaId,
     journal::{Draft, Opened, Outcome, Settlement, Tokens},
+    lease::Counter,
     place::Place,
     quote::Quote,
     reservation::{Reservation, Shortfall},
@@ -275,6 +276,17 @@ impl Book {
     /// or a request that awaits its answer.
     pub fn has_work(&self) -> bool {
         self.0.has_work.load(Ordering::Acquire)
+    }
+
+    /// Gives back what no call needs of these counters, for someone lacks it who asked the store itself.
+    pub fn give_back(&self, counters: &[Counter]) {
+        let mut state = self.state();
+        state.holdings.exhaust(counters);
+        for counter in counters {
+            state.holdings.mark_counter(counter);
+        }
+        drop(state);
+        self.announce_work();
     }
 
     /// Makes the next [`Book::plan_sync`] ask for news of budgets, even if no poll is due.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     account::AccountId,
+    lease::Counter,
     money::Nanodollars,
     terms::Allowance,
     text::spelled,
@@ -220,6 +221,11 @@ impl Budget {
             Mode::Block => true,
             Mode::Throttle { .. } | Mode::Notify => false,
         }
+    }
+
+    /// The counter of the window around `at`.
+    pub fn counter_at(&self, at: Timestamp) -> Counter {
+        Counter { budget: self.id.clone(), window: self.period_at(at).key }
     }
 
     /// The window around `at`.

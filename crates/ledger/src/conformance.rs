@@ -8,6 +8,7 @@
 mod adoption;
 mod allowances;
 mod budgets;
+mod charges;
 mod corrections;
 mod desk;
 mod queries;
@@ -57,6 +58,11 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     corrections::what_is_known_is_not_corrected(open().await).await;
     corrections::what_was_not_spent_of_a_dead_lease_is_free_again(open().await).await;
     corrections::a_replica_that_returns_has_the_last_word(open().await).await;
+    charges::what_is_held_is_captured_once(open().await).await;
+    charges::what_is_voided_or_forgotten_is_free_again(open().await).await;
+    charges::a_charge_that_does_not_fit_holds_nothing(open().await).await;
+    charges::what_replicas_hold_unused_comes_back_for_a_charge(open().await).await;
+    charges::whoever_waits_no_longer_holds_nothing(open().await).await;
     queries::usage_is_summed_by_every_group(open().await).await;
     queries::usage_is_summed_per_day_and_hour_and_read_page_by_page(open().await).await;
     queries::usage_can_be_filtered(open().await).await;

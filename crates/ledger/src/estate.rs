@@ -84,7 +84,7 @@ impl Estate {
         Ok(before)
     }
 
-    fn crossings(&mut self, terms: &AllTerms) -> Vec<Crossing> {
+    pub(crate) fn crossings(&mut self, terms: &AllTerms) -> Vec<Crossing> {
         let reached = |(counter, state): (&Counter, &mut CounterState)| {
             terms.get(&counter.budget).map(|terms| terms.crossings(counter, state)).unwrap_or_default()
         };

@@ -14,6 +14,7 @@ mod adjust;
 mod book;
 mod budget;
 mod call;
+mod charge;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod correct;
@@ -41,6 +42,7 @@ pub use adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery};
 pub use book::{Book, BookOptions, Ticket};
 pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode, WhenShort};
 pub use call::{CallId, ReplicaId};
+pub use charge::{Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargeState};
 pub use correct::{Corrected, Correction, Truth, WriteOff};
 pub use estate::{AllTerms, Estate};
 pub use journal::{Basis, Draft, Opened, Outcome, Settlement, Tokens, UsageRecord};

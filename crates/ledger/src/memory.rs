@@ -11,6 +11,7 @@ use crate::{
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::{CallId, ReplicaId},
+    charge::{Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargeState},
     correct::{Corrected, Correction, Truth, WriteOff},
     estate::{AllTerms, Estate},
     journal::{Basis, Opened, UsageRecord},
@@ -35,6 +36,7 @@ struct State {
     journal: BTreeMap<CallId, UsageRecord>,
     adjustments: Vec<Adjustment>,
     corrections: Vec<Corrected>,
+    charges: BTreeMap<ChargeId, KeptCharge>,
     crossings: Vec<Crossing>,
     sums: Tally,
 }
@@ -44,6 +46,13 @@ struct Versioned {
     budget: Budget,
     removed: bool,
     version: u64,
+}
+
+#[derive(Clone, Debug)]
+struct KeptCharge {
+    charge: Charge,
+    key: Arc<str>,
+    leases: BTreeMap<Counter, Amount>,
 }
 
 #[derive(Clone, Debug)]
@@ -126,6 +135,22 @@ impl LedgerStore for MemoryStore {
 
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         now(Ok(self.state().forget(before, most)))
+    }
+
+    fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized> {
+        now(Ok(self.state().authorize(&wanted)))
+    }
+
+    fn end_charge(&self, id: ChargeId, end: ChargeEnd, at: Timestamp) -> Answer<'_, Charge> {
+        now(self.state().end_charge(id, &end, at))
+    }
+
+    fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
+        now(self.state().expire_charges(at))
+    }
+
+    fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
+        now(Ok(self.state().charges.get(&id).map(|kept| kept.charge.clone())))
     }
 }
 
@@ -451,6 +476,70 @@ impl State {
         };
         self.corrections.push(Corrected { correction, before, after });
         Ok(())
+    }
+
+    fn authorize(&mut self, wanted: &Authorization) -> Authorized {
+        let known = self.charges.values().find(|kept| kept.key == wanted.key).cloned();
+        let mut kept = known.unwrap_or_else(|| {
+            let mut charge = Charge::new(wanted);
+            charge.record.counters = self.applicable(&charge.record, wanted.at);
+            KeptCharge { charge, key: wanted.key.clone(), leases: BTreeMap::new() }
+        });
+        if !kept.charge.lacks(wanted) {
+            return Authorized::Charge(Box::new(kept.charge));
+        }
+        let mut estate = self.estate(std::mem::take(&mut kept.leases), BTreeMap::new());
+        let authorized = estate.authorize(&mut kept.charge, wanted, &self.terms(wanted.at));
+        self.counters = estate.counters;
+        kept.leases = estate.leases;
+        if kept.charge.is_open() {
+            self.charges.insert(kept.charge.id(), kept);
+        } else {
+            self.charges.remove(&kept.charge.id());
+        }
+        authorized
+    }
+
+    fn applicable(&self, record: &UsageRecord, at: Timestamp) -> Vec<Counter> {
+        let accounts: Vec<_> = record.path.accounts().collect();
+        let known = self.budgets.values().filter(|known| !known.removed).map(|known| &known.budget);
+        let counted =
+            known.filter(|budget| accounts.contains(&&budget.account) && budget.counts(&record.model_served));
+        counted.map(|budget| budget.counter_at(at)).collect()
+    }
+
+    fn end_charge(&mut self, id: ChargeId, end: &ChargeEnd, at: Timestamp) -> Result<Charge, StoreError> {
+        let mut kept = self.charges.get(&id).cloned().ok_or(StoreError::NoCharge(id))?;
+        let was = kept.charge.state;
+        let counters = self.counters.clone();
+        let mut estate = Estate { counters, leases: kept.leases, written_off: BTreeMap::new() };
+        let crossings = estate.end(&mut kept.charge, end, at, &self.terms(at))?;
+        if was == ChargeState::Held && kept.charge.state == ChargeState::Captured {
+            self.enter(&kept.charge.record);
+        }
+        self.crossings.extend(crossings);
+        self.counters = estate.counters;
+        kept.leases = estate.leases;
+        let charge = kept.charge.clone();
+        if was == ChargeState::Waiting && !charge.is_open() {
+            self.charges.remove(&id);
+        } else {
+            self.charges.insert(id, kept);
+        }
+        Ok(charge)
+    }
+
+    fn expire_charges(&mut self, at: Timestamp) -> Result<u64, StoreError> {
+        let is_due = |kept: &&KeptCharge| kept.charge.is_open() && kept.charge.expires_at <= at;
+        let due: Vec<_> = self.charges.values().filter(is_due).map(|kept| kept.charge.id()).collect();
+        for id in &due {
+            self.end_charge(*id, &ChargeEnd::Expire, at)?;
+        }
+        let is_known = |kept: &KeptCharge| {
+            kept.charge.is_open() || at.duration_since(kept.charge.expires_at) < CHARGES_KNOWN
+        };
+        self.charges.retain(|_, kept| is_known(kept));
+        Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
     }
 
     fn page(&self, query: &JournalQuery, is_wanted: impl Fn(&UsageRecord) -> bool) -> JournalPage {

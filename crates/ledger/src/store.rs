@@ -8,6 +8,7 @@ use crate::{
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::ReplicaId,
+    charge::{Authorization, Authorized, Charge, ChargeEnd, ChargeId, ChargeState},
     correct::{Corrected, Correction, WriteOff},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
     sync::{SyncReply, SyncRequest},
@@ -53,6 +54,15 @@ pub enum StoreError {
     /// More was said to be spent than there was on lease.
     #[error("only {0} was written off, so no more of it can have been spent")]
     BeyondWriteOff(Amount),
+    /// There is no charge of that id.
+    #[error("there is no charge {0}")]
+    NoCharge(ChargeId),
+    /// More was to be captured than is held.
+    #[error("charge {0} does not hold as much as is to be captured")]
+    BeyondCharge(ChargeId),
+    /// The charge has ended otherwise.
+    #[error("charge {0} is {1} already")]
+    ChargeEnded(ChargeId, ChargeState),
 }
 
 /// Asks the store to close the books of replicas that died.
@@ -188,4 +198,30 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When the store fails.
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
+
+    /// Holds credit for a charge from outside, on every budget of its path or on none. With a key that is known already it
+    /// gives the charge of that key, however it stands and whatever it was asked for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized>;
+
+    /// Ends a charge.
+    ///
+    /// # Errors
+    /// When there is none, it has ended otherwise, or more is to be captured than is held, or the store fails.
+    fn end_charge(&self, id: ChargeId, end: ChargeEnd, at: Timestamp) -> Answer<'_, Charge>;
+
+    /// Ends charges whose time is up, and says how many those were. Those that never came to hold what they asked for are
+    /// forgotten at once, the others [`CHARGES_KNOWN`](crate::CHARGES_KNOWN) later.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64>;
+
+    /// A charge.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>>;
 }

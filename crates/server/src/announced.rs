@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stonegate_ledger::{
-    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
-    BudgetState, Corrected, Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError,
-    SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
+    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
+    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
+    JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
+    WriteOff,
 };
 
-use crate::keeper::{Keeper, StoreAway};
+use crate::keeper::{Keeper, POLL, StoreAway};
+
+/// How often a charge asks again for what servers hold unused: they hear of it at their next poll, and give it back with
+/// the one after.
+const RECALLS: u32 = 4;
 
 /// A store whose changes of budgets are read by the book before they are answered.
 pub(crate) struct Announced {
@@ -97,5 +102,34 @@ impl LedgerStore for Announced {
 
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         self.store.forget_records(before, most)
+    }
+
+    /// What servers hold unused of what it lacks is given back within a poll: here because we say so, elsewhere because
+    /// they hear that nothing is left.
+    fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized> {
+        Box::pin(async move {
+            for attempt in 0..RECALLS {
+                let answer = self.store.authorize(wanted.clone()).await?;
+                let Authorized::Short { counters, may_improve: true } = answer else { return Ok(answer) };
+                self.keeper.book().give_back(&counters);
+                self.heard().await?;
+                if attempt > 0 {
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+            self.store.authorize(wanted).await
+        })
+    }
+
+    fn end_charge(&self, id: ChargeId, end: ChargeEnd, at: Timestamp) -> Answer<'_, Charge> {
+        self.store.end_charge(id, end, at)
+    }
+
+    fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
+        self.store.expire_charges(at)
+    }
+
+    fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
+        self.store.find_charge(id)
     }
 }

@@ -30,7 +30,7 @@ use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::router::Surface;
 use crate::signin::{self, SignIn};
-use crate::{admin, bootstrap, clock, fleet, kept, retention};
+use crate::{admin, bootstrap, charges, clock, fleet, kept, retention};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -258,6 +258,8 @@ impl Gateway {
         let (ledger, retention_stop) = (Arc::clone(&store.ledger), stop.child_token());
         let keep_days = app.config.journal.keep_records_days;
         tasks.spawn(async move { retention::run(&*ledger, keep_days, retention_stop).await });
+        let (charges, charges_stop) = (Arc::clone(&store.ledger), stop.child_token());
+        tasks.spawn(async move { charges::expire(&*charges, charges_stop).await });
         if store.sharing() == Sharing::Fleet {
             let (ledger, keeper, fleet_stop) =
                 (Arc::clone(&store.ledger), Arc::clone(&app.keeper), stop.child_token());

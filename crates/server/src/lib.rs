@@ -8,6 +8,7 @@ mod app;
 pub mod bootstrap;
 mod budgeting;
 mod call;
+mod charges;
 pub mod clock;
 pub mod config;
 mod control;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod budgets;
+pub(crate) mod charges;
 pub(crate) mod claude;
 pub(crate) mod codex;
 pub(crate) mod completions;

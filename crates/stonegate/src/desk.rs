@@ -4,7 +4,7 @@
 mod remote;
 
 use stonegate_api::{
-    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Correction,
+    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
     CorrectionCreate, Key, KeyCreated, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User,
     UserCreate, UserUpdate,
 };
@@ -64,4 +64,6 @@ at_either! {
     correct(wanted: &CorrectionCreate) -> Correction;
     list_corrections(limit: u32) -> Vec<Correction>;
     list_audit(wanted: &AuditSelection) -> Vec<AuditEntry>;
+    find_charge(id: &str) -> Charge;
+    void_charge(id: &str) -> Charge;
 }

@@ -25,8 +25,8 @@ use stonegate_server::admin;
 use stonegate_server::config::Problems;
 
 use crate::commands::{
-    audit, budgets, claude, codex, completions, config, configure, demo, doctor, env, keys, login, logout,
-    models, run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
+    audit, budgets, charges, claude, codex, completions, config, configure, demo, doctor, env, keys, login,
+    logout, models, run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
 };
 use crate::trouble::Trouble;
 
@@ -98,6 +98,9 @@ enum Command {
     /// Set, list and remove budgets.
     #[command(subcommand)]
     Budgets(budgets::Command),
+    /// Look at what services outside hold of budgets, and free it.
+    #[command(subcommand)]
+    Charges(charges::Command),
     /// What was used, and what it cost.
     Usage(Box<usage::Arguments>),
     /// What was done and by whom, and whether the log of it is whole.
@@ -148,6 +151,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Users(command) => users::run(&command),
         Command::Tenants(command) => tenants::run(&command),
         Command::Budgets(command) => budgets::run(&command),
+        Command::Charges(command) => charges::run(&command),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(command) => audit::run(&command),
         Command::Store(command) => store::run(&command),

@@ -186,6 +186,7 @@ fn the_tables_name_every_action() {
         Action::SendResponses,
         Action::SendEmbeddings,
         Action::InvokeBedrock,
+        Action::MakeCharges,
         Action::SeeModel,
     ];
     for action in Action::ALL {

@@ -156,6 +156,13 @@ impl Holdings {
         }
     }
 
+    /// Notes that a counter's line has something to say.
+    pub(super) fn mark_counter(&mut self, counter: &Counter) {
+        if let Some(slot) = self.by_id.get(&counter.budget).copied() {
+            self.mark(slot, counter.window);
+        }
+    }
+
     /// Nothing can be had from the store at present.
     pub(super) fn give_up_asking(&mut self, now: Timestamp) {
         self.is_cut_off = true;

@@ -8,9 +8,10 @@ use std::sync::{
 use jiff::Timestamp;
 
 use crate::{
-    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
-    BudgetState, Corrected, Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError,
-    SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
+    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
+    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
+    JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
+    WriteOff,
 };
 
 /// Passes everything on to another store, but no syncs while its line is cut.
@@ -89,5 +90,21 @@ impl LedgerStore for Unsteady {
 
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         self.store.forget_records(before, most)
+    }
+
+    fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized> {
+        self.store.authorize(wanted)
+    }
+
+    fn end_charge(&self, id: ChargeId, end: ChargeEnd, at: Timestamp) -> Answer<'_, Charge> {
+        self.store.end_charge(id, end, at)
+    }
+
+    fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
+        self.store.expire_charges(at)
+    }
+
+    fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
+        self.store.find_charge(id)
     }
 }

@@ -41,6 +41,12 @@ pub(crate) enum Step {
     Override { budget: usize, more: u64, hours: i64 },
     /// Someone finds out that a call of a dead replica, or its lease, took so many per cent of what it was charged.
     Correct { nth: usize, percent: u64 },
+    /// A service outside asks for credit, for a minute at most.
+    Authorize { amount: u64 },
+    /// It takes so many per cent of what it holds, or nothing.
+    EndCharge { nth: usize, percent: u64 },
+    /// Charges whose time is up are ended.
+    Expire,
     /// Time passes.
     Seconds { seconds: i64 },
     /// Much time passes, and perhaps a day ends.
@@ -73,6 +79,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize, 1..100_u64, 1..30_i64)
             .prop_map(|(budget, more, hours)| Step::Override { budget, more, hours }),
         1 => (0..8_usize, 0..=100_u64).prop_map(|(nth, percent)| Step::Correct { nth, percent }),
+        2 => (1..60_u64).prop_map(|amount| Step::Authorize { amount }),
+        2 => (0..8_usize, 0..=100_u64).prop_map(|(nth, percent)| Step::EndCharge { nth, percent }),
+        1 => Just(Step::Expire),
         3 => (0..40_i64).prop_map(|seconds| Step::Seconds { seconds }),
         1 => (1..30_i64).prop_map(|hours| Step::Hours { hours }),
     ]

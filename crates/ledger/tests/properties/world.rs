@@ -9,10 +9,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use stonegate_ledger::{
-    AccountPath, Adjustment, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, BudgetState, CallId,
-    Change, Correction, Counter, Draft, EventQuery, JournalQuery, LedgerStore, Limit, MemoryStore, Mode,
-    Nanodollars, Outcome, Override, Picodollars, Quote, ReplicaId, Reservation, Seen, Settlement, Shortfall,
-    SyncReply, SyncRequest, Tags, Tokens, Truth, Unrecorded, UsageFilter, UsageRecord, Window,
+    AccountPath, Adjustment, Adoption, Authorization, Authorized, Basis, Book, BookOptions, Budget,
+    BudgetFilter, BudgetState, CallId, Change, ChargeEnd, ChargeId, ChargeState, Correction, Counter, Draft,
+    EventQuery, JournalQuery, LedgerStore, Limit, MemoryStore, Mode, Nanodollars, Outcome, Override,
+    Picodollars, Quote, ReplicaId, Reservation, Seen, Settlement, Shortfall, SyncReply, SyncRequest, Tags,
+    Tokens, Truth, Unrecorded, UsageFilter, UsageRecord, Window,
 };
 
 use crate::step::Step;
@@ -51,6 +52,7 @@ pub(crate) struct World {
     /// The highest limit that each counter had.
     highest: BTreeMap<Counter, u64>,
     adjustments: usize,
+    charges: Vec<ChargeId>,
 }
 
 fn at_once<F: Future>(future: F) -> F::Output {
@@ -76,6 +78,7 @@ impl World {
             truth: BTreeMap::new(),
             highest: BTreeMap::new(),
             adjustments: 0,
+            charges: Vec::new(),
         };
         world.define("tenant", "tenant:acme", Window::Daily, Limit::Usd(Nanodollars::new(200)), Mode::Block);
         world.define("user", "user:ada", Window::Total, Limit::Tokens(400), Mode::Block);
@@ -137,6 +140,9 @@ impl World {
                 let amount = state.budget.limit.amount() + more;
                 Change::Override(Override { amount, from: now, until })
             }),
+            Step::Authorize { amount } => self.authorize(amount),
+            Step::EndCharge { nth, percent } => self.end_charge(nth, percent),
+            Step::Expire => self.expire(),
             Step::Correct { nth, percent } => self.correct(nth, percent),
             Step::Seconds { seconds } => self.now += SignedDuration::from_secs(seconds),
             Step::Hours { hours } => self.now += SignedDuration::from_hours(hours),
@@ -333,6 +339,77 @@ impl World {
         }
     }
 
+    fn authorize(&mut self, amount: u64) {
+        self.calls += 1;
+        let call = CallId::from(CallId::first_at(self.now).get() + self.calls);
+        let record = UsageRecord {
+            call,
+            started_at: self.now,
+            path: path(),
+            dialect: "charge".into(),
+            client: None,
+            tags: Tags::default(),
+            model_requested: "search".into(),
+            model_served: "search".into(),
+            endpoint: Some("charge".into()),
+            tokens: Tokens { input: amount, ..Tokens::default() },
+            cost: Nanodollars::new(amount),
+            uncached_cost: Nanodollars::new(amount),
+            price_version: "charge".into(),
+            first_byte_us: None,
+            total_us: 0,
+            outcome: Outcome::Complete,
+            basis: Basis::Reported,
+            stop_reason: None,
+            upstream_request_id: None,
+            status: 0,
+            stream: false,
+            counters: Vec::new(),
+        };
+        let (at, key) = (self.now, call.to_string().into());
+        let (expires_at, waits_until) =
+            (at + SignedDuration::from_secs(60), at + SignedDuration::from_secs(5));
+        let wanted = Authorization { record, key, request: "".into(), at, expires_at, waits_until };
+        let mut answers = Vec::new();
+        // An answer that was lost makes services ask again.
+        for _ in 0..2 {
+            answers.push(at_once(self.store.authorize(wanted.clone())).expect("it answers"));
+        }
+        match (&answers[0], &answers[1]) {
+            (Authorized::Charge(first), Authorized::Charge(second)) => assert_eq!(first, second),
+            (Authorized::Short { .. }, Authorized::Short { .. }) => {}
+            other => unreachable!("nothing happened in between: {other:?}"),
+        }
+        self.charges.push(ChargeId(call));
+    }
+
+    fn end_charge(&mut self, nth: usize, percent: u64) {
+        let Some(id) = self.charges.get(nth.checked_rem(self.charges.len()).unwrap_or(0)).copied() else {
+            return;
+        };
+        let Some(charge) = at_once(self.store.find_charge(id)).expect("it reads") else { return };
+        let cost = charge.record.cost.get() * percent / 100;
+        let end = match percent {
+            0 => ChargeEnd::Void,
+            _ => ChargeEnd::Capture {
+                cost: Nanodollars::new(cost),
+                tokens: Tokens { input: cost, ..Tokens::default() },
+            },
+        };
+        for _ in 0..2 {
+            let ended = at_once(self.store.end_charge(id, end.clone(), self.now));
+            if let Ok(charge) = ended
+                && charge.state == ChargeState::Captured
+            {
+                self.truth.insert(id.0, charge.record.cost.get());
+            }
+        }
+    }
+
+    fn expire(&self) {
+        at_once(self.store.expire_charges(self.now)).expect("it ends them");
+    }
+
     /// Only what the dead left behind: a replica that returns knows better.
     fn correct(&mut self, nth: usize, percent: u64) {
         let is_dead = |call: &CallId| self.dead.iter().any(|dead| dead.begun.contains(call));
@@ -436,6 +513,7 @@ impl World {
             }
         }
         self.adopt(0, Some(SILENCE));
+        self.expire();
     }
 
     /// Every replica stops in good order: its calls end, and it says all that it has to say.
@@ -449,6 +527,8 @@ impl World {
                 self.sync(replica);
             }
         }
+        self.now += SignedDuration::from_secs(60);
+        self.expire();
     }
 
     /// What must be true when nothing is under way any more.

@@ -54,6 +54,11 @@ impl Problem {
         Self::new(ProblemType::Authentication, message)
     }
 
+    /// The budgets do not cover it.
+    pub(crate) fn short_of_budget(message: impl Into<String>) -> Self {
+        Self::new(ProblemType::Budget, message)
+    }
+
     pub(crate) fn forbidden(field: &str, message: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), ..Self::new(ProblemType::Permission, message) }
     }
@@ -115,6 +120,7 @@ fn status(kind: ProblemType) -> StatusCode {
     match kind {
         ProblemType::InvalidRequest => StatusCode::BAD_REQUEST,
         ProblemType::Authentication => StatusCode::UNAUTHORIZED,
+        ProblemType::Budget => StatusCode::PAYMENT_REQUIRED,
         ProblemType::Permission => StatusCode::FORBIDDEN,
         ProblemType::NotFound => StatusCode::NOT_FOUND,
         ProblemType::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -170,6 +176,9 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::InvalidBudget(invalid) => Self::new(ProblemType::InvalidRequest, invalid.to_string()),
             StoreError::NoBudget(id) => Self::not_found("budget", id),
+            StoreError::NoCharge(id) => Self::not_found("charge", id),
+            StoreError::BeyondCharge(_) => Self::invalid("amount_usd", error.to_string()),
+            StoreError::ChargeEnded(..) => Self::new(ProblemType::Conflict, error.to_string()),
             StoreError::NothingUnresolved(_) => Self::new(ProblemType::NotFound, error.to_string()),
             StoreError::BeyondWriteOff(_) => Self::invalid("write_off.spent", error.to_string()),
             StoreError::OtherBudget(_) => {

@@ -10,6 +10,7 @@ use super::AdminState;
 pub(super) mod audit;
 pub(super) mod bootstrap;
 pub(super) mod budgets;
+pub(super) mod charges;
 pub(super) mod keys;
 pub(super) mod list;
 pub(super) mod tenants;
@@ -37,6 +38,10 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/budgets/{id}", delete(budgets::remove::remove))
         .route("/budgets/{id}/adjustments", get(budgets::adjust::list).post(budgets::adjust::adjust))
         .route("/budget-events", get(budgets::events::list))
+        .route("/charges", post(charges::authorize::authorize))
+        .route("/charges/{id}", get(charges::show::show))
+        .route("/charges/{id}/capture", post(charges::end::capture))
+        .route("/charges/{id}/void", post(charges::end::void))
         .route("/usage", get(usage::usage))
         .route("/usage/unresolved", get(usage::unresolved::list))
         .route("/usage/corrections", get(usage::correct::list).post(usage::correct::correct))

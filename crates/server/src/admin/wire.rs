@@ -9,6 +9,7 @@ use super::Problem;
 pub(crate) mod adjustments;
 pub(crate) mod audit;
 pub(crate) mod budgets;
+pub(crate) mod charges;
 pub(crate) mod keys;
 pub(crate) mod tenants;
 pub(crate) mod unresolved;

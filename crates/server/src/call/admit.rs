@@ -87,6 +87,16 @@ pub(crate) fn admit(
     grant(caller, action, resolved, (client, chosen))
 }
 
+/// Who pays for what a caller does.
+pub(crate) fn path_of(caller: &Caller) -> AccountPath {
+    AccountPath::new(
+        caller.tenant.to_arc(),
+        caller.team.as_ref().map(|team| team.to_arc()),
+        caller.user.to_arc(),
+        caller.payer.as_ref().map(|payer| payer.id.to_arc()),
+    )
+}
+
 fn grant(
     caller: &Caller,
     action: Action,
@@ -95,12 +105,7 @@ fn grant(
 ) -> Result<Admission, Problem> {
     let permit = authorize(caller, action, &Resource::Model(&resolved.model.id))
         .map_err(|denied| error::denied(&denied))?;
-    let path = AccountPath::new(
-        caller.tenant.to_arc(),
-        caller.team.as_ref().map(|team| team.to_arc()),
-        caller.user.to_arc(),
-        caller.payer.as_ref().map(|payer| payer.id.to_arc()),
-    );
+    let path = path_of(caller);
     let admission = Admission {
         resolved,
         client,

@@ -29,7 +29,8 @@ impl Origin {
     }
 }
 
-fn tags(headers: &HeaderMap, of_key: &Tags) -> Result<Tags, InvalidTags> {
+/// What a call is tagged with: by its key, and by its client.
+pub(crate) fn tags(headers: &HeaderMap, of_key: &Tags) -> Result<Tags, InvalidTags> {
     let mut values = headers.get_all(TAGS).iter();
     let Some(first) = values.next() else { return Ok(of_key.clone()) };
     // What is no text has no tag in it that could be: the question marks in its place are refused.

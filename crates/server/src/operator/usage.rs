@@ -1,7 +1,7 @@
 //! Usage.
 
-use stonegate_api::{Correction, CorrectionCreate, Unresolved, Usage, UsageBy, UsagePer};
-use stonegate_ledger::{JournalQuery, Truth, UsageFilter};
+use stonegate_api::{Charge, Correction, CorrectionCreate, Unresolved, Usage, UsageBy, UsagePer};
+use stonegate_ledger::{ChargeEnd, JournalQuery, Truth, UsageFilter};
 
 use super::{Operator, moment};
 use crate::admin::{
@@ -55,6 +55,27 @@ impl Operator {
         let query = JournalQuery { filter: UsageFilter::default(), before: None, limit };
         let page = self.store.ledger.unresolved(query).await?;
         Ok(wire::unresolved::shown(&page, &self.store.ledger.write_offs().await?))
+    }
+
+    /// A charge from outside, and how it stands.
+    ///
+    /// # Errors
+    /// When there is none of that id, or the store does not answer.
+    pub async fn find_charge(&self, id: &str) -> Result<Charge, Problem> {
+        let missing = || Problem::not_found("charge", id);
+        let found = self.store.ledger.find_charge(id.parse().map_err(|_unknown| missing())?).await?;
+        found.as_ref().map(wire::charges::shown).ok_or_else(missing)
+    }
+
+    /// Frees what a charge from outside holds.
+    ///
+    /// # Errors
+    /// When there is none of that id, it was captured, or the store does not answer.
+    pub async fn void_charge(&self, id: &str) -> Result<Charge, Problem> {
+        let missing = || Problem::not_found("charge", id);
+        let id = id.parse().map_err(|_unknown| missing())?;
+        let ended = self.store.ledger.end_charge(id, ChargeEnd::Void, self.now).await?;
+        Ok(wire::charges::shown(&ended))
     }
 
     /// Says what a call or a written-off lease really took.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use stonegate_api::{
-    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Correction,
+    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
     CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Tenant, TenantCreate, TenantUpdate, Unresolved,
     Usage, User, UserCreate, UserUpdate,
 };
@@ -265,5 +265,14 @@ impl Remote {
         let mut all = self.get::<Page<Correction>>("/usage/corrections", &[]).await?.data;
         all.truncate(usize::try_from(limit)?);
         Ok(all)
+    }
+
+    /// A charge of one's own.
+    pub(super) async fn find_charge(&self, id: &str) -> anyhow::Result<Charge> {
+        Ok(self.get(&format!("/charges/{id}"), &[]).await?)
+    }
+
+    pub(super) async fn void_charge(&self, id: &str) -> anyhow::Result<Charge> {
+        self.post(&format!("/charges/{id}/void"), &serde_json::Map::new()).await
     }
 }

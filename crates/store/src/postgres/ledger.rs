@@ -8,9 +8,9 @@ use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use stonegate_ledger::{
-    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Budget, BudgetEvent, BudgetFilter, BudgetId,
-    BudgetState, Corrected, Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, SyncReply,
-    SyncRequest, UsageQuery, UsageSum, WriteOff,
+    Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
+    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
+    JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
 };
 
 use super::Pools;
@@ -18,6 +18,7 @@ use super::Pools;
 mod adjust;
 mod adopt;
 mod budgets;
+mod charge;
 mod columns;
 mod correct;
 mod journal;
@@ -94,6 +95,22 @@ impl LedgerStore for PostgresLedger {
 
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         Box::pin(journal::forget(&self.pools, before, most))
+    }
+
+    fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized> {
+        Box::pin(charge::authorize(&self.pools, wanted))
+    }
+
+    fn end_charge(&self, id: ChargeId, end: ChargeEnd, at: Timestamp) -> Answer<'_, Charge> {
+        Box::pin(charge::end(&self.pools, id, end, at))
+    }
+
+    fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
+        Box::pin(charge::expire(&self.pools, at))
+    }
+
+    fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
+        Box::pin(charge::find(&self.pools, id))
     }
 }
 

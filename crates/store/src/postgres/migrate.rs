@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0008_audit.sql"),
     include_str!("../../migrations/postgres/0009_usage.sql"),
     crate::transfer::SUMS_OF_BEFORE,
+    include_str!("../../migrations/postgres/0011_charges.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0008_audit.sql"),
     include_str!("../../migrations/sqlite/0009_usage.sql"),
     crate::transfer::SUMS_OF_BEFORE,
+    include_str!("../../migrations/sqlite/0011_charges.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

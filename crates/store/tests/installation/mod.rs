@@ -168,6 +168,33 @@ async fn spend(store: &Store) {
     call(store, &book, "ann", 1).await;
     call(store, &book, "ann", 2).await;
     find_out(store).await;
+    charge(store).await;
+}
+
+/// A service outside holds credit.
+async fn charge(store: &Store) {
+    let page = stonegate_ledger::JournalQuery {
+        filter: stonegate_ledger::UsageFilter::default(),
+        before: None,
+        limit: 1,
+    };
+    let record = store.ledger.journal(page).await.unwrap().records.remove(0);
+    let record = stonegate_ledger::UsageRecord {
+        call: CallId::from_parts(now(), [9; 10]),
+        counters: Vec::new(),
+        ..record
+    };
+    let at = now();
+    let expires_at = at + jiff::SignedDuration::from_hours(1);
+    let wanted = stonegate_ledger::Authorization {
+        record,
+        key: "ann search-1".into(),
+        request: "search".into(),
+        at,
+        expires_at,
+        waits_until: at,
+    };
+    store.ledger.authorize(wanted).await.unwrap();
 }
 
 /// Lets another server take a call of somebody who made none before.

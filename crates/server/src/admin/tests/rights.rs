@@ -38,6 +38,10 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("GET", "/budgets/{id}/adjustments", "14y44y", ""),
     ("POST", "/budgets/{id}/adjustments", "13y43y", r#"{"amount":"1","reason":"a test"}"#),
     ("GET", "/budget-events", "1yyyyy", ""),
+    ("POST", "/charges", "1yyy3y", r#"{"service":"search","amount_usd":"0.01"}"#),
+    ("GET", "/charges/{id}", "144434", ""),
+    ("POST", "/charges/{id}/capture", "144434", ""),
+    ("POST", "/charges/{id}/void", "144434", ""),
     ("GET", "/usage", "1yyyyy", ""),
     ("GET", "/audit", "13333y", ""),
     ("GET", "/usage/unresolved", "1yyyyy", ""),
@@ -73,6 +77,10 @@ async fn hers(house: &House, ann: &Person, method: &str, path: &str) -> String {
         }
         Some("keys") => ann.key_id.clone(),
         Some("users") => ann.user.clone(),
+        Some("charges") => {
+            let wanted = json!({ "service": "search", "amount_usd": "0.01" });
+            house.send(Some(&ann.key), "POST", "/charges", wanted).await.text("id")
+        }
         Some("tenants") => "acme".to_owned(),
         _ => {
             let account = format!("user:{}", ann.user);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use stonegate_ledger::{
     AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, StoreError, Terms,
+    UsageRecord,
 };
 
 use super::{super::Pools, leases};
@@ -147,6 +148,32 @@ async fn stand(
         counter,
         unresolved: columns.count()?,
     })
+}
+
+/// The counters that a record would be charged to at that time.
+pub(super) async fn applicable(
+    connection: &mut SqliteConnection,
+    record: &UsageRecord,
+    at: Timestamp,
+) -> Result<Vec<Counter>, StoreError> {
+    let accounts: Vec<_> = record.path.accounts().map(ToString::to_string).collect();
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        budget_columns!(),
+        " FROM budgets WHERE NOT removed AND account IN (SELECT value FROM json_each(?1)) ORDER BY id"
+    ))
+    .bind(json(&accounts)?)
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)?;
+    let mut counters = Vec::new();
+    for row in &rows {
+        let (budget, _) = parse(row)?;
+        if budget.counts(&record.model_served) {
+            counters.push(budget.counter_at(at));
+        }
+    }
+    Ok(counters)
 }
 
 /// The terms of these counters' budgets at that time.
