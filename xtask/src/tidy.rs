@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "stonegate-store",
         ],
     ),
-    ("stonegate", &["stonegate-server", "stonegate-simulator", "stonegate-api"]),
+    ("stonegate", &["stonegate-server", "stonegate-simulator", "stonegate-api", "stonegate-bedrock"]),
     ("stonegate-bench", &[]),
     ("xtask", &["stonegate-server", "stonegate-api"]),
 ];

@@ -32,7 +32,7 @@ impl fmt::Debug for Access {
 /// No credentials could be had.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("no usable AWS credentials: {0}")]
-pub struct NoCredentials(String);
+pub struct NoCredentials(pub(crate) String);
 
 /// The last credentials that the chain gave, and the one place that asks it for new ones.
 pub struct CredentialCache {
@@ -98,7 +98,7 @@ impl CredentialCache {
 }
 
 /// An error with its causes on one line; the chain's own text names profiles and variables, never secrets.
-fn chain_of(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -11,6 +11,7 @@ use http::Uri;
 use stonegate_protocol::Service;
 
 use crate::credentials::{Access, CredentialCache};
+use crate::partition::Partition;
 
 /// What an operator may say about an endpoint; what is left out comes from AWS's standard variables and files.
 #[derive(Clone, Default)]
@@ -147,14 +148,20 @@ impl Endpoint {
 }
 
 async fn load_chain(settings: &EndpointSettings) -> SdkConfig {
+    let region = settings.region.clone().map(Region::new);
+    chain(region, settings.profile.as_deref()).await
+}
+
+/// AWS's standard variables and files, with the profile that they name or with this one.
+pub(crate) async fn chain(region: Option<Region>, profile: Option<&str>) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
+    if let Some(region) = region {
+        loader = loader.region(region);
     }
-    if let Some(profile) = &settings.profile {
+    if let Some(profile) = profile {
         loader = loader.profile_name(profile);
     }
     loader.load().await
@@ -195,23 +202,10 @@ fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError>
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// AWS's host for `bedrock-runtime` in a region, by partition (botocore's `endpoints.json`).
+/// AWS's host for `bedrock-runtime` in a region.
 fn aws_base(region: &str, fips: bool, dual_stack: bool) -> String {
-    let suffixes = [
-        ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-        ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
-        ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
-        ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-        ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-        ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
-    ];
-    let (plain, dual) = suffixes
-        .iter()
-        .find(|(prefix, _, _)| region.starts_with(prefix))
-        .map_or(("amazonaws.com", "api.aws"), |(_, plain, dual)| (plain, dual));
     let service = if fips { "bedrock-runtime-fips" } else { "bedrock-runtime" };
-    let suffix = if dual_stack { dual } else { plain };
-    format!("https://{service}.{region}.{suffix}")
+    format!("https://{}", Partition::of(region).host(service, region, dual_stack))
 }
 
 #[cfg(test)]

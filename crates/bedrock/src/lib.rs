@@ -6,8 +6,10 @@
 mod client;
 mod credentials;
 mod endpoint;
+mod partition;
 mod pieces;
 mod sign;
+pub mod sts;
 
 pub use client::{Client, Deadlines, Reply};
 pub use credentials::{Access, CredentialCache, NoCredentials};

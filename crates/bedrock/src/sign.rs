@@ -39,6 +39,12 @@ pub struct Scope<'a> {
 #[error("the request cannot be signed: {0}")]
 pub struct NotSigned(String);
 
+impl NotSigned {
+    pub(crate) fn because(reason: &str) -> Self {
+        NotSigned(reason.to_owned())
+    }
+}
+
 /// What is to be signed. Every header that is in it is signed, so hop-by-hop headers have to come later.
 #[derive(Debug, Clone, Copy)]
 pub struct Unsigned<'a> {

@@ -45,6 +45,8 @@ pub enum TicketKind {
     Failures,
     /// A sign-in that is under way at another provider, by its state's digest.
     Provider,
+    /// A signature by which somebody signed in, by its digest.
+    Signature,
 }
 
 impl TicketKind {
@@ -58,6 +60,7 @@ impl TicketKind {
             Self::PasswordLink => "password_link",
             Self::Failures => "failures",
             Self::Provider => "provider",
+            Self::Signature => "signature",
         }
     }
 }

@@ -3,8 +3,10 @@
 //! [`settings`] holds the one table of them. [`load`] reads all sources and gives either a [`Config`], in which every
 //! value is checked and typed, or every problem there is, each with its place and its fix.
 
+mod accounts;
 mod interpolate;
 mod kind;
+mod members;
 mod meta;
 mod places;
 mod problem;
@@ -18,6 +20,8 @@ mod values;
 
 use std::path::PathBuf;
 
+pub use accounts::{AwsAccount, AwsRule, AwsWhom};
+pub use members::Place;
 pub use meta::{Default, Meta, Setting};
 pub use problem::{Problem, Problems};
 pub use providers::{Provider, ProviderRule};

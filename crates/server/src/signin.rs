@@ -19,10 +19,11 @@ use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::config::{Config, Provider};
+use crate::config::{AwsAccount, Config, Provider};
 use crate::directory::DirectoryCache;
 
 mod askers;
+mod aws;
 mod base;
 mod browser;
 mod device;
@@ -34,6 +35,7 @@ mod oidc;
 mod page;
 mod pages;
 mod passwords;
+mod person;
 mod revoke;
 mod session;
 mod setup;
@@ -45,6 +47,7 @@ pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
 
 use askers::Askers;
+use aws::Aws;
 use oidc::Known;
 
 /// What the handlers of sign-in see.
@@ -60,6 +63,8 @@ pub struct Shared {
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
     pub(crate) providers: Vec<Known>,
+    /// How AWS is asked who somebody is, where some of its accounts are trusted.
+    aws: Option<Aws>,
     askers: Askers,
     pub(crate) now: fn() -> Timestamp,
 }
@@ -79,6 +84,10 @@ pub(crate) struct Settings {
     pub(crate) session: SignedDuration,
     /// Who else vouches for people and machines.
     pub(crate) providers: Vec<Provider>,
+    /// Whose AWS credentials let somebody in.
+    pub(crate) aws_accounts: Vec<AwsAccount>,
+    /// Where AWS's STS is reached, when not by its own hosts.
+    pub(crate) sts_endpoint_url: Option<String>,
 }
 
 impl Settings {
@@ -92,6 +101,8 @@ impl Settings {
             access_token: SignedDuration::from_mins(minutes),
             session: SignedDuration::from_hours(days.saturating_mul(24)),
             providers: config.signin.providers.clone(),
+            aws_accounts: config.signin.aws_accounts.clone(),
+            sts_endpoint_url: config.signin.sts_endpoint_url.clone(),
         }
     }
 }
@@ -107,7 +118,10 @@ impl SignIn {
     ) -> std::io::Result<Self> {
         let (passwords, askers) = (Passwords::new(), Askers::default());
         let providers = settings.providers.iter().cloned().map(Known::new).collect::<Result<_, _>>()?;
-        Ok(Self(Arc::new(Shared { keys, tickets, settings, passwords, providers, askers, now })))
+        let accounts = Some(settings.aws_accounts.clone()).filter(|accounts| !accounts.is_empty());
+        let sts = |accounts| Aws::new(accounts, settings.sts_endpoint_url.clone());
+        let aws = accounts.map(sts).transpose()?;
+        Ok(Self(Arc::new(Shared { keys, tickets, settings, passwords, providers, aws, askers, now })))
     }
 
     /// The gateway's address for whoever sent this request; `None` when nobody has told it.

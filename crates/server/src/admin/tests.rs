@@ -75,6 +75,8 @@ impl House {
             access_token: jiff::SignedDuration::from_hours(1),
             session: jiff::SignedDuration::from_hours(24),
             providers: Vec::new(),
+            aws_accounts: Vec::new(),
+            sts_endpoint_url: None,
         };
         let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
         let state =

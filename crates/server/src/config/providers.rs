@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use stonegate_identity::{ModelRule, Role, TenantId};
+use stonegate_identity::ModelRule;
 
 use super::kind::Kind;
+use super::members::{Members, Place};
 use super::settings::Secret;
 use super::source::Written;
 
@@ -38,12 +39,8 @@ pub struct Provider {
 pub struct ProviderRule {
     /// Pattern over group names; everyone when absent.
     pub group: Option<ModelRule>,
-    /// Whose user one becomes.
-    pub tenant: TenantId,
     /// What one becomes.
-    pub role: Role,
-    /// Which models one may use.
-    pub models: ModelRule,
+    pub place: Place,
 }
 
 /// A list of providers.
@@ -75,64 +72,14 @@ impl Kind for Providers {
     }
 }
 
-/// The members of a table, each taken once: one that is left over is a slip.
-struct Members<'a>(Vec<(&'a str, &'a Written)>);
-
-impl<'a> Members<'a> {
-    fn of(written: &'a Written) -> Option<Self> {
-        let Written::Table(entries) = written else { return None };
-        Some(Self(entries.iter().map(|(name, value)| (name.as_str(), value)).collect()))
-    }
-
-    fn take(&mut self, name: &str) -> Option<&'a Written> {
-        let at = self.0.iter().position(|(known, _)| *known == name)?;
-        Some(self.0.swap_remove(at).1)
-    }
-
-    /// A text that may be absent; `None` where it is something else.
-    fn text(&mut self, name: &str) -> Option<Option<String>> {
-        match self.take(name) {
-            None => Some(None),
-            Some(Written::Text(text)) => Some(Some(text.clone()).filter(|text| !text.is_empty())),
-            Some(_) => None,
-        }
-    }
-
-    fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        match self.take(name) {
-            None => Some(Vec::new()),
-            Some(Written::List(items)) => items
-                .iter()
-                .map(|item| match item {
-                    Written::Text(text) => Some(text.clone()),
-                    _ => None,
-                })
-                .collect(),
-            Some(_) => None,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 fn provider(written: &Written) -> Option<Provider> {
     let mut members = Members::of(written)?;
     let id = members.text("id")??;
     let issuer = members.text("issuer")??;
     let client_id = members.text("client_id")?;
     let audiences = members.texts("audiences")?;
-    let rules = match members.take("rules") {
-        None => Vec::new(),
-        Some(Written::List(items)) => items.iter().map(rule).collect::<Option<_>>()?,
-        Some(_) => return None,
-    };
-    let allow_private = match members.take("allow_private") {
-        None => false,
-        Some(Written::Bool(truth)) => *truth,
-        Some(_) => return None,
-    };
+    let rules = members.list("rules", rule)?;
+    let allow_private = members.switch("allow_private")?;
     let provider = Provider {
         name: members.text("name")?.unwrap_or_else(|| id.clone()),
         client_secret: members.text("client_secret")?.map(Secret::new),
@@ -154,19 +101,7 @@ fn provider(written: &Written) -> Option<Provider> {
 
 fn rule(written: &Written) -> Option<ProviderRule> {
     let mut members = Members::of(written)?;
-    let group = match members.text("group")? {
-        Some(pattern) => Some(ModelRule::new(vec![pattern], Vec::new()).ok()?),
-        None => None,
-    };
-    let tenant = match members.text("tenant")? {
-        Some(text) => TenantId::parse(&text).ok()?,
-        None => TenantId::default_tenant(),
-    };
-    let role = match members.text("role")? {
-        Some(word) => word.parse().ok()?,
-        None => Role::User,
-    };
-    let (allow, deny) = (members.texts("allow_models")?, members.texts("deny_models")?);
-    let models = ModelRule::new(allow, deny).ok()?;
-    members.is_empty().then_some(ProviderRule { group, tenant, role, models })
+    let group = members.pattern("group")?;
+    let place = members.place()?;
+    members.is_empty().then_some(ProviderRule { group, place })
 }

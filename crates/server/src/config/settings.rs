@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::accounts::{AwsAccount, AwsAccounts};
 use super::kind::{
     Address, Bytes, Choice, Count, Days, File, Geographies, Kind, Line, LogFilter, MaybeCount, MaybeFile,
     MaybeRegion, MaybeText, MaybeUrl, Pairs, Password, Percent, Rules, Seconds, SomeMillis, SomeSeconds,
@@ -125,6 +126,10 @@ settings! {
         session_days = "signin.session_days", Count => u32, given("30");
         /// OpenID providers that vouch for people and machines.
         providers = "signin.providers", Providers => Vec<Provider>, given("").secret();
+        /// AWS accounts whose people and machines may sign in with their AWS credentials.
+        aws_accounts = "signin.aws_accounts", AwsAccounts => Vec<AwsAccount>, given("");
+        /// Where AWS's STS is reached in place of its own hosts, such as a VPC endpoint or a proxy. It gets what a person signed for AWS's host, as it is.
+        sts_endpoint_url = "signin.sts_endpoint_url", MaybeUrl => Option<String>, unset();
     }
 
     /// How Amazon Bedrock is reached. What is unset here comes from AWS's own variables and files.

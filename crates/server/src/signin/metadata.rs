@@ -9,6 +9,7 @@ use serde_json::json;
 use stonegate_identity::{Scope, Scopes};
 
 use super::SignIn;
+use super::aws::AWS_IDENTITY;
 use super::oauth::OAuthError;
 use super::token::{DEVICE_CODE, JWT_BEARER};
 use crate::admin::wire::keys::{MINUTES, MINUTES_MOST};
@@ -28,6 +29,9 @@ pub(super) async fn authorization_server(
     }
     if at.settings.providers.iter().any(|provider| !provider.audiences.is_empty()) {
         grants.push(JWT_BEARER);
+    }
+    if at.aws.is_some() {
+        grants.push(AWS_IDENTITY);
     }
     let document = json!({
         "issuer": base.as_str(),
@@ -65,6 +69,8 @@ pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri:
             "device": base.is_some(),
             "local": at.settings.local,
             "providers": providers,
+            // By AWS credentials, with a signature that is made for `issuer`.
+            "aws": at.aws.is_some(),
         },
         "api": {
             "anthropic": true,

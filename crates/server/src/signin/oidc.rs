@@ -1,8 +1,8 @@
 //! OpenID providers: people come back from one with a code, machines come with a token of one.
 
+pub(super) mod claims;
 pub(super) mod flow;
 mod jwt;
-pub(super) mod person;
 mod provider;
 
 pub(super) use jwt::issuer_of;

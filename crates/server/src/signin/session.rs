@@ -53,6 +53,8 @@ pub(super) async fn is_in_good_standing(at: &SignIn, user: &User) -> Result<bool
 pub(super) enum Lasting {
     /// As long as it is refreshed, up to the bound of the settings.
     Refreshed,
+    /// The same, but no longer than this.
+    Within(SignedDuration),
     /// Until this time, or an access token's, whichever comes first.
     Until(Timestamp),
 }
@@ -69,10 +71,10 @@ pub(super) async fn open(
     act: &Act,
 ) -> Result<Tokens, DirectoryError> {
     let access = KeyText::mint(clock::random());
+    let session_end = |lasts| act.at.saturating_add(lasts).unwrap_or(Timestamp::MAX);
     let (ends_at, most) = match lasting {
-        Lasting::Refreshed => {
-            (act.at.saturating_add(at.settings.session).unwrap_or(Timestamp::MAX), SESSIONS_MOST)
-        }
+        Lasting::Refreshed => (session_end(at.settings.session), SESSIONS_MOST),
+        Lasting::Within(most) => (session_end(at.settings.session.min(most)), SESSIONS_MOST),
         Lasting::Until(end) => (end.min(token_end(at, act.at)), MACHINE_SESSIONS_MOST),
     };
     let scopes = wanted.and(user.role.may_hold());
@@ -93,7 +95,7 @@ pub(super) async fn open(
     };
     let key = at.keys.directory().create_key(new, act).await?;
     let refresh = match lasting {
-        Lasting::Refreshed => Some(keep_refresh(at, &key.id, ends_at, act.at).await?),
+        Lasting::Refreshed | Lasting::Within(_) => Some(keep_refresh(at, &key.id, ends_at, act.at).await?),
         Lasting::Until(_) => None,
     };
     Ok(tokens(at, access, refresh, &key, user, act.at))

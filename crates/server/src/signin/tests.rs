@@ -15,6 +15,7 @@ use super::*;
 use crate::admin::{self, AdminState};
 
 mod attacks;
+mod aws;
 mod devices;
 mod passwords;
 mod providers;
@@ -88,6 +89,8 @@ impl House {
             access_token: SignedDuration::from_hours(1),
             session: SignedDuration::from_hours(30 * 24),
             providers: Vec::new(),
+            aws_accounts: Vec::new(),
+            sts_endpoint_url: None,
         };
         change(&mut settings);
         let password = settings.local.then_some(PASSWORD);

@@ -1,33 +1,44 @@
-//! `POST /oauth/token`: what a program gets, by a device's code, by its last refresh token, or by a password.
+//! `POST /oauth/token`: what a program gets, by a device's code, by its last refresh token, by a password, or by
+//! what others vouch for.
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
+use http::{HeaderMap, Uri};
 use jiff::Timestamp;
 use serde_json::json;
 use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::{DeviceCode, RefreshToken, Scopes, UnknownScope};
 
+use super::aws::{AWS_IDENTITY, Whence};
 use super::device::NoTokens;
 use super::local::{self, Refused};
 use super::oauth::{Form, OAuthError, label};
-use super::oidc::person::{self, NotAdmitted};
 use super::oidc::{self, ProviderError};
+use super::person::NotAdmitted;
 use super::session::{Lasting, Tokens};
-use super::{SignIn, device, session};
+use super::{Peer, SignIn, aws, device, session};
 use crate::clock;
 
 /// The grant of RFC 8628.
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// The grant of RFC 7523.
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// A grant that is not served.
+const UNSUPPORTED: &str = "unsupported_grant_type";
 /// The longest name of a session, in characters.
 const NAME_MOST: usize = 100;
 
 /// `POST /oauth/token`
-pub(super) async fn token(State(at): State<SignIn>, body: Bytes) -> Result<Response, OAuthError> {
+pub(super) async fn token(
+    State(at): State<SignIn>,
+    peer: Peer,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Response, OAuthError> {
     let now = (at.now)();
     let request_id = clock::call_id(now).to_string();
     let form = Form::parse(&body)?;
@@ -36,9 +47,13 @@ pub(super) async fn token(State(at): State<SignIn>, body: Bytes) -> Result<Respo
         "refresh_token" => by_refresh(&at, form.need("refresh_token")?, now, &request_id).await?,
         JWT_BEARER => by_assertion(&at, &form, now, request_id).await?,
         "password" if at.settings.local => by_password(&at, &form, now, request_id).await?,
+        AWS_IDENTITY => {
+            let whence = Whence { peer: &peer, headers: &headers, uri: &uri };
+            by_aws(&at, &form, &whence, now, request_id).await?
+        }
         _ => {
             let description = "this gateway has no such grant: see /.well-known/oauth-authorization-server";
-            return Err(OAuthError::new("unsupported_grant_type", description));
+            return Err(OAuthError::new(UNSUPPORTED, description));
         }
     };
     Ok(shown(&tokens))
@@ -114,6 +129,26 @@ async fn by_password(
     Ok(session::open(at, &user, (scopes, name), Lasting::Refreshed, &act).await?)
 }
 
+/// Somebody shows by a signature who they are to AWS.
+async fn by_aws(
+    at: &SignIn,
+    form: &Form,
+    whence: &Whence<'_>,
+    now: Timestamp,
+    request_id: String,
+) -> Result<Tokens, OAuthError> {
+    let aws = at.aws.as_ref().ok_or_else(|| {
+        OAuthError::new(UNSUPPORTED, "this gateway trusts no AWS account: sign in in another way")
+    })?;
+    let assertion = form.need("assertion")?;
+    let scopes = wanted(form)?;
+    let act = Act { by: Actor::Server, at: now, request_id: Some(request_id) };
+    let user = aws::sign_in(at, aws, assertion, whence, &act).await?;
+    let act = Act { by: Actor::User(user.id.clone()), ..act };
+    let name = name(form, "aws");
+    Ok(session::open(at, &user, (scopes, name), Lasting::Within(aws::SESSION), &act).await?)
+}
+
 /// A machine shows a token of a provider's that is made out to us.
 async fn by_assertion(
     at: &SignIn,
@@ -147,7 +182,7 @@ async fn by_assertion(
             }
         })?;
     let act = Act { by: Actor::Server, at: now, request_id: Some(request_id) };
-    let user = person::admit(at, &known.settings, &claims, &act).await.map_err(|not| match not {
+    let user = oidc::claims::admit(at, &known.settings, &claims, &act).await.map_err(|not| match not {
         NotAdmitted::Told(why) => OAuthError::invalid_grant(why),
         NotAdmitted::Away(away) => away.into(),
     })?;

@@ -1,5 +1,6 @@
 //! `stonegate login`: who to be at the gateway, from now on.
 
+mod aws;
 mod browser;
 mod device;
 
@@ -21,6 +22,8 @@ Examples:
   stonegate login                                   in the browser; a code is shown
   stonegate login --no-browser                      on a machine without one: open the address elsewhere
   stonegate login --email ann@example.com           with the password of an account of the gateway's own
+  stonegate login --aws-profile dev                 with the AWS credentials of that profile
+  stonegate login --aws-profile                     with those that AWS's own tools would use
   stonegate login --key                             with a key, asked for
   pass stonegate | stonegate login --key            with a key that another program prints
 
@@ -28,11 +31,15 @@ What you sign in with is kept in the profile's file, readable by you alone. A si
 and ends with `stonegate logout`.")]
 pub(crate) struct Arguments {
     /// Sign in with a key, `sk-stone-…`: asked for on a terminal, else read from standard input.
-    #[arg(long, conflicts_with_all = ["email", "admin", "no_browser"])]
+    #[arg(long, conflicts_with_all = ["email", "aws_profile", "admin", "no_browser"])]
     key: bool,
     /// Sign in with this address and a password: asked for on a terminal, else read from standard input.
-    #[arg(long, value_name = "EMAIL", conflicts_with = "no_browser")]
+    #[arg(long, value_name = "EMAIL", conflicts_with_all = ["aws_profile", "no_browser"])]
     email: Option<String>,
+    /// Sign in with AWS credentials: those of this profile, or without a name those that AWS's own tools would use. They
+    /// stay here: the gateway gets a signature that is good for it alone, once, and for five minutes.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "no_browser")]
+    aws_profile: Option<String>,
     /// Also for administration, as far as your role goes.
     #[arg(long)]
     admin: bool,
@@ -48,13 +55,17 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
-    let credential = match (&arguments.email, arguments.key) {
-        (_, true) => Credential::Key(key(&ask("Key: ")?)?),
-        (Some(email), false) => {
+    let credential = match (&arguments.email, &arguments.aws_profile, arguments.key) {
+        (_, _, true) => Credential::Key(key(&ask("Key: ")?)?),
+        (Some(email), _, false) => {
             let password = ask("Password: ")?;
             session(crate::wait(arguments.by_password(&connection, email, &password))?)
         }
-        (None, false) => session(crate::wait(device::sign_in(arguments, &connection))?),
+        (None, Some(profile), false) => {
+            let profile = Some(profile.as_str()).filter(|profile| !profile.is_empty());
+            session(crate::wait(aws::sign_in(arguments, &connection, profile))?)
+        }
+        (None, None, false) => session(crate::wait(device::sign_in(arguments, &connection))?),
     };
     let text = match &credential {
         Credential::Key(key) => key,
@@ -102,12 +113,7 @@ impl Arguments {
             ("client_id", CLIENT_ID),
         ];
         let given = connection.stranger()?.post_form("/oauth/token", &form).await;
-        Ok(given.map_err(|trouble| match trouble {
-            Trouble::Refused { code: Some(code), message, .. } if code == "invalid_grant" => {
-                Trouble::SignedOut(message)
-            }
-            other => other,
-        })?)
+        Ok(given.map_err(not_taken)?)
     }
 
     /// What a sign-in is asked for. What a person's role may not hold, the gateway leaves out.
@@ -118,6 +124,16 @@ impl Arguments {
         } else {
             "messages:send chat:send responses:send embeddings:send bedrock:invoke usage:read keys:manage"
         }
+    }
+}
+
+/// What was shown to the gateway does not let anybody in.
+fn not_taken(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Refused { code: Some(code), message, .. } if code == "invalid_grant" => {
+            Trouble::SignedOut(message)
+        }
+        other => other,
     }
 }
 

@@ -18,9 +18,9 @@ use stonegate_identity::ticket::{Ticket, TicketKind};
 
 use super::super::page::redirect;
 use super::super::pages::{Guest, Refusal, after_sign_in, parameter};
+use super::super::person::NotAdmitted;
 use super::super::{SignIn, browser, pages};
-use super::person::{self, NotAdmitted};
-use super::{Known, ProviderError};
+use super::{Known, ProviderError, claims};
 use crate::clock;
 
 /// How long a person may take at the provider.
@@ -141,7 +141,7 @@ async fn whose(
     };
     let act = Act { by: Actor::Server, at: guest.now, request_id: Some(guest.request_id().to_owned()) };
     let refused = match proven.await {
-        Ok(claims) => match person::admit(at, &known.settings, &claims, &act).await {
+        Ok(proven) => match claims::admit(at, &known.settings, &proven, &act).await {
             Ok(user) => return Ok(user),
             Err(NotAdmitted::Told(why)) => {
                 told(StatusCode::FORBIDDEN, &format!("You cannot sign in: {why}."))

@@ -1,0 +1,87 @@
+//! What a provider's claims make of somebody: the rules of its settings over their groups.
+
+use stonegate_identity::directory::{Act, User};
+use stonegate_identity::{ModelPolicy, ModelRule};
+
+use super::super::SignIn;
+use super::super::oauth::label;
+use super::super::person::{self, NotAdmitted, Vouched};
+use super::jwt::Claims;
+use crate::config::{Place, Provider};
+
+/// The place of somebody with these groups; `None` when there are rules and none is for them.
+fn place(provider: &Provider, groups: &[&str]) -> Option<Place> {
+    if provider.rules.is_empty() {
+        return Some(Place::default());
+    }
+    let fits = |pattern: &ModelRule| {
+        let pattern = ModelPolicy::of([pattern.clone()]);
+        groups.iter().any(|group| pattern.allows(group))
+    };
+    let rule = provider.rules.iter().find(|rule| rule.group.as_ref().is_none_or(fits))?;
+    Some(rule.place.clone())
+}
+
+/// The user whom these claims are about.
+pub(crate) async fn admit(
+    at: &SignIn,
+    provider: &Provider,
+    claims: &Claims,
+    act: &Act,
+) -> Result<User, NotAdmitted> {
+    let groups = claims.texts(&provider.groups_claim);
+    let place = place(provider, &groups)
+        .ok_or(NotAdmitted::Told("you are in no group that may use this gateway; ask its administrator"))?;
+    let email = claims.text("email").filter(|_| claims.has_verified_email()).map(|email| label(email, 254));
+    let called = ["preferred_username", "email", "name"].into_iter().find_map(|claim| claims.text(claim));
+    let person = Vouched {
+        id: person::id_of(&provider.issuer, &claims.subject),
+        name: called.unwrap_or(&claims.subject),
+        by: &provider.id,
+        email,
+        place: &place,
+        action: "signin.provider",
+    };
+    person::admit(at, person, act).await
+}
+
+#[cfg(test)]
+mod tests {
+    use stonegate_identity::Role;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let config = Config::from_toml(
+            r#"
+            [[signin.providers]]
+            id = "x"
+            issuer = "https://id.example.org"
+            client_id = "stonegate"
+            rules = [
+                { group = "gateway-admins", role = "admin" },
+                { group = "ml-*", tenant = "ml", role = "team_lead", allow_models = ["claude-*"] },
+                { group = "staff" },
+            ]
+            "#,
+        )
+        .unwrap();
+        let provider = &config.signin.providers[0];
+        let found =
+            |groups: &[&str]| place(provider, groups).map(|place| (place.tenant.to_string(), place.role));
+        for (groups, expected) in [
+            (&["staff", "gateway-admins"][..], Some(("default", Role::Admin))),
+            (&["staff", "ml-research"], Some(("ml", Role::TeamLead))),
+            (&["staff"], Some(("default", Role::User))),
+            (&["xml-research", "gateway-admins-2"], None),
+            (&[], None),
+        ] {
+            let expected = expected.map(|(tenant, role)| (tenant.to_owned(), role));
+            assert_eq!(found(groups), expected, "{groups:?}");
+        }
+        let open = Provider { rules: Vec::new(), ..provider.clone() };
+        assert_eq!(place(&open, &[]).map(|place| place.role), Some(Role::User));
+    }
+}

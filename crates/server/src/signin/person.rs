@@ -1,0 +1,153 @@
+//! Who somebody is here for whom another one vouches: made when they first come, and what the rules say ever after.
+//!
+//! The user's id follows from who vouches and what they call the person for good; names and addresses, which may change
+//! hands, decide nothing.
+
+use sha2::{Digest as _, Sha256};
+use stonegate_identity::directory::{Act, Actor, NewUser, User, UserEdit};
+use stonegate_identity::{DirectoryError, UserId};
+
+use super::SignIn;
+use super::oauth::label;
+use super::session::is_in_good_standing;
+use crate::config::Place;
+
+/// The longest name of a user, in characters.
+const NAME_MOST: usize = 100;
+
+/// Why somebody does not get in although another one vouches for them.
+#[derive(Debug)]
+pub(super) enum NotAdmitted {
+    /// No rule is for them, or they are disabled: in words for them.
+    Told(&'static str),
+    /// The directory does not answer.
+    Away(DirectoryError),
+}
+
+impl From<DirectoryError> for NotAdmitted {
+    fn from(error: DirectoryError) -> Self {
+        Self::Away(error)
+    }
+}
+
+/// Somebody for whom another one vouches.
+#[derive(Debug)]
+pub(super) struct Vouched<'a> {
+    /// Who they are here.
+    pub(super) id: UserId,
+    /// What they are called there.
+    pub(super) name: &'a str,
+    /// What tells them from another one of that name.
+    pub(super) by: &'a str,
+    /// Their address, where who vouches has checked it.
+    pub(super) email: Option<String>,
+    /// What the rules make of them.
+    pub(super) place: &'a Place,
+    /// What the audit log calls this way to sign in.
+    pub(super) action: &'static str,
+}
+
+/// The user who this is.
+pub(super) async fn admit(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
+    let directory = at.keys.directory();
+    let action = person.action;
+    let user = match directory.find_user(&person.id).await? {
+        Some(user) => updated(at, user, person, act).await?,
+        None => made(at, person, act).await?,
+    };
+    if !is_in_good_standing(at, &user).await? {
+        return Err(NotAdmitted::Told(
+            "you, or your tenant, are disabled here; ask the gateway's administrator",
+        ));
+    }
+    let by = Act { by: Actor::User(user.id.clone()), ..act.clone() };
+    directory.record(action, format!("user:{}", user.id), &by).await?;
+    Ok(user)
+}
+
+/// What has changed at who vouches, or in the rules, since the last time.
+async fn updated(at: &SignIn, user: User, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
+    let Vouched { place, email, .. } = person;
+    if user.tenant != place.tenant {
+        tracing::warn!(user = %user.id, is = %user.tenant, rule = %place.tenant, "the rules lead a user to another tenant");
+        return Err(NotAdmitted::Told(
+            "the rules now lead you to another tenant; ask the gateway's administrator",
+        ));
+    }
+    let has_other_email = email.is_some() && email != user.email;
+    if user.role == place.role && user.models == place.models && !has_other_email {
+        return Ok(user);
+    }
+    let edit = UserEdit {
+        role: Some(place.role),
+        models: Some(place.models.clone()),
+        email: email.filter(|_| has_other_email),
+        ..UserEdit::default()
+    };
+    let user = at.keys.directory().update_user(&user.id, edit, act).await?;
+    at.keys.refresh(act.at).await?;
+    Ok(user)
+}
+
+async fn made(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
+    let Vouched { id, name, by, email, place, .. } = person;
+    let directory = at.keys.directory();
+    let name = label(name, NAME_MOST - 30);
+    let new = |name: String| NewUser {
+        id: id.clone(),
+        tenant: place.tenant.clone(),
+        name,
+        email: email.clone(),
+        role: place.role,
+        models: place.models.clone(),
+    };
+    // The name may be another's, who is not this person.
+    for name in [name.clone(), format!("{name} ({by})"), id.to_string()] {
+        match directory.create_user(new(name), act).await {
+            Ok(user) => return Ok(user),
+            Err(DirectoryError::Conflict { .. }) => {}
+            Err(DirectoryError::NotFound { .. }) => {
+                tracing::error!(by, tenant = %place.tenant, "a rule names a tenant that there is not");
+                return Err(NotAdmitted::Told(
+                    "this gateway is not set up for you yet; ask its administrator",
+                ));
+            }
+            Err(error @ DirectoryError::Unavailable(_)) => {
+                // Two sign-ins of one person at the same moment: the other one made them.
+                return directory.find_user(&id).await?.ok_or(NotAdmitted::Away(error));
+            }
+        }
+    }
+    directory.find_user(&id).await?.ok_or(NotAdmitted::Told("there is somebody of your name already"))
+}
+
+/// The id of whom this issuer calls so for good.
+pub(super) fn id_of(issuer: &str, subject: &str) -> UserId {
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(b"stonegate user\0")
+        .chain_update(issuer.as_bytes())
+        .chain_update(b"\0")
+        .chain_update(subject.as_bytes())
+        .finalize()
+        .into();
+    let letters: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    UserId::parse(&format!("usr_{letters}")).expect("letters and digits are an id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_issuers_and_one_subjects() {
+        let id = id_of("https://id.example.org", "ann");
+        assert_eq!(id, id_of("https://id.example.org", "ann"));
+        for (issuer, subject) in [
+            ("https://id.example.org", "bob"),
+            ("https://id.example.com", "ann"),
+            ("https://id.example.org\0a", "nn"),
+        ] {
+            assert_ne!(id, id_of(issuer, subject));
+        }
+    }
+}
