@@ -32,7 +32,7 @@ use self::{
 use crate::{
     account::AccountPath,
     call::ReplicaId,
-    journal::{Draft, Opened, Outcome, Settlement, Tokens},
+    journal::{Draft, Opened, Outcome, Settlement},
     lease::Counter,
     place::Place,
     quote::Quote,
@@ -208,12 +208,12 @@ impl Book {
                 return Err(shortfall);
             }
         };
-        let tokens = Tokens { input: quote.input_tokens, output: grant.output_tokens, ..Tokens::default() };
+        let reserved = (quote.unresolved(grant.output_tokens), quote.unresolved_tokens(grant.output_tokens));
         let call = Arc::new(OpenCall {
             draft,
             path: path.clone(),
             holds: grant.holds,
-            reserved: (quote.upper_bound(grant.output_tokens), tokens),
+            reserved,
             began: now,
             known: state.holdings.version,
         });

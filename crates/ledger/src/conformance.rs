@@ -34,6 +34,7 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     syncing::a_waiting_call_gets_the_last_of_a_budget_and_no_one_more(open().await).await;
     syncing::what_costs_more_than_was_leased_is_charged_and_counted(open().await).await;
     syncing::a_large_batch_is_taken_whole(open().await).await;
+    syncing::amounts_beyond_counting_hold_nobody_up(open().await).await;
     budgets::a_budget_reads_as_it_was_defined(open().await).await;
     budgets::changing_a_limit_keeps_what_was_spent(open().await).await;
     budgets::a_budget_made_while_a_call_is_under_way_is_charged(open().await).await;

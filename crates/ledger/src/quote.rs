@@ -2,6 +2,7 @@
 
 use crate::{
     budget::{Amount, Budget, Limit, WhenShort},
+    journal::Tokens,
     money::{Nanodollars, Picodollars},
 };
 
@@ -30,6 +31,13 @@ impl Quote {
     /// is not billed by the token, is charged nothing, as it would be with a report.
     pub fn unresolved(&self, output_tokens: u64) -> Nanodollars {
         if self.input == Nanodollars::MAX { Nanodollars::ZERO } else { self.upper_bound(output_tokens) }
+    }
+
+    /// The tokens that such a call counts for. An input without a bound counts for nothing: a number that stands for "no
+    /// bound" would drown all others.
+    pub fn unresolved_tokens(&self, output_tokens: u64) -> Tokens {
+        let input = if self.input_tokens == u64::MAX { 0 } else { self.input_tokens };
+        Tokens { input, output: output_tokens, ..Tokens::default() }
     }
 
     /// What the call may take, with that output ceiling, from a budget of that limit's unit.
@@ -144,6 +152,14 @@ mod tests {
         check(TOKENS, 450, 25, 100);
         check(TOKENS, 60, 25, 10);
         check(USD, u64::MAX, 100, 1_000);
+    }
+
+    #[test]
+    fn what_has_no_bound_is_charged_nothing_when_nothing_is_known() {
+        let settled = |quote: Quote| (quote.unresolved(1_000).get(), quote.unresolved_tokens(1_000).total());
+        assert_eq!(settled(quote()), (1_600, 1_050));
+        let endless = Quote { input: Nanodollars::MAX, input_tokens: u64::MAX, ..quote() };
+        assert_eq!(settled(endless), (0, 1_000));
     }
 
     #[test]

@@ -176,8 +176,7 @@ impl Reservation {
     /// bills it in full.
     pub fn unresolved(&self, outcome: Outcome) -> Settlement {
         let cost = self.quote.unresolved(self.output_tokens);
-        let tokens =
-            Tokens { input: self.quote.input_tokens, output: self.output_tokens, ..Tokens::default() };
+        let tokens = self.quote.unresolved_tokens(self.output_tokens);
         Settlement::new(outcome, Basis::Unresolved, cost, tokens)
     }
 

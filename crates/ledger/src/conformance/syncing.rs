@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::desk::{Desk, Fixture, settled};
-use crate::{Book, BookOptions, ReplicaId, StoreError};
+use crate::{Book, BookOptions, Nanodollars, ReplicaId, StoreError};
 
 pub(super) async fn a_settled_call_is_recorded_and_charged(store: impl Fixture) {
     let desk = Desk::new(store).with_budget(100).await;
@@ -127,4 +127,24 @@ pub(super) async fn a_large_batch_is_taken_whole(store: impl Fixture) {
     desk.sync(&book).await;
     assert_eq!(desk.records().await.len(), 10);
     assert_eq!(desk.b1_counts().await.0, 10);
+}
+
+pub(super) async fn amounts_beyond_counting_hold_nobody_up(store: impl Fixture) {
+    let desk = Desk::new(store);
+    let book = desk.book("r1").await;
+    for round in 0..3_u8 {
+        for number in [1, 2] {
+            let reservation = desk.reserve(&book, round * 2 + number, 1).await.expect("there is no budget");
+            reservation.settle(settled(1));
+        }
+        let mut request = (*book.plan_sync(desk.now).expect("there is something to say")).clone();
+        for record in &mut request.records {
+            record.cost = Nanodollars::MAX;
+            record.uncached_cost = Nanodollars::MAX;
+            record.tokens.output = u64::MAX;
+            record.tokens.thinking = (round > 0).then_some(u64::MAX);
+        }
+        let reply = desk.store().sync(&Arc::new(request)).await.expect("it is taken all the same");
+        book.apply_sync(reply, desk.now);
+    }
 }

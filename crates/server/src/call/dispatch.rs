@@ -221,7 +221,7 @@ async fn attempt(
         long_context: resolved.long_context,
     };
     let bounds = Bounds {
-        input_tokens: outgoing.quote.input_tokens,
+        input_tokens: outgoing.quote.unresolved_tokens(0).input,
         output_tokens: outgoing.reservation.output_tokens(),
     };
     let mut carried = carry(&*outgoing.inbound, &target, learned, bounds, &outgoing.answering)
@@ -359,7 +359,7 @@ fn settlement(app: &App, outgoing: &Outgoing, outcome: Outcome, failure: Option<
     let charged = match outcome {
         Outcome::UpstreamFailed if is_left => outgoing.reservation.unresolved(outcome),
         Outcome::UpstreamFailed => {
-            let tokens = Tokens { input: outgoing.quote.input_tokens, ..Tokens::default() };
+            let tokens = outgoing.quote.unresolved_tokens(0);
             Settlement::new(outcome, Basis::Estimated, outgoing.quote.unresolved(0), tokens)
         }
         // That a refused call costs nothing is known, not estimated.

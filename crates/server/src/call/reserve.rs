@@ -160,6 +160,9 @@ fn context_window(inbound: &dyn Inbound, resolved: &Resolved) -> u64 {
 /// The least output that a model which shall think is given room for, beside what it is to say.
 const LEAST_WITH_THOUGHTS: u64 = 8_192;
 
+/// No model writes so much. A ceiling past it means nothing, and would be charged where nobody learns what a call took.
+const BEYOND_ALL: u64 = 10_000_000;
+
 /// The most output tokens of a call: what the client asked for; else, all that the model can write.
 ///
 /// In some dialects a ceiling means the visible words. Thoughts come on top of them there: twice, four or eight times as
@@ -175,13 +178,13 @@ fn output_ceiling(inbound: &dyn Inbound, resolved: &Resolved) -> u64 {
     let factor = match inbound.effort_beyond_ceiling() {
         // A client whose model was replaced may ask for more than the one in its place can write.
         None if resolved.is_substitute => return asked.min(most),
-        None => return asked,
+        None => return asked.min(BEYOND_ALL),
         Some(Effort::Minimal | Effort::Low) => 1,
         Some(Effort::Medium) => 2,
         Some(Effort::High) => 4,
         Some(Effort::Xhigh | Effort::Max) => 8,
     };
-    asked.saturating_mul(factor).max(LEAST_WITH_THOUGHTS).min(most)
+    asked.saturating_mul(factor).max(LEAST_WITH_THOUGHTS).min(most).min(BEYOND_ALL)
 }
 
 /// What the journal will say of the call, as far as it is known before it is sent.

@@ -36,6 +36,12 @@ fn request(gateway: &TestGateway, path: &str, body: &Value) -> Request {
         .header("authorization", &format!("Bearer {}", gateway.key))
 }
 
+#[tokio::test]
+async fn a_ceiling_that_no_model_reaches_is_not_what_a_call_may_cost() {
+    let absurd = with(ask("Hi"), json!({ "max_tokens": u64::MAX }));
+    assert!(quoted("/v1/messages", &absurd).await < Nanodollars::from_dollars(1_000));
+}
+
 /// What it costs when upstream reports that usage.
 async fn cost(path: &str, body: &Value, usage: &Value) -> Nanodollars {
     let gateway = TestGateway::start().await;

@@ -23,19 +23,30 @@ macro_rules! figure_columns {
     };
 }
 
-/// What becomes of a sum that is there: what is given is added to it. The names of the table and its column of time.
+/// What becomes of a sum that is there: what is given is added to it. The names of the table, its column of time, and the
+/// database's function for the least of two. What is beyond counting stays there, as in [`kept`]: were it an error, no sync
+/// could end any more.
 macro_rules! added {
-    ($table:literal, $time:literal) => {
-        $crate::ledger::sums::added!(@ $table, $time,
+    ($table:literal, $time:literal, $least:literal) => {
+        $crate::ledger::sums::added!(@ $table, $time, $least,
             "calls" "estimated" "unresolved" "input_tokens" "output_tokens" "cache_read_tokens"
             "cache_write_5m_tokens" "cache_write_1h_tokens" "cost" "uncached_cost")
     };
-    (@ $table:literal, $time:literal, $($figure:literal)+) => {
+    (@ $table:literal, $time:literal, $least:literal, $($figure:literal)+) => {
         concat!(
             " ON CONFLICT (", $time, ", series) DO UPDATE SET ",
-            $($figure, " = ", $table, ".", $figure, " + excluded.", $figure, ", ",)+
-            "thinking_tokens = coalesce(", $table, ".thinking_tokens + excluded.thinking_tokens, ",
-            $table, ".thinking_tokens, excluded.thinking_tokens)"
+            $($figure, " = ", $crate::ledger::sums::added!(@@ $table, $figure, $least), ", ",)+
+            // PostgreSQL passes over what is NULL where SQLite does not.
+            "thinking_tokens = CASE WHEN ", $table, ".thinking_tokens IS NULL THEN excluded.thinking_tokens \
+             WHEN excluded.thinking_tokens IS NULL THEN ", $table, ".thinking_tokens ELSE ",
+            $crate::ledger::sums::added!(@@ $table, "thinking_tokens", $least), " END"
+        )
+    };
+    (@@ $table:literal, $figure:literal, $least:literal) => {
+        // PostgreSQL's NUMERIC has no bound, and SQLite's sum of two whole numbers beyond its own is a larger one still.
+        concat!(
+            "CAST(", $least, "(CAST(", $table, ".", $figure, " AS NUMERIC) + excluded.", $figure,
+            ", 9223372036854775807) AS BIGINT)"
         )
     };
 }

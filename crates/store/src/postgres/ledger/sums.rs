@@ -29,6 +29,16 @@ const MAKE: &str = concat!(
     " ON CONFLICT DO NOTHING"
 );
 
+/// Columns summed; what is beyond counting stays there.
+macro_rules! summed {
+    ($first:literal $($figure:literal)*) => {
+        concat!(summed!(@ $first) $(, ", ", summed!(@ $figure))*)
+    };
+    (@ $figure:literal) => {
+        concat!("CASE WHEN sum(", $figure, ") IS NOT NULL THEN least(sum(", $figure, "), 9223372036854775807)::bigint END")
+    };
+}
+
 /// Adds to the sums, in the order of hours and series.
 const ADD: &str = concat!(
     "WITH given AS (
@@ -51,16 +61,16 @@ const ADD: &str = concat!(
     ") SELECT hour, series, ",
     figure_columns!(),
     " FROM cells ORDER BY hour, series",
-    added!("usage_hours", "hour"),
+    added!("usage_hours", "hour", "least"),
     ")
      INSERT INTO usage_days (day, series, ",
     figure_columns!(),
-    ") SELECT hour / 24, series, sum(calls)::bigint, sum(estimated)::bigint, sum(unresolved)::bigint,
-              sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cache_read_tokens)::bigint,
-              sum(cache_write_5m_tokens)::bigint, sum(cache_write_1h_tokens)::bigint,
-              sum(thinking_tokens)::bigint, sum(cost)::bigint, sum(uncached_cost)::bigint
+    ") SELECT hour / 24, series, ",
+    summed!("calls" "estimated" "unresolved" "input_tokens" "output_tokens" "cache_read_tokens"
+        "cache_write_5m_tokens" "cache_write_1h_tokens" "thinking_tokens" "cost" "uncached_cost"),
+    "
          FROM cells GROUP BY 1, 2 ORDER BY 1, 2",
-    added!("usage_days", "day")
+    added!("usage_days", "day", "least")
 );
 
 /// Adds records to the sums, or takes them out. Whoever has locked counters has done so before.

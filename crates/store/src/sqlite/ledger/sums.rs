@@ -22,13 +22,13 @@ const HOUR: &str = concat!(
     "INSERT INTO usage_hours (hour, series, ",
     figure_columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    added!("usage_hours", "hour")
+    added!("usage_hours", "hour", "min")
 );
 const DAY: &str = concat!(
     "INSERT INTO usage_days (day, series, ",
     figure_columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    added!("usage_days", "day")
+    added!("usage_days", "day", "min")
 );
 
 /// Adds what a sync appended, in its transaction.
