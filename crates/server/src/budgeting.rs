@@ -6,7 +6,9 @@
 use serde_json::{Map, Value};
 use stonegate_api::{AdjustmentCreate, BudgetCreate};
 use stonegate_identity::{Audited, Change, Directory, directory::Act};
-use stonegate_ledger::{AccountId, Adjustment, Budget, BudgetFilter, BudgetState, LedgerStore};
+use stonegate_ledger::{
+    AccountId, Adjustment, AdjustmentQuery, Budget, BudgetFilter, BudgetState, LedgerStore,
+};
 
 use crate::admin::{Problem, wire};
 
@@ -76,7 +78,8 @@ impl Budgeting<'_> {
         self.note("budget.remove", &before.budget, Change::removed(&Terms::of(&before))).await
     }
 
-    /// Grants or takes credit, or sets a limit for a time; `by` is written beside it in the ledger.
+    /// Grants or takes credit, or sets a limit for a time; `by` is written beside it in the ledger. Where its id was given
+    /// before, what was kept then is the answer, and nothing happens a second time.
     pub(crate) async fn adjust(
         &self,
         budget: &Budget,
@@ -84,10 +87,25 @@ impl Budgeting<'_> {
         by: &str,
     ) -> Result<Adjustment, Problem> {
         let adjustment = wire::adjustments::wanted(budget, wanted, by, self.act.at)?;
+        let there = self.kept(&adjustment).await?;
         self.ledger.adjust_budget(adjustment.clone()).await?;
-        let shown = serde_json::to_string(&wire::adjustments::shown(&adjustment)).ok();
+        let kept =
+            self.kept(&adjustment).await?.filter(|kept| wire::adjustments::is_the_same(kept, &adjustment));
+        let kept = kept.ok_or_else(|| {
+            Problem::conflict("id", format!("`{}` is the id of another adjustment", adjustment.id))
+        })?;
+        if there.is_some() {
+            return Ok(kept);
+        }
+        let shown = serde_json::to_string(&wire::adjustments::shown(&kept)).ok();
         self.note("budget.adjust", budget, Change { before: None, after: shown }).await?;
-        Ok(adjustment)
+        Ok(kept)
+    }
+
+    /// What is kept of its budget under an adjustment's id.
+    async fn kept(&self, adjustment: &Adjustment) -> Result<Option<Adjustment>, Problem> {
+        let query = AdjustmentQuery { budget: Some(adjustment.budget.clone()), limit: u32::MAX };
+        Ok(self.ledger.adjustments(query).await?.into_iter().find(|kept| kept.id == adjustment.id))
     }
 
     /// The budget of that id.

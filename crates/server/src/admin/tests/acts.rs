@@ -237,3 +237,26 @@ async fn what_was_done_to_budgets_is_in_the_audit_log_too() {
     let refused = house.as_admin("GET", "/audit?limit=0", Value::Null).await;
     assert_eq!(refused.problem().0, "invalid_request");
 }
+
+#[tokio::test]
+async fn an_adjustment_that_is_sent_twice_counts_and_is_logged_once() {
+    let house = House::open().await;
+    let limit = json!({ "account": "tenant:default", "window": "monthly", "limit_usd": "10" });
+    let budget = house.as_admin("POST", "/budgets", limit).await.text("id");
+    let path = format!("/budgets/{budget}/adjustments");
+    let grant = |amount: &str| json!({ "id": "release", "amount": amount, "reason": "release week" });
+    let first = house.as_admin("POST", &path, grant("5")).await;
+    let again = house.as_admin("POST", &path, grant("5")).await;
+    assert_eq!((again.status, &again.body), (StatusCode::CREATED, &first.body));
+    let other = house.send(Some(&house.admin.key), "POST", &path, grant("700")).await;
+    assert_eq!((other.status, &other.body["error"]["field"]), (StatusCode::CONFLICT, &json!("id")));
+
+    let elsewhere = json!({ "account": "tenant:default", "window": "daily", "limit_usd": "10" });
+    let elsewhere = house.as_admin("POST", "/budgets", elsewhere).await.text("id");
+    let path = format!("/budgets/{elsewhere}/adjustments");
+    let other = house.send(Some(&house.admin.key), "POST", &path, grant("5")).await;
+    assert_eq!(other.status, StatusCode::CONFLICT);
+
+    let log = house.as_admin("GET", "/audit?action=budget.adjust", Value::Null).await;
+    assert_eq!(log.body["data"].as_array().map(Vec::len), Some(1), "{}", log.body);
+}

@@ -26,6 +26,21 @@ pub(crate) fn wanted(
     Ok(Adjustment { id: id.into(), budget, at: now, by: by.into(), reason, change })
 }
 
+/// Whether the two ask for the same of a budget. What is said of the present, a window or a beginning, may have gone on.
+pub(crate) fn is_the_same(kept: &Adjustment, wanted: &Adjustment) -> bool {
+    let is_the_same_change = match (&kept.change, &wanted.change) {
+        (Change::Credit { amount, window }, Change::Credit { amount: other, window: other_window }) => {
+            amount == other && window.is_some() == other_window.is_some()
+        }
+        (Change::Override(kept), Change::Override(wanted)) => {
+            kept.amount == wanted.amount && kept.until == wanted.until
+        }
+        (Change::EndOverride, Change::EndOverride) => true,
+        (Change::Credit { .. } | Change::Override(_) | Change::EndOverride, _) => false,
+    };
+    kept.budget == wanted.budget && kept.reason == wanted.reason && is_the_same_change
+}
+
 /// Why someone changes what is counted.
 pub(super) fn reason(text: &str) -> Result<String, Problem> {
     let reason = text.trim();

@@ -22,7 +22,7 @@ const MOST: u32 = 1_000;
     request_body = AdjustmentCreate,
     responses(
         (status = 201, body = Adjustment), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
-        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply),
+        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply), (status = 409, body = ProblemReply),
     ),
 )]
 pub(crate) async fn adjust(
