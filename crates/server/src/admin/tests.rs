@@ -156,6 +156,20 @@ fn the_checked_in_document_is_the_one_that_is_served() {
     );
 }
 
+#[test]
+fn every_route_is_in_the_document_and_the_other_way_round() {
+    let methods = ["get", "post", "put", "patch", "delete"];
+    let routed = |route: &str| {
+        let path = route.split('"').nth(1)?.to_owned();
+        let of = |method: &&str| route.contains(&format!("{method}("));
+        let found = methods.iter().filter(|method| of(method)).map(|method| method.to_uppercase());
+        Some(found.map(|method| (method, path.clone())).collect::<Vec<_>>())
+    };
+    let source = include_str!("v1.rs").split(".route(").skip(1);
+    let routes: BTreeSet<_> = source.filter_map(routed).flatten().collect();
+    assert_eq!(routes, documented());
+}
+
 /// Every method and path of the document.
 fn documented() -> BTreeSet<(String, String)> {
     let document: Value = serde_json::from_str(&openapi().unwrap()).unwrap();
