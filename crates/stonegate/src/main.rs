@@ -215,4 +215,24 @@ mod tests {
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
+
+    /// Every command with the commands under it, as one types them.
+    fn named(command: &clap::Command, before: &str) -> Vec<String> {
+        let with_those_below = |below: &clap::Command| {
+            let name = format!("{before}{}", below.get_name());
+            let further = named(below, &format!("{name} "));
+            [name].into_iter().chain(further)
+        };
+        command.get_subcommands().flat_map(with_those_below).collect()
+    }
+
+    #[test]
+    fn the_manual_names_every_command() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md"));
+        let page = page.expect("the page exists");
+        let is_missing =
+            |name: &String| ["`", " "].iter().all(|end| !page.contains(&format!("`{name}{end}")));
+        let missing: Vec<_> = named(&Arguments::command(), "").into_iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "docs/cli.md does not know {missing:?}");
+    }
 }

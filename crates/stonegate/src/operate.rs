@@ -32,7 +32,7 @@ pub(crate) struct StoreArguments {
     settings: SettingsArguments,
 }
 
-/// The flags of commands that work on the store itself.
+/// The flags of commands that work on the store itself, and never at a gateway.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LocalArguments {
     /// Print JSON.
@@ -101,11 +101,17 @@ impl StoreArguments {
 }
 
 impl LocalArguments {
-    /// Opens the store, does one thing to it, and leaves it tidy.
+    /// Opens the store, does one thing to it, and leaves it tidy. Whoever is signed in to a gateway and names no store most
+    /// likely means that gateway, and would be told of a store of this machine that has nothing in it.
     pub(crate) fn operate<T, E: Into<anyhow::Error>>(
         &self,
         act: impl AsyncFnOnce(&Operator) -> Result<T, E>,
     ) -> anyhow::Result<T> {
+        if is_of_gateway(&ConnectionArguments::default(), &self.settings)? {
+            let fix = "this works on a store and not at the gateway that you are signed in to: name the store by \
+                       --data-dir, --store or --config";
+            return Err(Trouble::Wrong(fix.to_owned()).into());
+        }
         crate::wait(async {
             let operator = open(&self.settings).await?;
             let done = act(&operator).await;

@@ -91,3 +91,15 @@ fn whoever_names_a_store_means_it() {
     let (code, told) = grace.refuses(&["keys", "list", "--data-dir", &elsewhere, "--url", &gateway.url]);
     assert_eq!(code, Some(2), "{told}");
 }
+
+#[test]
+fn what_works_on_a_store_alone_says_so_to_whoever_is_signed_in_elsewhere() {
+    let gateway = served();
+    let grace = administrator(&gateway);
+    for arguments in [&["audit", "verify"][..], &["audit", "export"], &["store", "status"]] {
+        let (code, told) = grace.refuses(arguments);
+        assert_eq!((code, told.contains("name the store")), (Some(2), true), "{arguments:?}: {told}");
+    }
+    let elsewhere = grace.home().join("data").display().to_string();
+    grace.says(&["audit", "verify", "--data-dir", &elsewhere]);
+}

@@ -119,7 +119,7 @@ impl Tool {
     pub(super) fn steps(self, url: &str) -> Vec<String> {
         match self {
             Tool::Cursor => vec![
-                "Make a key for it: in the portal, or by your administrator.".to_owned(),
+                "Make a key for it: stonegate keys create --name cursor".to_owned(),
                 "In Cursor, open Settings › Models › API Keys, and enter the key as the OpenAI API key."
                     .to_owned(),
                 format!("Switch on `Override OpenAI Base URL`, and enter {url}/v1"),
