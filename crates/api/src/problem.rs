@@ -44,6 +44,8 @@ pub enum ProblemType {
     Conflict,
     /// 413: the body is too large.
     TooLarge,
+    /// 429: too many requests from the same network; the message says how long to wait.
+    TooMany,
     /// 500: the server's own fault.
     Internal,
     /// 503: the store does not answer.

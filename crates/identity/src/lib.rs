@@ -29,7 +29,7 @@ pub use directory::{Directory, DirectoryError};
 pub use id::{BadId, KeyId, TeamId, TenantId, UserId};
 pub use key::{KeyDigest, KeyText, NotAKey, PublicForm};
 pub use kind::{KeyKind, UnknownKind};
-pub use policy::{BadPattern, ModelPolicy, ModelRule};
+pub use policy::{BadRule, ModelPolicy, ModelRule};
 pub use role::{Role, UnknownRole};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use token::{

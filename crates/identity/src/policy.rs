@@ -12,32 +12,54 @@ pub struct ModelRule {
     deny: Vec<String>,
 }
 
-/// A text that cannot be a pattern over model ids.
+/// What cannot be a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{pattern}` is no pattern over model ids: 1 to 200 visible ASCII characters, `*` for any run of them"
-)]
-pub struct BadPattern {
-    /// What was written.
-    pub pattern: String,
+pub enum BadRule {
+    /// A text that cannot be a pattern over model ids.
+    #[error(
+        "`{pattern}` is no pattern over model ids: 1 to 200 visible ASCII characters, `*` for any run of them"
+    )]
+    Pattern {
+        /// What was written.
+        pattern: String,
+    },
+    /// More than every replica could remember of every key, and look through at every call.
+    #[error(
+        "a rule has at most {MOST} patterns of {MOST_BYTES} characters altogether: use `*` for what they share"
+    )]
+    TooLong,
 }
 
 /// The longest pattern; ARNs of inference profiles have some 150 characters.
 const LONGEST: usize = 200;
+/// The most patterns of one rule: more than there are models to name.
+const MOST: usize = 256;
+/// The most bytes of all of them.
+const MOST_BYTES: usize = 8 * 1024;
 
 impl ModelRule {
     /// A rule of these patterns.
     ///
     /// # Errors
-    /// When one of them is empty, too long or holds a space or another invisible character.
-    pub fn new(allow: Vec<String>, deny: Vec<String>) -> Result<Self, BadPattern> {
+    /// When one of them is empty, too long or holds a space or another invisible character, or when there are too many.
+    pub fn new(allow: Vec<String>, deny: Vec<String>) -> Result<Self, BadRule> {
         let is_sound = |pattern: &str| {
             (1..=LONGEST).contains(&pattern.len()) && pattern.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        match allow.iter().chain(&deny).find(|pattern| !is_sound(pattern)) {
-            Some(pattern) => Err(BadPattern { pattern: pattern.clone() }),
+        let all = || allow.iter().chain(&deny);
+        if all().count() > MOST || all().map(String::len).sum::<usize>() > MOST_BYTES {
+            return Err(BadRule::TooLong);
+        }
+        match all().find(|pattern| !is_sound(pattern)) {
+            Some(pattern) => Err(BadRule::Pattern { pattern: pattern.clone() }),
             None => Ok(Self { allow, deny }),
         }
+    }
+
+    /// The rule that no model passes: what stands where a rule was kept that cannot be one.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { allow: Vec::new(), deny: vec!["*".to_owned()] }
     }
 
     /// Patterns of which one must fit, unless there are none.
@@ -180,7 +202,24 @@ mod tests {
     fn a_pattern_that_could_never_be_meant_is_refused() {
         for bad in ["", "two words", "claude\n", "mod\u{e8}le", &"x".repeat(201)] {
             let refused = ModelRule::new(vec![bad.to_owned()], Vec::new());
-            assert_eq!(refused, Err(BadPattern { pattern: bad.to_owned() }));
+            assert_eq!(refused, Err(BadRule::Pattern { pattern: bad.to_owned() }));
         }
+    }
+
+    #[test]
+    fn a_rule_is_no_longer_than_a_call_can_bear() {
+        let of = |count: usize, length: usize| vec!["x".repeat(length); count];
+        for (allow, deny, is_taken) in [
+            (of(256, 32), of(0, 0), true),
+            (of(128, 32), of(128, 32), true),
+            (of(257, 1), of(0, 0), false),
+            (of(200, 1), of(57, 1), false),
+            (of(41, 200), of(0, 0), false),
+        ] {
+            let shape = (allow.len(), deny.len());
+            assert_eq!(ModelRule::new(allow, deny).is_ok(), is_taken, "{shape:?}");
+        }
+        let nothing = ModelPolicy::of([ModelRule::nothing()]);
+        assert!(!nothing.allows("claude-opus-5") && !nothing.allows(""));
     }
 }

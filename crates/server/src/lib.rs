@@ -5,6 +5,7 @@
 pub mod admin;
 mod announced;
 mod app;
+mod asker;
 pub mod bootstrap;
 mod budgeting;
 mod call;

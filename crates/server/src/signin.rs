@@ -3,26 +3,25 @@
 //! A program gets an access token, which is a key like any other (`identity::KeyKind::Session`), so that everything behind
 //! the doors knows one kind of caller. What replicas have to agree on is in the store: tickets that are used once.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts};
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use http::request::Parts;
 use http::{HeaderMap, Uri};
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use stonegate_identity::DirectoryError;
 use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
+use crate::asker::Askers;
 use crate::clock;
 use crate::config::{AwsAccount, Config, Provider};
 use crate::directory::DirectoryCache;
 
-mod askers;
 mod aws;
 mod base;
 mod browser;
@@ -30,25 +29,28 @@ mod device;
 mod failures;
 mod local;
 mod metadata;
+mod newest;
 mod oauth;
 mod oidc;
 mod page;
 mod pages;
 mod passwords;
 mod person;
+mod polls;
 mod revoke;
 mod session;
 mod setup;
 mod token;
+mod tries;
 
 pub(crate) use base::Base;
 pub(crate) use local::login_of;
 pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
 
-use askers::Askers;
 use aws::Aws;
 use oidc::Known;
+use polls::Polls;
 
 /// What the handlers of sign-in see.
 #[derive(Clone)]
@@ -65,7 +67,9 @@ pub struct Shared {
     pub(crate) providers: Vec<Known>,
     /// How AWS is asked who somebody is, where some of its accounts are trusted.
     aws: Option<Aws>,
-    askers: Askers,
+    /// How often strangers ask.
+    pub(crate) askers: Askers,
+    polls: Polls,
     pub(crate) now: fn() -> Timestamp,
 }
 
@@ -116,12 +120,12 @@ impl SignIn {
         settings: Settings,
         now: fn() -> Timestamp,
     ) -> std::io::Result<Self> {
-        let (passwords, askers) = (Passwords::new(), Askers::default());
+        let (passwords, askers, polls) = (Passwords::new(), Askers::default(), Polls::default());
         let providers = settings.providers.iter().cloned().map(Known::new).collect::<Result<_, _>>()?;
         let accounts = Some(settings.aws_accounts.clone()).filter(|accounts| !accounts.is_empty());
         let sts = |accounts| Aws::new(accounts, settings.sts_endpoint_url.clone());
         let aws = accounts.map(sts).transpose()?;
-        Ok(Self(Arc::new(Shared { keys, tickets, settings, passwords, providers, aws, askers, now })))
+        Ok(Self(Arc::new(Shared { keys, tickets, settings, passwords, providers, aws, askers, polls, now })))
     }
 
     /// The gateway's address for whoever sent this request; `None` when nobody has told it.
@@ -139,21 +143,15 @@ impl Deref for SignIn {
     }
 }
 
-/// The address at the other end of the connection, where it is known.
-struct Peer(Option<IpAddr>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Peer {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        std::future::ready(Ok(Self(peer))).await
-    }
+/// A stranger's text as it may be written down: neither a name in the store nor a line in the log is theirs to choose.
+fn short_digest(text: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How often tickets that have ended are taken away, and how many at a time.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
-const SWEEP_MOST: u32 = 10_000;
+const SWEEP_MOST: u32 = 1_000;
 
 /// Takes away tickets that have ended, until it is stopped.
 pub(crate) async fn sweep(tickets: Arc<dyn Tickets>, stop: CancellationToken) {
@@ -162,8 +160,20 @@ pub(crate) async fn sweep(tickets: Arc<dyn Tickets>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}
         }
-        if let Err(away) = tickets.sweep(clock::now(), SWEEP_MOST).await {
+        if let Err(away) = sweep_all(&*tickets, clock::now(), SWEEP_MOST).await {
             tracing::warn!(error = &away as &dyn std::error::Error, "tickets could not be swept");
+        }
+    }
+}
+
+/// So many at a time, so that nobody else waits long for the store, until nothing that has ended is left.
+async fn sweep_all(tickets: &dyn Tickets, now: Timestamp, most: u32) -> Result<u64, DirectoryError> {
+    let mut all = 0;
+    loop {
+        let swept = tickets.sweep(now, most).await?;
+        all += swept;
+        if swept < u64::from(most) {
+            return Ok(all);
         }
     }
 }

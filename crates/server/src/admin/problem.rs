@@ -81,6 +81,12 @@ impl Problem {
         }
     }
 
+    /// Too much was asked for from the same network, which may again after so many seconds.
+    pub(super) fn too_many(seconds: u64) -> Self {
+        let message = format!("too many requests from your network; try again in {seconds} seconds");
+        Self::new(ProblemType::TooMany, message)
+    }
+
     pub(super) fn no_such_route(path: &str) -> Self {
         Self::new(ProblemType::NotFound, format!("there is nothing at `{path}`"))
     }
@@ -126,6 +132,7 @@ fn status(kind: ProblemType) -> StatusCode {
         ProblemType::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ProblemType::Conflict => StatusCode::CONFLICT,
         ProblemType::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemType::TooMany => StatusCode::TOO_MANY_REQUESTS,
         ProblemType::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         ProblemType::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }

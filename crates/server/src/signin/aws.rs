@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 
 use super::oauth::OAuthError;
 use super::person::{self, NotAdmitted};
-use super::{Peer, SignIn};
+use super::SignIn;
+use crate::asker::{Asker, Favour};
 use crate::config::AwsAccount;
 use crate::media;
 
@@ -42,7 +43,7 @@ pub(crate) struct Aws {
 
 /// Where a request came from and what it calls the gateway.
 pub(super) struct Whence<'a> {
-    pub(super) peer: &'a Peer,
+    pub(super) asker: Asker,
     pub(super) headers: &'a HeaderMap,
     pub(super) uri: &'a Uri,
 }
@@ -65,9 +66,7 @@ pub(super) async fn sign_in(
     whence: &Whence<'_>,
     act: &Act,
 ) -> Result<User, OAuthError> {
-    if !at.askers.admit(whence.peer.0, act.at) {
-        return Err(OAuthError::slow_down(60, "too many sign-ins from your network; try again in a minute"));
-    }
+    at.askers.admit(whence.asker.network(), Favour::Begin, act.at).map_err(OAuthError::too_often)?;
     let server = server(at, whence).ok_or_else(OAuthError::nowhere)?;
     let request = SignedRequest::of_assertion(assertion)
         .ok_or_else(|| OAuthError::invalid_grant("the assertion is no signed request"))?;
@@ -112,7 +111,7 @@ async fn admitted(
 fn server(at: &SignIn, whence: &Whence<'_>) -> Option<String> {
     // Without an address of its own the gateway goes by the request's, which anybody could write there but for somebody on
     // this very machine.
-    let is_here = whence.peer.0.is_some_and(|peer| peer.is_loopback());
+    let is_here = whence.asker.0.is_some_and(|peer| peer.is_loopback());
     if at.settings.public.is_none() && !is_here {
         return None;
     }

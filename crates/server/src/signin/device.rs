@@ -12,18 +12,16 @@ use serde_json::json;
 use stonegate_identity::ticket::{Ticket, TicketKind, Version};
 use stonegate_identity::{DeviceCode, DirectoryError, Scopes, UserCode, UserId};
 
+use super::SignIn;
 use super::oauth::{Form, OAuthError, label};
-use super::{Peer, SignIn};
+use super::polls::INTERVAL_SECONDS;
+use crate::asker::{Asker, Favour};
 use crate::clock;
 
 /// How long a code can be approved.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// For how much longer a device is told that its code has expired.
 const EPILOGUE: SignedDuration = SignedDuration::from_mins(10);
-/// How many seconds a device waits between two questions at first.
-const INTERVAL_SECONDS: i64 = 5;
-/// A question may come so much too early: networks are not clocks.
-const LENIENCE: SignedDuration = SignedDuration::from_secs(1);
 /// How often a user code is drawn that is free, and a request is changed that others change, too.
 const ATTEMPTS: usize = 8;
 /// The longest name of a device or client, in characters.
@@ -39,8 +37,6 @@ pub(super) struct DeviceRequest {
     pub(super) device: String,
     /// Microseconds since 1970, as are all its times.
     ends_at: i64,
-    interval_seconds: i64,
-    polled_at: Option<i64>,
     state: DeviceState,
 }
 
@@ -83,27 +79,19 @@ impl DeviceRequest {
 
     /// The device asks: who approved it, the first time that there is somebody.
     fn poll(&mut self, now: Timestamp) -> Result<UserId, NoTokens> {
-        let asked_at = self.polled_at.replace(now.as_microsecond());
         match &self.state {
-            DeviceState::Redeemed => return Err(NoTokens::Redeemed),
-            DeviceState::Denied => return Err(NoTokens::Denied),
+            DeviceState::Redeemed => Err(NoTokens::Redeemed),
+            DeviceState::Denied => Err(NoTokens::Denied),
             DeviceState::Waiting | DeviceState::Approved(_) if self.ends_at <= now.as_microsecond() => {
-                return Err(NoTokens::Expired);
+                Err(NoTokens::Expired)
             }
             DeviceState::Approved(user) => {
                 let user = UserId::parse(user).map_err(|_not_ours| NoTokens::Denied)?;
                 self.state = DeviceState::Redeemed;
-                return Ok(user);
+                Ok(user)
             }
-            DeviceState::Waiting => {}
+            DeviceState::Waiting => Err(NoTokens::Pending),
         }
-        let least = SignedDuration::from_secs(self.interval_seconds) - LENIENCE;
-        let asked_at = asked_at.and_then(|asked| Timestamp::from_microsecond(asked).ok());
-        if asked_at.is_some_and(|asked| now.duration_since(asked) < least) {
-            self.interval_seconds += INTERVAL_SECONDS;
-            return Err(NoTokens::TooSoon);
-        }
-        Err(NoTokens::Pending)
     }
 
     /// A person decides; false when it was decided before or is too late.
@@ -136,7 +124,7 @@ pub(super) enum Decision<'a> {
 /// `POST /oauth/device_authorization`
 pub(super) async fn authorize(
     State(at): State<SignIn>,
-    Peer(peer): Peer,
+    asker: Asker,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -150,9 +138,7 @@ pub(super) async fn authorize(
         })?,
         None => Scopes::for_calls(),
     };
-    if !at.askers.admit(peer, now) {
-        return Err(OAuthError::slow_down(30, "too many sign-ins were begun from your network"));
-    }
+    at.askers.admit(asker.network(), Favour::Begin, now).map_err(OAuthError::too_often)?;
     let agent = || headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let client =
         form.find("client_id").or_else(|| form.find("surface")).or_else(agent).unwrap_or("a program");
@@ -162,8 +148,6 @@ pub(super) async fn authorize(
         client: label(client, NAME_MOST),
         device: label(form.find("device_name").unwrap_or_default(), NAME_MOST),
         ends_at: ends_at.as_microsecond(),
-        interval_seconds: INTERVAL_SECONDS,
-        polled_at: None,
         state: DeviceState::Waiting,
     };
     let code = DeviceCode::mint(clock::random());
@@ -215,7 +199,11 @@ pub(super) async fn poll(
     now: Timestamp,
 ) -> Result<Option<(Result<UserId, NoTokens>, DeviceRequest)>, DirectoryError> {
     let name = code.digest().to_hex();
-    change(at, &name, now, |request| request.poll(now)).await
+    let Some((outcome, request)) = change(at, &name, now, |request| request.poll(now)).await? else {
+        return Ok(None);
+    };
+    let is_hasty = outcome == Err(NoTokens::Pending) && at.polls.is_too_soon(&name, now);
+    Ok(Some((if is_hasty { Err(NoTokens::TooSoon) } else { outcome }, request)))
 }
 
 /// A person decides about the device of that user code; `None` when there is no such code.
@@ -243,7 +231,7 @@ pub(super) async fn find(
     Ok(read(at, &ticket.body, now).await?.map(|(_, _, request)| request))
 }
 
-/// Changes a request as `how` does, on whatever form of it is the newest.
+/// Changes a request as `how` does, on whatever form of it is the newest. What it leaves as it was is not written.
 async fn change<T>(
     at: &SignIn,
     name: &str,
@@ -252,7 +240,11 @@ async fn change<T>(
 ) -> Result<Option<(T, DeviceRequest)>, DirectoryError> {
     for _ in 0..ATTEMPTS {
         let Some((ticket, version, mut request)) = read(at, name, now).await? else { return Ok(None) };
+        let before = request.clone();
         let outcome = how(&mut request);
+        if request == before {
+            return Ok(Some((outcome, request)));
+        }
         if at.tickets.replace(version, ticket_of(ticket.name, &request, ticket.expires_at)).await? {
             return Ok(Some((outcome, request)));
         }
@@ -287,8 +279,6 @@ mod tests {
             client: "claude_code".to_owned(),
             device: String::new(),
             ends_at: at(600).as_microsecond(),
-            interval_seconds: INTERVAL_SECONDS,
-            polled_at: None,
             state: DeviceState::Waiting,
         }
     }
@@ -305,22 +295,6 @@ mod tests {
         assert!(!request.decide(Decision::Deny, at(3)), "it is decided");
         assert_eq!(request.poll(at(5)), Ok(ann()));
         assert_eq!(request.poll(at(10)), Err(NoTokens::Redeemed));
-    }
-
-    #[test]
-    fn whoever_asks_too_often_is_slowed_down() {
-        let mut request = request();
-        for (second, expected) in [
-            (0, NoTokens::Pending),
-            (4, NoTokens::Pending),
-            (7, NoTokens::TooSoon),
-            (12, NoTokens::TooSoon),
-            (22, NoTokens::TooSoon),
-            (42, NoTokens::Pending),
-            (600, NoTokens::Expired),
-        ] {
-            assert_eq!(request.poll(at(second)), Err(expected), "at {second}");
-        }
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! People who have no identity provider: a login, which is an address, and a password.
 
-use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
+use jiff::{SignedDuration, Timestamp};
 use stonegate_identity::directory::{Act, Actor, Filter, NewPassword, PageRequest, User};
+use stonegate_identity::ticket::{Ticket, TicketKind};
 use stonegate_identity::{DirectoryError, Reach, UserId};
 
-use super::SignIn;
-use super::failures::{self, Try};
+use super::failures::Try;
 use super::passwords::NotHashed;
 use super::session::is_in_good_standing;
+use super::tries::{self, AtLogin};
+use super::{SignIn, short_digest};
+use crate::asker::{Favour, Network};
 
 /// Why nobody was signed in.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(super) enum Refused {
     Wrong,
     /// It was wrong too often; again at this time.
     Locked(Timestamp),
+    /// Too many passwords came from the same network; again in so many seconds.
+    TooOften(u64),
     /// Others came first.
     Crowded,
     /// The directory does not answer.
@@ -34,37 +38,70 @@ pub(crate) fn login_of(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// The person behind login and password.
+/// What somebody shows to be let in.
+pub(super) struct Shown<'a> {
+    pub(super) login: &'a str,
+    pub(super) password: &'a str,
+    /// Where they are.
+    pub(super) network: Network,
+}
+
+/// The person behind login and password. A try has its turn before anything is written, and is no failure without.
 pub(super) async fn sign_in(
     at: &SignIn,
-    login: &str,
-    password: &str,
+    shown: &Shown<'_>,
     now: Timestamp,
     request_id: &str,
 ) -> Result<User, Refused> {
-    let login = login_of(login);
-    // A stranger's text is neither a name in the store nor a line in the log.
+    at.askers.admit(shown.network, Favour::Prove, now).map_err(Refused::TooOften)?;
+    let login = login_of(shown.login);
     let who = format!("login:{}", short_digest(&login));
-    if let Try::Locked(until) = failures::begin(&*at.tickets, &who, now).await? {
+    let tries = AtLogin::new(&*at.tickets, &who, shown.network);
+    if let Try::Locked(until) = tries.look(now).await? {
+        return Err(Refused::Locked(until));
+    }
+    let turn = at.passwords.turn().await.map_err(|_crowded| Refused::Crowded)?;
+    if let Try::Locked(until) = tries.begin(now).await? {
         return Err(Refused::Locked(until));
     }
     let (user, hash) = at.keys.directory().find_password(&login).await?.unzip();
-    let is_right = at.passwords.verify(password, hash).await.map_err(|not| match not {
-        NotHashed::Crowded | NotHashed::Failed => Refused::Crowded,
-        NotHashed::Unfit => Refused::Wrong,
-    })?;
-    let subject = user.as_ref().map_or_else(|| who.clone(), |user| format!("user:{}", user.id));
+    let is_right = match turn.verify(shown.password, hash).await {
+        Ok(is_right) => is_right,
+        Err(NotHashed::Unfit) => false,
+        Err(NotHashed::Crowded | NotHashed::Failed) => {
+            tries.take_back(now).await?;
+            return Err(Refused::Crowded);
+        }
+    };
     let act = |by| Act { by, at: now, request_id: Some(request_id.to_owned()) };
-    if let Some(user) = user
-        && is_right
-        && is_in_good_standing(at, &user).await?
-    {
-        failures::forget(&*at.tickets, &who, now).await?;
+    let Some(user) = user else {
+        refuse_unknown(at, &act(Actor::Server)).await?;
+        return Err(Refused::Wrong);
+    };
+    let subject = format!("user:{}", user.id);
+    if is_right && is_in_good_standing(at, &user).await? {
+        tries.right(now).await?;
         at.keys.directory().record("signin.password", subject, &act(Actor::User(user.id.clone()))).await?;
         return Ok(user);
     }
     at.keys.directory().record("signin.refuse", subject, &act(Actor::Server)).await?;
     Err(Refused::Wrong)
+}
+
+/// Writes down that somebody tried a login that nobody has, once a minute at most: the log is for ever, and strangers do not
+/// fill it. Each try writes something, as one at a login that there is does, so that it takes as long.
+async fn refuse_unknown(at: &SignIn, act: &Act) -> Result<(), DirectoryError> {
+    let minute = act.at.as_second().div_euclid(60);
+    let mark = Ticket {
+        kind: TicketKind::Failures,
+        name: format!("unknown:{minute}"),
+        body: String::new(),
+        expires_at: act.at.saturating_add(SignedDuration::from_mins(2)).unwrap_or(act.at),
+    };
+    if at.tickets.put(mark, act.at).await? {
+        at.keys.directory().record("signin.refuse", "login:unknown".to_owned(), act).await?;
+    }
+    Ok(())
 }
 
 /// Gives a person a new password, and ends every sign-in of theirs: whoever knew the old one is out.
@@ -87,11 +124,6 @@ pub(super) async fn set_password(
             directory.revoke_key(&key.id, act).await?;
         }
     }
-    failures::forget(&*at.tickets, &who, act.at).await?;
+    tries::forget(&*at.tickets, &who, act.at).await?;
     at.keys.refresh(act.at).await
-}
-
-fn short_digest(text: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,6 +10,8 @@ use stonegate_identity::DirectoryError;
 
 /// The longest form.
 pub(super) const FORM_MOST: usize = 16 * 1024;
+/// The most parameters of one: no form of ours or of OAuth's comes near.
+const PARAMETERS_MOST: usize = 64;
 
 /// The parameters of a form. Those that nobody knows are nobody's concern; none comes twice.
 #[derive(Debug)]
@@ -19,10 +21,13 @@ impl Form {
     /// Reads a form.
     ///
     /// # Errors
-    /// When it is no text, or has a parameter twice.
+    /// When it is no text, has a parameter twice, or more of them than anybody needs.
     pub(super) fn parse(body: &Bytes) -> Result<Self, OAuthError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(body) {
+            if pairs.len() == PARAMETERS_MOST {
+                return Err(OAuthError::invalid_request("the form has too many parameters"));
+            }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::invalid_request("a parameter is there twice"));
             }
@@ -78,6 +83,11 @@ impl OAuthError {
     pub(super) fn slow_down(seconds: u64, description: impl Into<String>) -> Self {
         let (status, wait) = (StatusCode::TOO_MANY_REQUESTS, Some(seconds.max(1)));
         Self { status, retry_after_seconds: wait, ..Self::new("slow_down", description) }
+    }
+
+    /// This network has asked for more than it may, and may again after so many seconds.
+    pub(super) fn too_often(seconds: u64) -> Self {
+        Self::slow_down(seconds, "too many requests from your network; wait before the next")
     }
 
     pub(super) fn unavailable(description: impl Into<String>) -> Self {
@@ -145,6 +155,14 @@ mod tests {
         for odd in [&b""[..], b"&&&", b"=", b"\xff\xfe=\xff", b"a=%", b"a=%zz"] {
             Form::parse(&Bytes::copy_from_slice(odd)).unwrap();
         }
+    }
+
+    #[test]
+    fn a_form_of_very_many_parameters_is_not_compared_to_its_end() {
+        let of = |count: usize| (0..count).map(|number| format!("{number:x}&")).collect::<String>();
+        assert!(Form::parse(&Bytes::from(of(64))).is_ok());
+        let refused = Form::parse(&Bytes::from(of(4_000))).unwrap_err();
+        assert_eq!(refused, OAuthError::invalid_request("the form has too many parameters"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::base::Base;
 use super::browser::Browser;
 use super::oauth::Form;
 use super::page::Page;
+use crate::asker::{Asker, Favour};
 use crate::clock;
 
 pub(super) mod device;
@@ -26,6 +27,8 @@ pub(super) enum Refusal {
     Forged,
     /// The store does not answer.
     Away,
+    /// Too much was asked for from the same network.
+    TooOften,
     /// Something else, in words for the person.
     Told(StatusCode, &'static str, String),
 }
@@ -65,6 +68,11 @@ impl IntoResponse for Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Try again",
                 "The gateway cannot reach its store at the moment. Try again soon.".to_owned(),
+            ),
+            Self::TooOften => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Wait a while",
+                "Too many requests came from your network. Wait a minute, and try again.".to_owned(),
             ),
             Self::Told(status, title, message) => (status, title, message),
         };
@@ -107,6 +115,11 @@ impl Guest {
     pub(super) fn act(&self, user: &UserId) -> Act {
         let request_id = Some(self.request_id.clone());
         Act { by: Actor::User(user.clone()), at: self.now, request_id }
+    }
+
+    /// Refuses whoever asks for more than their network may have.
+    pub(super) fn ask(&self, at: &SignIn, asker: Asker, favour: Favour) -> Result<(), Refusal> {
+        at.askers.admit(asker.network(), favour, self.now).map_err(|_seconds| Refusal::TooOften)
     }
 
     pub(super) fn request_id(&self) -> &str {

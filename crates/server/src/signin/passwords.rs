@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock;
 
@@ -44,6 +44,22 @@ impl Passwords {
         Self { turns: Arc::new(Semaphore::new(AT_ONCE)), nobodys: Arc::default() }
     }
 
+    /// A turn, once those who came before have had theirs.
+    ///
+    /// # Errors
+    /// When they are too many.
+    pub(crate) async fn turn(&self) -> Result<Turn, NotHashed> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_elapsed| NotHashed::Crowded)?.map_err(|_closed| NotHashed::Crowded)?;
+        Ok(Turn { turn, nobodys: Arc::clone(&self.nobodys) })
+    }
+
+    /// Nobody gets a turn any more.
+    #[cfg(test)]
+    pub(crate) fn close(&self) {
+        self.turns.close();
+    }
+
     /// The hash of a new password.
     ///
     /// # Errors
@@ -53,17 +69,26 @@ impl Passwords {
             return Err(NotHashed::Unfit);
         }
         let (password, salt) = (password.to_owned(), clock::random());
-        self.in_turn(move || hash_of(&password, salt)).await?.ok_or(NotHashed::Failed)
+        let turn = self.turn().await?;
+        in_turn(turn.turn, move || hash_of(&password, salt)).await?.ok_or(NotHashed::Failed)
     }
+}
 
+/// The right to have one password looked at.
+pub(crate) struct Turn {
+    turn: OwnedSemaphorePermit,
+    nobodys: Arc<OnceLock<String>>,
+}
+
+impl Turn {
     /// Whether a password is the one behind a hash; one of nobody's takes as long, and is wrong.
     ///
     /// # Errors
-    /// When there is no turn for it.
-    pub(crate) async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, NotHashed> {
-        let (password, nobodys) = (password.to_owned(), Arc::clone(&self.nobodys));
+    /// When the machine cannot do it.
+    pub(crate) async fn verify(self, password: &str, hash: Option<String>) -> Result<bool, NotHashed> {
+        let (password, nobodys) = (password.to_owned(), self.nobodys);
         let is_too_long = password.len() > LONGEST * 4;
-        self.in_turn(move || {
+        in_turn(self.turn, move || {
             let is_known = hash.is_some();
             let hash = hash.unwrap_or_else(|| {
                 nobodys
@@ -76,19 +101,17 @@ impl Passwords {
         })
         .await
     }
+}
 
-    async fn in_turn<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, NotHashed> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-        let turn = turn.map_err(|_elapsed| NotHashed::Crowded)?.map_err(|_closed| NotHashed::Crowded)?;
-        let worked = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work()
-        });
-        worked.await.map_err(|_panicked| NotHashed::Failed)
-    }
+async fn in_turn<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NotHashed> {
+    let worked = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    worked.await.map_err(|_panicked| NotHashed::Failed)
 }
 
 /// The hash, with parameters and salt, as a PHC string. The defaults are OWASP's: 19 MiB, two passes.
@@ -114,7 +137,8 @@ mod tests {
             ("nobody's password", None, false),
             ("correct horse battery", Some("no hash".to_owned()), false),
         ] {
-            assert_eq!(passwords.verify(password, hash.clone()).await, Ok(expected), "{password} {hash:?}");
+            let turn = passwords.turn().await.unwrap_or_else(|not| panic!("{not}"));
+            assert_eq!(turn.verify(password, hash.clone()).await, Ok(expected), "{password} {hash:?}");
         }
         assert_eq!(passwords.hash("short").await, Err(NotHashed::Unfit));
         assert_eq!(passwords.hash(&"x".repeat(201)).await, Err(NotHashed::Unfit));

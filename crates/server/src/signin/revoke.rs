@@ -10,12 +10,18 @@ use stonegate_identity::{KeyId, KeyKind, KeyText, RefreshToken, UserId};
 
 use super::oauth::{Form, OAuthError};
 use super::{SignIn, session};
+use crate::asker::{Asker, Favour};
 use crate::clock;
 
 /// Ends the session of an access or refresh token with all that was made with it, or an ephemeral key. What is unknown is
 /// as good as ended.
-pub(super) async fn revoke(State(at): State<SignIn>, body: Bytes) -> Result<Response, OAuthError> {
+pub(super) async fn revoke(
+    State(at): State<SignIn>,
+    asker: Asker,
+    body: Bytes,
+) -> Result<Response, OAuthError> {
     let now = (at.now)();
+    at.askers.admit(asker.network(), Favour::Look, now).map_err(OAuthError::too_often)?;
     let form = Form::parse(&body)?;
     let text = form.need("token")?.trim();
     if let Some((key, user)) = behind(&at, text).await? {

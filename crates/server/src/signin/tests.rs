@@ -17,6 +17,7 @@ use crate::admin::{self, AdminState};
 mod attacks;
 mod aws;
 mod devices;
+mod floods;
 mod passwords;
 mod providers;
 mod sessions;
@@ -39,6 +40,7 @@ const HOST: &str = "localhost:8080";
 /// Everything that a person or program meets, with an administrator in it.
 struct House {
     router: Router,
+    sign_in: SignIn,
     store: Store,
     admin_key: String,
     _folder: tempfile::TempDir,
@@ -97,8 +99,8 @@ impl House {
         let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
         let ledger = Arc::clone(&store.ledger);
         let state = AdminState { keys, ledger, keys_per_user: 100, sign_in: sign_in.clone(), now };
-        let router = router(sign_in).merge(admin::router(state));
-        let mut house = Self { router, store, admin_key: String::new(), _folder: folder };
+        let router = router(sign_in.clone()).merge(admin::router(state));
+        let mut house = Self { router, sign_in, store, admin_key: String::new(), _folder: folder };
         let token = BootstrapToken::mint([1; 24]);
         let act = Act { by: Actor::Server, at: now(), request_id: None };
         let end = now() + SignedDuration::from_hours(1);
@@ -124,6 +126,13 @@ impl House {
     /// A program's form.
     async fn form(&self, path: &str, pairs: &[(&str, &str)]) -> Reply {
         self.send(Request::post(path).header("host", HOST), encoded(pairs)).await
+    }
+
+    /// The same from an address.
+    async fn form_from(&self, address: &str, path: &str, pairs: &[(&str, &str)]) -> Reply {
+        let peer = std::net::SocketAddr::new(address.parse().unwrap(), 40_000);
+        let from = axum::extract::ConnectInfo(peer);
+        self.send(Request::post(path).header("host", HOST).extension(from), encoded(pairs)).await
     }
 
     /// The admin API.

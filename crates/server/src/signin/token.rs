@@ -14,12 +14,13 @@ use stonegate_identity::{DeviceCode, RefreshToken, Scopes, UnknownScope};
 
 use super::aws::{AWS_IDENTITY, Whence};
 use super::device::NoTokens;
-use super::local::{self, Refused};
+use super::local::{self, Refused, Shown};
 use super::oauth::{Form, OAuthError, label};
 use super::oidc::{self, ProviderError};
 use super::person::NotAdmitted;
 use super::session::{Lasting, Tokens};
-use super::{Peer, SignIn, aws, device, session};
+use super::{SignIn, aws, device, session};
+use crate::asker::{Asker, Favour, Network};
 use crate::clock;
 
 /// The grant of RFC 8628.
@@ -34,7 +35,7 @@ const NAME_MOST: usize = 100;
 /// `POST /oauth/token`
 pub(super) async fn token(
     State(at): State<SignIn>,
-    peer: Peer,
+    asker: Asker,
     headers: HeaderMap,
     uri: Uri,
     body: Bytes,
@@ -42,13 +43,15 @@ pub(super) async fn token(
     let now = (at.now)();
     let request_id = clock::call_id(now).to_string();
     let form = Form::parse(&body)?;
+    let network = asker.network();
+    at.askers.admit(network, Favour::Look, now).map_err(OAuthError::too_often)?;
     let tokens = match form.need("grant_type")? {
         DEVICE_CODE => by_device(&at, form.need("device_code")?, now, request_id).await?,
         "refresh_token" => by_refresh(&at, form.need("refresh_token")?, now, &request_id).await?,
         JWT_BEARER => by_assertion(&at, &form, now, request_id).await?,
-        "password" if at.settings.local => by_password(&at, &form, now, request_id).await?,
+        "password" if at.settings.local => by_password(&at, &form, network, now, request_id).await?,
         AWS_IDENTITY => {
-            let whence = Whence { peer: &peer, headers: &headers, uri: &uri };
+            let whence = Whence { asker, headers: &headers, uri: &uri };
             by_aws(&at, &form, &whence, now, request_id).await?
         }
         _ => {
@@ -109,21 +112,22 @@ async fn by_refresh(at: &SignIn, text: &str, now: Timestamp, request_id: &str) -
 async fn by_password(
     at: &SignIn,
     form: &Form,
+    network: Network,
     now: Timestamp,
     request_id: String,
 ) -> Result<Tokens, OAuthError> {
-    let (login, password) = (form.need("username")?, form.need("password")?);
+    let shown = Shown { login: form.need("username")?, password: form.need("password")?, network };
     let scopes = wanted(form)?;
-    let user =
-        local::sign_in(at, login, password, now, &request_id).await.map_err(|refused| match refused {
-            Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
-            Refused::Locked(until) => {
-                let seconds = until.duration_since(now).as_secs().unsigned_abs();
-                OAuthError::slow_down(seconds, "too many wrong tries; wait before the next")
-            }
-            Refused::Crowded => OAuthError::slow_down(1, "too many sign-ins at the same moment; try again"),
-            Refused::Away(away) => away.into(),
-        })?;
+    let user = local::sign_in(at, &shown, now, &request_id).await.map_err(|refused| match refused {
+        Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
+        Refused::Locked(until) => {
+            let seconds = until.duration_since(now).as_secs().unsigned_abs();
+            OAuthError::slow_down(seconds, "too many wrong tries; wait before the next")
+        }
+        Refused::TooOften(seconds) => OAuthError::too_often(seconds),
+        Refused::Crowded => OAuthError::slow_down(1, "too many sign-ins at the same moment; try again"),
+        Refused::Away(away) => away.into(),
+    })?;
     let name = name(form, "password");
     let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
     Ok(session::open(at, &user, (scopes, name), Lasting::Refreshed, &act).await?)

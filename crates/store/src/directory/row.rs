@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonegate_identity::{
-    DirectoryError, KeyId, KeyKind, ModelRule, Role, Scopes, TenantId, UserId,
+    BadRule, DirectoryError, KeyId, KeyKind, ModelRule, Role, Scopes, TenantId, UserId,
     directory::{Key, Tenant, User},
 };
 
@@ -29,7 +29,12 @@ pub(crate) fn rule(text: &str) -> Result<ModelRule, DirectoryError> {
         return Ok(ModelRule::default());
     }
     let stored: StoredRule = serde_json::from_str(text).map_err(|error| unreadable("models", error))?;
-    ModelRule::new(stored.allow, stored.deny).map_err(|error| unreadable("models", error))
+    match ModelRule::new(stored.allow, stored.deny) {
+        Ok(rule) => Ok(rule),
+        // Kept before rules had a bound: its holder is refused every model, and nobody else notices.
+        Err(BadRule::TooLong) => Ok(ModelRule::nothing()),
+        Err(error @ BadRule::Pattern { .. }) => Err(unreadable("models", error)),
+    }
 }
 
 /// Microseconds since 1970. The very last second of time has no readable ones past its start; a key that is to end there
@@ -135,4 +140,19 @@ pub(crate) fn key(row: &impl Cells) -> Result<Key, DirectoryError> {
         rotated_at: row.maybe_time("rotated_at")?,
         created_at: row.time("created_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_is_longer_than_rules_may_be_lets_nothing_pass() {
+        let stored =
+            |allow: Vec<String>| serde_json::json!(StoredRule { allow, deny: Vec::new() }).to_string();
+        let read = |allow| rule(&stored(allow)).unwrap();
+        assert_eq!(read(vec!["*~".to_owned(); 50_000]), ModelRule::nothing());
+        assert_eq!(read(vec!["claude-*".to_owned()]).allow(), ["claude-*"]);
+        assert!(rule(&stored(vec!["two words".to_owned()])).is_err());
+    }
 }

@@ -9,6 +9,7 @@ use stonegate_identity::{
 };
 
 use crate::admin::{AdminState, Problem, body::Body, visit::Arrival, wire};
+use crate::asker::{Asker, Favour};
 use crate::signin::{self, NotHashed};
 
 /// The name of the first administrator when nobody gives one.
@@ -20,15 +21,19 @@ const ADMIN: &str = "admin";
     request_body = Bootstrap,
     responses(
         (status = 201, body = KeyCreated), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
+        (status = 429, body = ProblemReply),
     ),
 )]
 pub(crate) async fn bootstrap(
     State(state): State<AdminState>,
     arrival: Arrival,
+    asker: Asker,
     Body(wanted): Body<Bootstrap>,
 ) -> Result<(StatusCode, Json<KeyCreated>), Problem> {
     let token = BootstrapToken::parse(wanted.token.trim())
         .map_err(|bad| Problem::invalid("token", bad.to_string()))?;
+    let admitted = state.sign_in.askers.admit(asker.network(), Favour::Prove, arrival.now);
+    admitted.map_err(Problem::too_many)?;
     let password = password(&state, &wanted).await?;
     let user = UserCreate {
         name: wanted.name.unwrap_or_else(|| ADMIN.to_owned()),

@@ -21,6 +21,7 @@ use super::super::pages::{Guest, Refusal, after_sign_in, parameter};
 use super::super::person::NotAdmitted;
 use super::super::{SignIn, browser, pages};
 use super::{Known, ProviderError, claims};
+use crate::asker::{Asker, Favour};
 use crate::clock;
 
 /// How long a person may take at the provider.
@@ -49,10 +50,12 @@ fn secret() -> String {
 pub(crate) async fn leave(
     State(at): State<SignIn>,
     Path(id): Path<String>,
+    asker: Asker,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let guest = Guest::of(&at, &headers, &uri).await?;
+    guest.ask(&at, asker, Favour::Begin)?;
     let known = at
         .providers
         .iter()
@@ -95,15 +98,19 @@ pub(crate) async fn leave(
 /// `GET /signin/callback`: back from the provider.
 pub(crate) async fn come_back(
     State(at): State<SignIn>,
+    asker: Asker,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let guest = Guest::of(&at, &headers, &uri).await?;
+    guest.ask(&at, asker, Favour::Look)?;
     let unknown =
         || told(StatusCode::BAD_REQUEST, "This sign-in was not begun here, or is too old. Start again.");
     let state = parameter(&uri, "state").ok_or_else(unknown)?;
-    let ticket =
-        at.tickets.take(TicketKind::Provider, &digest(&state), guest.now).await?.ok_or_else(unknown)?;
+    let state = digest(&state);
+    // What is not there is looked for by reading alone: taking would hold up all who write.
+    at.tickets.find(TicketKind::Provider, &state, guest.now).await?.ok_or_else(unknown)?;
+    let ticket = at.tickets.take(TicketKind::Provider, &state, guest.now).await?.ok_or_else(unknown)?;
     let pending: Pending = serde_json::from_str(&ticket.body).map_err(|_not_ours| unknown())?;
     // Another browser's sign-in: whoever began it wants somebody else to be them.
     let (form_token, new_cookie) = guest.browser.form_token(&guest.base);

@@ -34,7 +34,7 @@ pub(crate) async fn show(
         None => Ok(ask(None).into_response()),
         Some(Err(wrong)) => Ok(ask(Some(&wrong.to_string())).status(StatusCode::BAD_REQUEST).into_response()),
         Some(Ok(code)) => {
-            let request = looked_up(&at, &guest, &code).await?;
+            let request = looked_up(&at, &guest, &headers, &code).await?;
             Ok(confirm(&guest, &code, &request).into_response())
         }
     }
@@ -96,7 +96,7 @@ pub(crate) async fn send(
     let Some(caller) = guest.browser.caller.clone() else { return Ok(redirect("/signin", None)) };
     let unknown = || Refusal::Told(StatusCode::NOT_FOUND, "Unknown code", UNKNOWN.to_owned());
     let code = UserCode::parse(form.find("user_code").unwrap_or_default()).map_err(|_no_code| unknown())?;
-    looked_up(&at, &guest, &code).await?;
+    looked_up(&at, &guest, &headers, &code).await?;
     let (decision, action, page) = match form.find("decision") {
         Some("approve") => (
             Decision::Approve(&caller.user),
@@ -119,17 +119,28 @@ pub(crate) async fn send(
     Ok(page.into_response())
 }
 
-/// The device of a code. A person who is wrong too often has to wait, so that nobody finds others' codes by trying.
-async fn looked_up(at: &SignIn, guest: &Guest, code: &UserCode) -> Result<DeviceRequest, Refusal> {
-    let who =
-        guest.browser.caller.as_ref().map_or_else(String::new, |caller| format!("code:{}", caller.user));
+/// The device of a code. A person who is wrong too often has to wait, so that nobody finds others' codes by trying; one that
+/// was right takes back its own try only. Where another site sent the person here, that is counted apart: no page elsewhere
+/// keeps them from typing a code at ours.
+async fn looked_up(
+    at: &SignIn,
+    guest: &Guest,
+    headers: &HeaderMap,
+    code: &UserCode,
+) -> Result<DeviceRequest, Refusal> {
+    let user = guest.browser.caller.as_ref().map_or_else(String::new, |caller| caller.user.to_string());
+    let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    let who = match site {
+        None | Some(b"same-origin" | b"none") => format!("code:{user}"),
+        Some(_) => format!("code-from-elsewhere:{user}"),
+    };
     if let Try::Locked(_) = failures::begin(&*at.tickets, &who, guest.now).await? {
         let message = "Too many codes were wrong. Wait a while before the next.".to_owned();
         return Err(Refusal::Told(StatusCode::TOO_MANY_REQUESTS, "Wait a while", message));
     }
     match device::find(at, code, guest.now).await? {
         Some(request) if request.is_waiting(guest.now) => {
-            failures::forget(&*at.tickets, &who, guest.now).await?;
+            failures::take_back(&*at.tickets, &who, guest.now).await?;
             Ok(request)
         }
         Some(_) | None => Err(Refusal::Told(StatusCode::NOT_FOUND, "Unknown code", UNKNOWN.to_owned())),

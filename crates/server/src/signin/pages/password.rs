@@ -15,6 +15,7 @@ use super::super::page::{Form, Page};
 use super::super::passwords::NotHashed;
 use super::super::{SignIn, local};
 use super::{Guest, Refusal, parameter};
+use crate::asker::{Asker, Favour};
 use crate::clock;
 
 /// How long a link works.
@@ -81,11 +82,13 @@ fn form(guest: &Guest, token: &PasswordToken, wrong: Option<&str>) -> Page {
 /// `POST /signin/password`
 pub(crate) async fn send(
     State(at): State<SignIn>,
+    asker: Asker,
     headers: HeaderMap,
     uri: Uri,
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let (guest, sent) = Guest::with_form(&at, &headers, &uri, &body).await?;
+    guest.ask(&at, asker, Favour::Look)?;
     let token =
         PasswordToken::parse(sent.find("token").unwrap_or_default()).map_err(|_not_ours| unknown())?;
     let name = token.digest().to_hex();

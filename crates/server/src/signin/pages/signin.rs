@@ -8,9 +8,10 @@ use stonegate_identity::UserCode;
 
 use super::super::SignIn;
 use super::super::browser;
-use super::super::local::{self, Refused};
+use super::super::local::{self, Refused, Shown};
 use super::super::page::{Form, Page, redirect};
 use super::{Guest, Refusal, after_sign_in, parameter};
+use crate::asker::Asker;
 
 /// `GET /signin`: who one is here, or the form to say so.
 pub(crate) async fn show(
@@ -74,6 +75,7 @@ fn form(at: &SignIn, guest: &Guest, user_code: Option<&UserCode>, wrong: Option<
 /// `POST /signin`
 pub(crate) async fn send(
     State(at): State<SignIn>,
+    asker: Asker,
     headers: HeaderMap,
     uri: Uri,
     body: Bytes,
@@ -86,9 +88,12 @@ pub(crate) async fn send(
     if !at.settings.local {
         return again(StatusCode::NOT_FOUND, "Passwords are not taken here.");
     }
-    let (email, password) =
-        (sent.find("email").unwrap_or_default(), sent.find("password").unwrap_or_default());
-    match local::sign_in(&at, email, password, guest.now, guest.request_id()).await {
+    let shown = Shown {
+        login: sent.find("email").unwrap_or_default(),
+        password: sent.find("password").unwrap_or_default(),
+        network: asker.network(),
+    };
+    match local::sign_in(&at, &shown, guest.now, guest.request_id()).await {
         Ok(user) => {
             let act = guest.act(&user.id);
             end(&at, &guest).await?;
@@ -98,6 +103,9 @@ pub(crate) async fn send(
         Err(Refused::Wrong) => again(StatusCode::UNAUTHORIZED, "E-mail or password is wrong."),
         Err(Refused::Locked(_)) => {
             again(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tries. Wait a while before the next.")
+        }
+        Err(Refused::TooOften(_)) => {
+            again(StatusCode::TOO_MANY_REQUESTS, "Too many tries from your network. Wait a minute.")
         }
         Err(Refused::Crowded) => {
             again(StatusCode::SERVICE_UNAVAILABLE, "Many sign in at this moment. Try again.")

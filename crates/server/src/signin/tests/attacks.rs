@@ -170,10 +170,44 @@ async fn device_code_brute_force_is_stopped() {
     assert_eq!(statuses, [404, 404, 404, 404, 404, 429]);
     // Not even the right one now.
     assert_eq!(eve.get(&house, &format!("/device?user_code={code}")).await.status.as_u16(), 429);
+    // Neither does another site that sends her here keep her from typing, nor does a right one pay for wrong ones.
+    let mut eve = Visitor::default();
+    house.person("bob", "user").await;
+    eve.sign_in(&house, "bob", "").await;
+    let from_elsewhere = async |code: &str| {
+        let request = Request::get(format!("/device?user_code={code}"))
+            .header("host", HOST)
+            .header("cookie", eve.cookie_line())
+            .header("sec-fetch-site", "cross-site");
+        house.send(request, "").await.status.as_u16()
+    };
+    for expected in [404, 404, 404, 404, 404, 429] {
+        assert_eq!(from_elsewhere("BBBB-BBBB").await, expected);
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(eve.get(&house, &format!("/device?user_code={code}")).await.status.as_u16());
+        statuses.push(eve.get(&house, "/device?user_code=BBBB-BBBB").await.status.as_u16());
+    }
+    assert_eq!(statuses, [200, 404, 200, 404, 200, 404, 200, 404, 429, 429, 429, 429]);
     // And the device's own code has no neighbours.
     let made_up = stonegate_identity::DeviceCode::mint([9; 32]);
     let pairs = [("grant_type", DEVICE_CODE), ("device_code", made_up.as_str())];
     assert_eq!(house.form("/oauth/token", &pairs).await.error(), (400, "invalid_grant".to_owned()));
+}
+
+#[tokio::test]
+async fn a_key_of_endless_patterns_is_not_made() {
+    let house = House::open().await;
+    house.person("eve", "user").await;
+    let token = house.tokens("eve", "messages:send keys:manage").await.member("access_token");
+    let patterns: Vec<String> = (0..20_000).map(|number| format!("*~{number}")).collect();
+    for path in ["/keys", "/keys/ephemeral"] {
+        let wanted = json!({ "name": "x", "scopes": ["messages:send"], "models": { "allow": patterns } });
+        let refused = house.api(Some(&token), "POST", path, wanted).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}: {refused:?}");
+        assert_eq!(refused.json()["error"]["field"], json!("models"));
+    }
 }
 
 #[tokio::test]
