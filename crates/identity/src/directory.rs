@@ -74,11 +74,16 @@ pub trait Directory: Send + Sync + 'static {
     /// those that ended long ago are forgotten. [`DirectoryError::Conflict`] on `id` for another kind, or when it is over.
     fn refresh_session<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key>;
 
-    /// Gives a user a password, or a new one, and the login that it goes with. [`DirectoryError::Conflict`] on `email` when
-    /// another user has that login.
+    /// Gives a user a password, or a new one, and the login that it goes with, and ends every sign-in that the user has.
+    /// [`DirectoryError::Conflict`] on `email` when another user has that login.
     fn set_password<'a>(&'a self, user: &'a UserId, password: NewPassword, act: &'a Act) -> Answer<'a, ()>;
     /// The user behind a login, with the hash of the password.
     fn find_password<'a>(&'a self, login: &'a str) -> Answer<'a, Option<(User, String)>>;
+
+    /// When the user's password was set, if there is one.
+    fn password_set_at<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>>;
+    /// Ends every sign-in of a user that is in force. Keys that were made otherwise stay.
+    fn end_sign_ins<'a>(&'a self, user: &'a UserId, act: &'a Act) -> Answer<'a, ()>;
 
     /// Writes down an act that changes nothing here, such as a sign-in that was refused.
     fn record<'a>(&'a self, action: &'static str, subject: String, act: &'a Act) -> Answer<'a, ()> {
@@ -93,24 +98,22 @@ pub trait Directory: Send + Sync + 'static {
         act: &'a Act,
     ) -> Answer<'a, ()>;
 
-    /// Stores a bootstrap token, unless somebody is able to administer already: an administrator who is not disabled, with a
-    /// key in force that has [`crate::Scope::AdminWrite`], or with a password. Says whether it did.
+    /// Stores a bootstrap token in the place of those that were offered before, unless there was ever an administrator: one
+    /// with a key that has [`crate::Scope::AdminWrite`], whether it still holds or not, or with a password, or one who came by
+    /// such a token. Says whether it did.
     fn offer_bootstrap<'a>(
         &'a self,
         digest: KeyDigest,
         expires_at: Timestamp,
         act: &'a Act,
     ) -> Answer<'a, bool>;
-    /// Makes the first administrator and their key, and uses up every bootstrap token, all or nothing. An administrator of
-    /// that name who has no such key yet gets this one.
-    /// [`DirectoryError::NotFound`] when the token is unknown, used or too old.
-    fn redeem_bootstrap<'a>(
-        &'a self,
-        digest: KeyDigest,
-        admin: NewUser,
-        key: NewKey,
-        act: &'a Act,
-    ) -> Answer<'a, Key>;
+    /// Whether a bootstrap token could be redeemed now.
+    fn is_bootstrap(&self, digest: KeyDigest, now: Timestamp) -> Answer<'_, bool>;
+    /// Makes the first administrator with their key and password, and uses up the bootstrap token, all or nothing. An
+    /// administrator of that name who has no such key yet gets this one.
+    /// [`DirectoryError::NotFound`] when the token is unknown, used or too old; [`DirectoryError::Conflict`] on `email` when
+    /// another user has the login.
+    fn redeem_bootstrap<'a>(&'a self, digest: KeyDigest, first: FirstAdmin, act: &'a Act) -> Answer<'a, Key>;
 
     /// What was done, latest first; the page's cursor is the number of an entry.
     fn list_audit<'a>(
@@ -376,6 +379,17 @@ pub struct NewPassword {
     pub login: String,
     /// The password's hash, with all that checking another one against it takes.
     pub hash: String,
+}
+
+/// The first administrator.
+#[derive(Debug, Clone)]
+pub struct FirstAdmin {
+    /// Who.
+    pub user: NewUser,
+    /// What they administer with.
+    pub key: NewKey,
+    /// What they sign in by, if they want to.
+    pub password: Option<NewPassword>,
 }
 
 /// A new text for a key.

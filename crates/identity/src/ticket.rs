@@ -39,7 +39,9 @@ pub enum TicketKind {
     UserCode,
     /// A refresh token, by its digest.
     Refresh,
-    /// A link to set a password by, by its token's digest.
+    /// Which of a session's refresh tokens were used, by the session's id.
+    Session,
+    /// A link to set a password by, by its token's digest; and which one is a user's, by the user's id.
     PasswordLink,
     /// How often something failed of late.
     Failures,
@@ -57,6 +59,7 @@ impl TicketKind {
             Self::Device => "device",
             Self::UserCode => "user_code",
             Self::Refresh => "refresh",
+            Self::Session => "session",
             Self::PasswordLink => "password_link",
             Self::Failures => "failures",
             Self::Provider => "provider",

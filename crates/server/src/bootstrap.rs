@@ -2,21 +2,28 @@
 
 use jiff::{SignedDuration, Timestamp};
 use stonegate_identity::directory::{Act, Actor};
-use stonegate_identity::{BootstrapToken, Directory, DirectoryError};
+use stonegate_identity::{BootstrapToken, Directory, DirectoryError, Role};
+
+use crate::config::Provider;
 
 /// How long a printed token can be used; the next start prints a new one.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// Makes a one-time token, unless the installation has an administrator already. Only its digest is stored, so this
-/// value is the one chance to show it.
+/// Makes a one-time token, which ends those that were made before, unless the installation had an administrator already or
+/// its providers' rules make some. Only its digest is stored, so this value is the one chance to show it.
 ///
 /// # Errors
 /// When the directory does not answer.
 pub async fn offer(
     directory: &dyn Directory,
+    providers: &[Provider],
     random: [u8; 24],
     now: Timestamp,
 ) -> Result<Option<BootstrapToken>, DirectoryError> {
+    let makes_admins = |provider: &Provider| provider.rules.iter().any(|rule| rule.role == Role::Admin);
+    if providers.iter().any(makes_admins) {
+        return Ok(None);
+    }
     let token = BootstrapToken::mint(random);
     let act = Act { by: Actor::Server, at: now, request_id: None };
     let offered = directory.offer_bootstrap(token.digest(), now + LIFETIME, &act).await?;

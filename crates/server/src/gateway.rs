@@ -183,7 +183,8 @@ impl Gateway {
         let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
         let claim = store.claim()?;
         let now = clock::now();
-        let bootstrap = bootstrap::offer(&*store.directory, clock::random(), now).await?;
+        let providers = &config.signin.providers;
+        let bootstrap = bootstrap::offer(&*store.directory, providers, clock::random(), now).await?;
         let directory = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now).await?);
         let stopping = Stopping::default();
         let keeper = Arc::new(keep(&store, &config, &stopping).await?);

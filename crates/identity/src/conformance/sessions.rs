@@ -1,8 +1,8 @@
 //! Promises about sign-ins that last, and about passwords.
 
-use super::world::{act, at, grant, is_conflict, key, new_key, ok, text, user};
+use super::world::{act, at, changed, grant, is_conflict, key, new_key, ok, text, user, version};
 use crate::{
-    Directory, KeyKind, KeyRefusal, UserId,
+    Directory, KeyKind, KeyRefusal, Standing, UserId,
     directory::{NewKey, NewPassword, Rotation, UserEdit},
 };
 
@@ -83,4 +83,29 @@ pub async fn a_login_is_one_users(directory: &dyn Directory) {
     let logged =
         ok(directory.list_audit(&crate::directory::AuditFilter::default(), &page).await).items.remove(0);
     assert_eq!((&*logged.action, &*logged.subject, logged.at), ("signin.refuse", "login:ann", at(2)));
+}
+
+/// Whoever knew the old password is out, with all that they made with it for a while; keys stay.
+pub async fn a_new_password_ends_every_sign_in(directory: &dyn Directory) {
+    let (ann, bob) = (user(directory, 1, "ann").await, user(directory, 2, "bob").await);
+    assert_eq!(ok(directory.password_set_at(&ann.id).await), None);
+    let before = version(directory).await;
+    for (number, kind, user, parent) in [
+        (1, KeyKind::Session, &ann.id, None),
+        (2, KeyKind::Browser, &ann.id, None),
+        (3, KeyKind::LongLived, &ann.id, None),
+        (4, KeyKind::Ephemeral, &ann.id, Some(new_key(1, &ann.id).id)),
+        (5, KeyKind::Session, &bob.id, None),
+    ] {
+        ok(directory.create_key(NewKey { kind, parent, ..new_key(number, user) }, &act(0)).await);
+    }
+    ok(directory.set_password(&ann.id, password("ann@example.org", "one"), &act(2)).await);
+    assert_eq!(ok(directory.password_set_at(&ann.id).await), Some(at(2)));
+    let stands = async |number| grant(directory, text(number).digest()).await.standing == Standing::Good;
+    for (number, expected) in [(1, false), (2, false), (3, true), (4, false), (5, true)] {
+        assert_eq!(stands(number).await, expected, "{number}");
+    }
+    assert!(changed(directory, before).await.grants.len() >= 3, "replicas are told");
+    ok(directory.end_sign_ins(&bob.id, &act(3)).await);
+    assert!(!stands(5).await);
 }

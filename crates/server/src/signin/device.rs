@@ -44,9 +44,28 @@ pub(super) struct DeviceRequest {
 #[serde(rename_all = "snake_case")]
 enum DeviceState {
     Waiting,
-    Approved(String),
+    Approved(Approval),
     Denied,
     Redeemed,
+}
+
+/// A person's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Approval {
+    user: String,
+    at: i64,
+}
+
+impl Approval {
+    /// Whose session it shall be.
+    pub(super) fn user(&self) -> Option<UserId> {
+        UserId::parse(&self.user).ok()
+    }
+
+    /// Whether it was given before that time.
+    pub(super) fn is_before(&self, time: Timestamp) -> bool {
+        self.at < time.as_microsecond()
+    }
 }
 
 /// Why a device gets no tokens.
@@ -78,17 +97,17 @@ impl DeviceRequest {
     }
 
     /// The device asks: who approved it, the first time that there is somebody.
-    fn poll(&mut self, now: Timestamp) -> Result<UserId, NoTokens> {
+    fn poll(&mut self, now: Timestamp) -> Result<Approval, NoTokens> {
         match &self.state {
             DeviceState::Redeemed => Err(NoTokens::Redeemed),
             DeviceState::Denied => Err(NoTokens::Denied),
             DeviceState::Waiting | DeviceState::Approved(_) if self.ends_at <= now.as_microsecond() => {
                 Err(NoTokens::Expired)
             }
-            DeviceState::Approved(user) => {
-                let user = UserId::parse(user).map_err(|_not_ours| NoTokens::Denied)?;
+            DeviceState::Approved(approval) => {
+                let approval = approval.clone();
                 self.state = DeviceState::Redeemed;
-                Ok(user)
+                Ok(approval)
             }
             DeviceState::Waiting => Err(NoTokens::Pending),
         }
@@ -100,7 +119,9 @@ impl DeviceRequest {
             return false;
         }
         self.state = match decision {
-            Decision::Approve(user) => DeviceState::Approved(user.to_string()),
+            Decision::Approve(user) => {
+                DeviceState::Approved(Approval { user: user.to_string(), at: now.as_microsecond() })
+            }
             Decision::Deny => DeviceState::Denied,
         };
         true
@@ -197,7 +218,7 @@ pub(super) async fn poll(
     at: &SignIn,
     code: &DeviceCode,
     now: Timestamp,
-) -> Result<Option<(Result<UserId, NoTokens>, DeviceRequest)>, DirectoryError> {
+) -> Result<Option<(Result<Approval, NoTokens>, DeviceRequest)>, DirectoryError> {
     let name = code.digest().to_hex();
     let Some((outcome, request)) = change(at, &name, now, |request| request.poll(now)).await? else {
         return Ok(None);
@@ -293,7 +314,9 @@ mod tests {
         assert_eq!(request.poll(at(0)), Err(NoTokens::Pending));
         assert!(request.decide(Decision::Approve(&ann()), at(3)));
         assert!(!request.decide(Decision::Deny, at(3)), "it is decided");
-        assert_eq!(request.poll(at(5)), Ok(ann()));
+        let approval = request.poll(at(5)).unwrap();
+        assert_eq!(approval.user(), Some(ann()));
+        assert!(approval.is_before(at(4)) && !approval.is_before(at(3)));
         assert_eq!(request.poll(at(10)), Err(NoTokens::Redeemed));
     }
 

@@ -1,9 +1,9 @@
 //! People who have no identity provider: a login, which is an address, and a password.
 
 use jiff::{SignedDuration, Timestamp};
-use stonegate_identity::directory::{Act, Actor, Filter, NewPassword, PageRequest, User};
+use stonegate_identity::directory::{Act, Actor, NewPassword, User};
 use stonegate_identity::ticket::{Ticket, TicketKind};
-use stonegate_identity::{DirectoryError, Reach, UserId};
+use stonegate_identity::{DirectoryError, UserId};
 
 use super::failures::Try;
 use super::passwords::NotHashed;
@@ -46,13 +46,33 @@ pub(super) struct Shown<'a> {
     pub(super) network: Network,
 }
 
+/// Somebody who has shown the right password.
+pub(super) struct Proven {
+    pub(super) user: User,
+    login: String,
+    hash: String,
+}
+
+/// Whether the password by which a sign-in was begun is still the one. Where it was changed meanwhile, no sign-in of the
+/// person stays: the change ended those before it, this ends one that came just after.
+pub(super) async fn still_holds(at: &SignIn, proven: &Proven, act: &Act) -> Result<bool, DirectoryError> {
+    let directory = at.keys.directory();
+    let found = directory.find_password(&proven.login).await?;
+    if found.is_some_and(|(user, hash)| user.id == proven.user.id && hash == proven.hash) {
+        return Ok(true);
+    }
+    directory.end_sign_ins(&proven.user.id, act).await?;
+    at.keys.refresh(act.at).await?;
+    Ok(false)
+}
+
 /// The person behind login and password. A try has its turn before anything is written, and is no failure without.
 pub(super) async fn sign_in(
     at: &SignIn,
     shown: &Shown<'_>,
     now: Timestamp,
     request_id: &str,
-) -> Result<User, Refused> {
+) -> Result<Proven, Refused> {
     at.askers.admit(shown.network, Favour::Prove, now).map_err(Refused::TooOften)?;
     let login = login_of(shown.login);
     let who = format!("login:{}", short_digest(&login));
@@ -65,7 +85,7 @@ pub(super) async fn sign_in(
         return Err(Refused::Locked(until));
     }
     let (user, hash) = at.keys.directory().find_password(&login).await?.unzip();
-    let is_right = match turn.verify(shown.password, hash).await {
+    let is_right = match turn.verify(shown.password, hash.clone()).await {
         Ok(is_right) => is_right,
         Err(NotHashed::Unfit) => false,
         Err(NotHashed::Crowded | NotHashed::Failed) => {
@@ -74,7 +94,7 @@ pub(super) async fn sign_in(
         }
     };
     let act = |by| Act { by, at: now, request_id: Some(request_id.to_owned()) };
-    let Some(user) = user else {
+    let (Some(user), Some(hash)) = (user, hash) else {
         refuse_unknown(at, &act(Actor::Server)).await?;
         return Err(Refused::Wrong);
     };
@@ -82,7 +102,7 @@ pub(super) async fn sign_in(
     if is_right && is_in_good_standing(at, &user).await? {
         tries.right(now).await?;
         at.keys.directory().record("signin.password", subject, &act(Actor::User(user.id.clone()))).await?;
-        return Ok(user);
+        return Ok(Proven { user, login, hash });
     }
     at.keys.directory().record("signin.refuse", subject, &act(Actor::Server)).await?;
     Err(Refused::Wrong)
@@ -114,16 +134,6 @@ pub(super) async fn set_password(
     let directory = at.keys.directory();
     let who = format!("login:{}", short_digest(&password.login));
     directory.set_password(user, password, act).await?;
-    let sign_ins = Filter {
-        user: Some(user.clone()),
-        in_force_at: Some(act.at),
-        ..Filter::within(Reach::Own(user.clone()))
-    };
-    for key in directory.list_keys(&sign_ins, &PageRequest::first()).await?.items {
-        if key.kind.is_sign_in() {
-            directory.revoke_key(&key.id, act).await?;
-        }
-    }
     tries::forget(&*at.tickets, &who, act.at).await?;
     at.keys.refresh(act.at).await
 }

@@ -1,16 +1,19 @@
 //! Sign-ins that last: a session is one key over all its access tokens; each refresh gives it a new text and a new refresh
 //! token.
 //!
-//! A refresh token is used once. The one before is taken again for a minute, since an answer can be lost and two processes
-//! can share one session; after that, somebody uses a copy, and the session ends for both.
+//! A refresh token is used once. The one before is taken again for a minute, since an answer can be lost and processes can
+//! share one session; after that, somebody uses a copy, and the session ends for all. What several such uses give are tokens
+//! of one generation, which counts as used as soon as one of them is: two that go on side by side are found out at their next
+//! step.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use stonegate_identity::directory::{Act, Actor, Key, NewKey, Rotation, User};
-use stonegate_identity::ticket::{Ticket, TicketKind, Version};
+use stonegate_identity::ticket::{Ticket, TicketKind};
 use stonegate_identity::{DirectoryError, KeyId, KeyKind, KeyText, ModelRule, RefreshToken, Scopes};
 
 use super::SignIn;
+use super::newest::Place;
 use crate::clock;
 
 /// How long the token before goes on working, and may be refreshed once more.
@@ -35,8 +38,36 @@ pub(super) struct Tokens {
 struct Kept {
     /// The session's key.
     session: String,
-    /// When it was used, in microseconds since 1970.
-    used_at: Option<i64>,
+    /// How many refreshes came before it.
+    generation: u64,
+}
+
+/// Which generations of a session's refresh tokens were used: all below the oldest here, and these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Used {
+    /// Generations with the time of their first use, in microseconds since 1970; the newest last.
+    newest: Vec<(u64, i64)>,
+}
+
+/// Generations that are remembered with their time: a minute's worth of hasty refreshes.
+const GENERATIONS_MOST: usize = 8;
+
+impl Used {
+    /// A token of that generation is used: whether it may be.
+    fn admit(&mut self, generation: u64, now: Timestamp) -> bool {
+        if let Some((_, at)) = self.newest.iter().find(|(known, _)| *known == generation) {
+            let first = Timestamp::from_microsecond(*at).unwrap_or(Timestamp::MIN);
+            return now.duration_since(first) <= GRACE;
+        }
+        if self.newest.last().is_some_and(|(newest, _)| *newest > generation) {
+            return false;
+        }
+        self.newest.push((generation, now.as_microsecond()));
+        if self.newest.len() > GENERATIONS_MOST {
+            self.newest.remove(0);
+        }
+        true
+    }
 }
 
 /// Whether a person may sign in at all.
@@ -95,7 +126,7 @@ pub(super) async fn open(
     };
     let key = at.keys.directory().create_key(new, act).await?;
     let refresh = match lasting {
-        Lasting::Refreshed | Lasting::Within(_) => Some(keep_refresh(at, &key.id, ends_at, act.at).await?),
+        Lasting::Refreshed | Lasting::Within(_) => Some(keep_refresh(at, &key, 0, act.at).await?),
         Lasting::Until(_) => None,
     };
     Ok(tokens(at, access, refresh, &key, user, act.at))
@@ -108,20 +139,23 @@ pub(super) async fn refresh(
     now: Timestamp,
     request_id: &str,
 ) -> Result<Option<Tokens>, DirectoryError> {
-    let Some(found) = find(at, text, now).await? else { return Ok(None) };
-    let Some((key, user)) = session(at, &found.kept).await? else { return Ok(None) };
+    let Some(kept) = find(at, text, now).await? else { return Ok(None) };
+    let Some((key, user)) = session(at, &kept).await? else { return Ok(None) };
+    let is_over = key.revoked_at.is_some() || key.expires_at.is_none_or(|end| end <= now);
+    if is_over || key.kind != KeyKind::Session {
+        return Ok(None);
+    }
     let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id.to_owned()) };
     let directory = at.keys.directory();
-    if found.is_over(now) {
+    let uses = Place { tickets: &*at.tickets, kind: TicketKind::Session, name: key.id.as_str() };
+    if !uses.read::<Used>(now).await?.admit(kept.generation, now) {
         directory.revoke_key(&key.id, &act).await?;
         directory.record("session.reuse", format!("key:{}", key.id), &act).await?;
         at.keys.refresh(now).await?;
         tracing::warn!(session = %key.id, user = %user.id, "a refresh token was used twice: its session has ended");
         return Ok(None);
     }
-    let ends_at = key.expires_at.unwrap_or(now);
-    let is_over = key.revoked_at.is_some() || ends_at <= now;
-    if is_over || key.kind != KeyKind::Session || !is_in_good_standing(at, &user).await? {
+    if !is_in_good_standing(at, &user).await? {
         return Ok(None);
     }
     let access = KeyText::mint(clock::random());
@@ -132,9 +166,10 @@ pub(super) async fn refresh(
         new_until: Some(token_end(at, now)),
     };
     // In this order a crash at any point leaves the old token good, and harms nobody otherwise.
-    let key = directory.refresh_session(&key.id, rotation, &act).await?;
-    let next = keep_refresh(at, &key.id, ends_at, now).await?;
-    found.mark_used(at, now).await?;
+    directory.refresh_session(&key.id, rotation, &act).await?;
+    let next = keep_refresh(at, &key, kept.generation.saturating_add(1), now).await?;
+    let ends_at = key.expires_at.unwrap_or(now);
+    uses.change(now, |used: &mut Used| (used.admit(kept.generation, now), ends_at)).await?;
     at.keys.refresh(now).await?;
     Ok(Some(tokens(at, access, Some(next), &key, &user, now)))
 }
@@ -145,8 +180,8 @@ pub(super) async fn of_refresh(
     text: &RefreshToken,
     now: Timestamp,
 ) -> Result<Option<Key>, DirectoryError> {
-    let Some(found) = find(at, text, now).await? else { return Ok(None) };
-    Ok(session(at, &found.kept).await?.map(|(key, _)| key))
+    let Some(kept) = find(at, text, now).await? else { return Ok(None) };
+    Ok(session(at, &kept).await?.map(|(key, _)| key))
 }
 
 fn token_end(at: &SignIn, now: Timestamp) -> Timestamp {
@@ -173,54 +208,28 @@ fn tokens(
 
 async fn keep_refresh(
     at: &SignIn,
-    session: &KeyId,
-    ends_at: Timestamp,
+    session: &Key,
+    generation: u64,
     now: Timestamp,
 ) -> Result<RefreshToken, DirectoryError> {
     let text = RefreshToken::mint(clock::random());
-    let kept = Kept { session: session.to_string(), used_at: None };
+    let kept = Kept { session: session.id.to_string(), generation };
     let ticket = Ticket {
         kind: TicketKind::Refresh,
         name: text.digest().to_hex(),
         body: serde_json::json!(kept).to_string(),
-        expires_at: ends_at,
+        expires_at: session.expires_at.unwrap_or(now),
     };
     at.tickets.put(ticket, now).await?;
     Ok(text)
 }
 
-struct Found {
-    ticket: Ticket,
-    version: Version,
-    kept: Kept,
-}
-
-async fn find(at: &SignIn, text: &RefreshToken, now: Timestamp) -> Result<Option<Found>, DirectoryError> {
+async fn find(at: &SignIn, text: &RefreshToken, now: Timestamp) -> Result<Option<Kept>, DirectoryError> {
     let name = text.digest().to_hex();
-    let Some((ticket, version)) = at.tickets.find(TicketKind::Refresh, &name, now).await? else {
+    let Some((ticket, _)) = at.tickets.find(TicketKind::Refresh, &name, now).await? else {
         return Ok(None);
     };
-    let kept =
-        serde_json::from_str(&ticket.body).map_err(|bad| DirectoryError::Unavailable(Box::new(bad)))?;
-    Ok(Some(Found { ticket, version, kept }))
-}
-
-impl Found {
-    /// Whether it was used longer ago than two processes of one person are apart.
-    fn is_over(&self, now: Timestamp) -> bool {
-        let used = self.kept.used_at.and_then(|used| Timestamp::from_microsecond(used).ok());
-        used.is_some_and(|used| now.duration_since(used) > GRACE)
-    }
-
-    async fn mark_used(mut self, at: &SignIn, now: Timestamp) -> Result<(), DirectoryError> {
-        if self.kept.used_at.is_none() {
-            self.kept.used_at = Some(now.as_microsecond());
-            self.ticket.body = serde_json::json!(self.kept).to_string();
-            // Where another process was faster, it has marked it.
-            at.tickets.replace(self.version, self.ticket).await?;
-        }
-        Ok(())
-    }
+    serde_json::from_str(&ticket.body).map(Some).map_err(|bad| DirectoryError::Unavailable(Box::new(bad)))
 }
 
 async fn session(at: &SignIn, kept: &Kept) -> Result<Option<(Key, User)>, DirectoryError> {
@@ -229,4 +238,33 @@ async fn session(at: &SignIn, kept: &Kept) -> Result<Option<(Key, User)>, Direct
     let Some(key) = directory.find_key(&id).await? else { return Ok(None) };
     let user = directory.find_user(&key.user).await?;
     Ok(user.map(|user| (key, user)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_is_used_for_a_minute_and_none_before_it() {
+        let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
+        let mut used = Used::default();
+        for (generation, second, expected) in [
+            (0, 0, true),
+            (0, 60, true), // an answer was lost
+            (1, 61, true),
+            (0, 62, false), // a minute after its first use
+            (1, 121, true),
+            (1, 122, false),
+            (2, 200, true),
+            (3, 201, true),
+            (2, 202, true), // two processes that were hasty
+        ] {
+            assert_eq!(used.admit(generation, at(second)), expected, "{generation} at {second}");
+        }
+        for generation in 4..30 {
+            assert!(used.admit(generation, at(300)));
+        }
+        assert!(used.newest.len() <= GENERATIONS_MOST);
+        assert!(!used.admit(5, at(301)), "forgotten is used");
+    }
 }

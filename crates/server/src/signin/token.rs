@@ -87,7 +87,7 @@ async fn by_device(
     let unknown = || OAuthError::invalid_grant("this device code is unknown, or was used");
     let code = DeviceCode::parse(code).map_err(|_not_ours| unknown())?;
     let (outcome, request) = device::poll(at, &code, now).await?.ok_or_else(unknown)?;
-    let user = outcome.map_err(|why| match why {
+    let approval = outcome.map_err(|why| match why {
         NoTokens::Pending => OAuthError::new("authorization_pending", "nobody has approved this device yet"),
         NoTokens::TooSoon => OAuthError::new("slow_down", "ask five seconds less often"),
         NoTokens::Denied => OAuthError::new("access_denied", "the person said no"),
@@ -95,8 +95,12 @@ async fn by_device(
         NoTokens::Redeemed => unknown(),
     })?;
     let denied = || OAuthError::new("access_denied", "this person may not sign in");
-    let user = at.keys.directory().find_user(&user).await?.ok_or_else(denied)?;
-    if !session::is_in_good_standing(at, &user).await? {
+    let directory = at.keys.directory();
+    let user = directory.find_user(&approval.user().ok_or_else(denied)?).await?.ok_or_else(denied)?;
+    // Whoever approved it may have known a password that is another one by now.
+    let is_outdated =
+        directory.password_set_at(&user.id).await?.is_some_and(|set_at| approval.is_before(set_at));
+    if is_outdated || !session::is_in_good_standing(at, &user).await? {
         return Err(denied());
     }
     let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
@@ -118,7 +122,7 @@ async fn by_password(
 ) -> Result<Tokens, OAuthError> {
     let shown = Shown { login: form.need("username")?, password: form.need("password")?, network };
     let scopes = wanted(form)?;
-    let user = local::sign_in(at, &shown, now, &request_id).await.map_err(|refused| match refused {
+    let proven = local::sign_in(at, &shown, now, &request_id).await.map_err(|refused| match refused {
         Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
         Refused::Locked(until) => {
             let seconds = until.duration_since(now).as_secs().unsigned_abs();
@@ -129,8 +133,14 @@ async fn by_password(
         Refused::Away(away) => away.into(),
     })?;
     let name = name(form, "password");
+    let user = &proven.user;
     let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
-    Ok(session::open(at, &user, (scopes, name), Lasting::Refreshed, &act).await?)
+    let tokens = session::open(at, user, (scopes, name), Lasting::Refreshed, &act).await?;
+    if local::still_holds(at, &proven, &act).await? {
+        Ok(tokens)
+    } else {
+        Err(OAuthError::invalid_grant("e-mail or password is wrong"))
+    }
 }
 
 /// Somebody shows by a signature who they are to AWS.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use stonegate_api::{Bootstrap, KeyCreate, KeyCreated, Problem as ProblemReply, Role, UserCreate};
 use stonegate_identity::{
     BootstrapToken, DirectoryError, Scope, TenantId,
-    directory::{Act, Actor, NewPassword, User},
+    directory::{Act, Actor, FirstAdmin, NewPassword, User},
 };
 
 use crate::admin::{AdminState, Problem, body::Body, visit::Arrival, wire};
@@ -34,6 +34,16 @@ pub(crate) async fn bootstrap(
         .map_err(|bad| Problem::invalid("token", bad.to_string()))?;
     let admitted = state.sign_in.askers.admit(asker.network(), Favour::Prove, arrival.now);
     admitted.map_err(Problem::too_many)?;
+    let directory = state.keys.directory();
+    let unknown = || {
+        Problem::unauthenticated(
+            "this token is unknown, used or too old; a server that never had an administrator prints a new one when it starts",
+        )
+    };
+    // Nobody else learns who has an account, or gets anything hashed.
+    if !directory.is_bootstrap(token.digest(), arrival.now).await? {
+        return Err(unknown());
+    }
     let password = password(&state, &wanted).await?;
     let user = UserCreate {
         name: wanted.name.unwrap_or_else(|| ADMIN.to_owned()),
@@ -59,16 +69,11 @@ pub(crate) async fn bootstrap(
     };
     let (key, text) = wire::keys::minted(&key, &owner, arrival.now)?;
     let act = Act { by: Actor::Bootstrap, at: arrival.now, request_id: Some(arrival.call.to_string()) };
-    let directory = state.keys.directory();
-    let key = directory.redeem_bootstrap(token.digest(), admin, key, &act).await.map_err(|error| match error {
-        DirectoryError::NotFound { kind: "bootstrap token", .. } => Problem::unauthenticated(
-            "this token is unknown, used or too old; a server without an administrator prints a new one when it starts",
-        ),
+    let first = FirstAdmin { user: admin, key, password };
+    let key = directory.redeem_bootstrap(token.digest(), first, &act).await.map_err(|error| match error {
+        DirectoryError::NotFound { kind: "bootstrap token", .. } => unknown(),
         other => other.into(),
     })?;
-    if let Some(password) = password {
-        directory.set_password(&key.user, password, &act).await?;
-    }
     Ok((StatusCode::CREATED, Json(wire::keys::created(&key, &text, arrival.now))))
 }
 

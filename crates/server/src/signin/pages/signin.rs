@@ -94,10 +94,13 @@ pub(crate) async fn send(
         network: asker.network(),
     };
     match local::sign_in(&at, &shown, guest.now, guest.request_id()).await {
-        Ok(user) => {
-            let act = guest.act(&user.id);
+        Ok(proven) => {
+            let act = guest.act(&proven.user.id);
             end(&at, &guest).await?;
-            let cookie = browser::sign_in(&at, &guest.base, &user, &act).await?;
+            let cookie = browser::sign_in(&at, &guest.base, &proven.user, &act).await?;
+            if !local::still_holds(&at, &proven, &act).await? {
+                return again(StatusCode::UNAUTHORIZED, "E-mail or password is wrong.");
+            }
             Ok(redirect(&after_sign_in(user_code.as_ref()), Some(cookie)))
         }
         Err(Refused::Wrong) => again(StatusCode::UNAUTHORIZED, "E-mail or password is wrong."),

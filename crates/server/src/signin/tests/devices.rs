@@ -123,6 +123,27 @@ async fn a_person_who_was_disabled_meanwhile_gets_nothing() {
 }
 
 #[tokio::test]
+async fn an_approval_by_the_old_password_ends_with_it() {
+    let house = House::open().await;
+    let ann = house.person("ann", "user").await;
+    let [before, after] = [ask(&house, &[]).await, ask(&house, &[]).await];
+    let approve = async |device: &Value| {
+        let code = device["user_code"].as_str().unwrap();
+        let mut browser = Visitor::default();
+        browser.sign_in(&house, "ann", code).await;
+        let page = browser.get(&house, &format!("/device?user_code={code}")).await;
+        browser.post(&house, "/device", &page, &[("user_code", code), ("decision", "approve")]).await
+    };
+    assert_eq!(approve(&before).await.status, StatusCode::OK);
+    pass(1);
+    house.set_password(&ann, PASSWORD).await;
+    pass(1);
+    assert_eq!(approve(&after).await.status, StatusCode::OK);
+    assert_eq!(poll(&house, &before).await.error(), (400, "access_denied".to_owned()));
+    assert_eq!(poll(&house, &after).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn discovery_tells_what_there_is() {
     let house = House::open().await;
     let found = house.get("/.well-known/stonegate").await;

@@ -49,6 +49,79 @@ async fn a_link_sets_a_password_once_and_ends_what_was() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_began_by_the_old_password_does_not_outlive_it() {
+    let house = House::open().await;
+    let ann = house.person("ann", "user").await;
+    let shown = local::Shown {
+        login: "ann@example.org",
+        password: PASSWORD,
+        network: crate::asker::Asker(None).network(),
+    };
+    let proven = local::sign_in(&house.sign_in, &shown, now(), "req").await.unwrap();
+    // Meanwhile, before it has its session:
+    house.set_password(&ann, "another good password").await;
+    let act = Act { by: Actor::User(proven.user.id.clone()), at: now(), request_id: None };
+    let wanted = (stonegate_identity::Scopes::for_calls(), "x".to_owned());
+    let tokens =
+        session::open(&house.sign_in, &proven.user, wanted, session::Lasting::Refreshed, &act).await.unwrap();
+    assert_eq!(house.whoami(tokens.access.as_str()).await.status, StatusCode::OK);
+    assert!(!local::still_holds(&house.sign_in, &proven, &act).await.unwrap());
+    assert_eq!(house.whoami(tokens.access.as_str()).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn bootstrap_tells_nobody_who_has_an_account() {
+    let house = House::open().await;
+    house.person("ann", "user").await;
+    for email in ["ann@example.org", "nobody@example.org"] {
+        for password in [PASSWORD, "short"] {
+            let guess = json!({
+                "token": BootstrapToken::mint([7; 24]).as_str(), "email": email, "password": password,
+            });
+            let refused = house.api(None, "POST", "/bootstrap", guess).await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{email}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_ends_with_what_it_was_made_for() {
+    let house = House::open().await;
+    let ann = house.person("ann", "user").await;
+    let link = async || {
+        let made = house.as_admin("POST", &format!("/users/{ann}/password-link"), Value::Null).await;
+        made.member("url").split_once('=').unwrap().1.to_owned()
+    };
+    let set = async |token: &str| {
+        let mut browser = Visitor::default();
+        let page = browser.get(&house, &format!("/signin/password?token={token}")).await;
+        let send = [("token", token), ("password", "another good password")];
+        browser.post(&house, "/signin/password", &page, &send).await.status.as_u16()
+    };
+    let edit = async |edit: Value| {
+        assert_eq!(house.as_admin("PATCH", &format!("/users/{ann}"), edit).await.status, StatusCode::OK);
+    };
+    let first = link().await;
+    let second = link().await;
+    assert_eq!((set(&first).await, set(&second).await, set(&second).await), (404, 200, 404), "one at a time");
+    for (change, back) in [
+        (json!({ "email": "anne@example.org" }), json!({ "email": "ann@example.org" })),
+        (json!({ "role": "admin" }), json!({ "role": "user" })),
+        (json!({ "disabled": true }), json!({ "disabled": false })),
+    ] {
+        let made = link().await;
+        edit(change.clone()).await;
+        assert_eq!(set(&made).await, 404, "{change}");
+        edit(back).await;
+    }
+    // Somebody else's login burns no link.
+    house.person("bob", "user").await;
+    edit(json!({ "email": "bob@example.org" })).await;
+    let made = link().await;
+    assert_eq!((set(&made).await, set(&made).await), (409, 409));
+}
+
+#[tokio::test]
 async fn a_link_needs_an_address_and_someone_below() {
     let house = House::open().await;
     let nameless = house.as_admin("POST", "/users", json!({ "name": "bob" })).await.member("id");

@@ -60,6 +60,29 @@ async fn a_refresh_token_that_is_used_twice_ends_the_session() {
 }
 
 #[tokio::test]
+async fn two_who_share_a_session_by_a_copy_are_found_out_at_the_next_step() {
+    let house = House::open().await;
+    house.person("ann", "user").await;
+    let first = house.tokens("ann", "messages:send").await.member("refresh_token");
+    // Within the minute both get tokens that nobody else has.
+    let [hers, copied] = [refresh(&house, &first).await, refresh(&house, &first).await];
+    pass(3_600);
+    let hers = refresh(&house, &hers.member("refresh_token")).await;
+    assert_eq!(hers.status, StatusCode::OK);
+    pass(61);
+    let caught = refresh(&house, &copied.member("refresh_token")).await;
+    assert_eq!(caught.error(), (401, "invalid_grant".to_owned()));
+    assert_eq!(house.whoami(&hers.member("access_token")).await.status, StatusCode::UNAUTHORIZED);
+    let reuses = async || house.audit().await.into_iter().filter(|(act, _)| act == "session.reuse").count();
+    assert_eq!(reuses().await, 1);
+    // What is over is over: showing it again writes nothing.
+    for _ in 0..3 {
+        refresh(&house, &copied.member("refresh_token")).await;
+    }
+    assert_eq!(reuses().await, 1);
+}
+
+#[tokio::test]
 async fn a_disabled_user_refreshes_nothing() {
     let house = House::open().await;
     let ann = house.person("ann", "user").await;

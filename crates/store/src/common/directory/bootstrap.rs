@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use stonegate_identity::{
     Change, DirectoryError, KeyDigest, Scope, UserId,
-    directory::{Act, Key, NewKey, NewUser},
+    directory::{Act, FirstAdmin, Key, NewKey, NewUser},
 };
 
-use super::{Connection, Pools, audit::record, keys, users, write};
+use super::{Connection, Pools, audit::record, keys, passwords, users, write};
 use crate::directory::{
     error::{not_found, unavailable},
     row::stored_time,
@@ -19,14 +19,10 @@ pub(super) async fn offer(
     act: &Act,
 ) -> Result<bool, DirectoryError> {
     let mut transaction = write(pools).await?;
-    if has_admin(&mut transaction, act.at).await? {
+    if had_admin(&mut transaction).await? {
         return Ok(false);
     }
-    sqlx::query("DELETE FROM bootstrap_tokens WHERE expires_at <= $1")
-        .bind(stored_time(act.at))
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
+    sqlx::query("DELETE FROM bootstrap_tokens").execute(&mut *transaction).await.map_err(unavailable)?;
     sqlx::query("INSERT INTO bootstrap_tokens (digest, expires_at) VALUES ($1, $2)")
         .bind(&digest.as_bytes()[..])
         .bind(stored_time(expires_at))
@@ -38,25 +34,42 @@ pub(super) async fn offer(
     Ok(true)
 }
 
-pub(super) async fn redeem(
+pub(super) async fn is_offered(
     pools: &Pools,
     digest: KeyDigest,
-    admin: NewUser,
-    key: NewKey,
-    act: &Act,
-) -> Result<Key, DirectoryError> {
-    let mut transaction = write(pools).await?;
+    now: Timestamp,
+) -> Result<bool, DirectoryError> {
+    let mut transaction = pools.read().await.map_err(unavailable)?;
+    is_good(&mut transaction, digest, now).await
+}
+
+async fn is_good(
+    connection: &mut Connection,
+    digest: KeyDigest,
+    now: Timestamp,
+) -> Result<bool, DirectoryError> {
     let is_known: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM bootstrap_tokens WHERE digest = $1 AND expires_at > $2)",
     )
     .bind(&digest.as_bytes()[..])
-    .bind(stored_time(act.at))
-    .fetch_one(&mut *transaction)
+    .bind(stored_time(now))
+    .fetch_one(&mut *connection)
     .await
     .map_err(unavailable)?;
-    if !is_known || has_admin(&mut transaction, act.at).await? {
+    Ok(is_known && !had_admin(connection).await?)
+}
+
+pub(super) async fn redeem(
+    pools: &Pools,
+    digest: KeyDigest,
+    first: FirstAdmin,
+    act: &Act,
+) -> Result<Key, DirectoryError> {
+    let mut transaction = write(pools).await?;
+    if !is_good(&mut transaction, digest, act.at).await? {
         return Err(not_found("bootstrap token", "[hidden]"));
     }
+    let FirstAdmin { user: admin, key, password } = first;
     sqlx::query("DELETE FROM bootstrap_tokens").execute(&mut *transaction).await.map_err(unavailable)?;
     let key = match named_admin(&mut transaction, &admin).await? {
         Some(user) => NewKey { user, ..key },
@@ -66,27 +79,26 @@ pub(super) async fn redeem(
         }
     };
     let key = keys::insert(&mut transaction, key, act).await?;
+    if let Some(password) = password {
+        passwords::put(&mut transaction, &key.user, password, act).await?;
+    }
     record(&mut transaction, act, "bootstrap.redeem", format!("user:{}", key.user), Change::default())
         .await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(key)
 }
 
-/// Whether somebody is able to administer: an administrator with a key in force that may change what belongs to others, or
-/// with a password to sign in by.
-async fn has_admin(connection: &mut Connection, at: Timestamp) -> Result<bool, DirectoryError> {
+/// Whether there was ever somebody who was able to administer: keys and users are not deleted, and the log says who came by a
+/// token. Whoever comes back to an installation without any has its store in hand, and needs no token in a log.
+async fn had_admin(connection: &mut Connection) -> Result<bool, DirectoryError> {
     sqlx::query_scalar(
         "SELECT EXISTS (
              SELECT 1 FROM keys JOIN users ON users.id = keys.user_id
-             WHERE users.role = 'admin' AND users.disabled_at IS NULL AND keys.revoked_at IS NULL
-                 AND (keys.expires_at IS NULL OR keys.expires_at > $1)
-                 AND ' ' || keys.scopes || ' ' LIKE '% ' || $2 || ' %'
+             WHERE users.role = 'admin' AND ' ' || keys.scopes || ' ' LIKE '% ' || $1 || ' %'
          ) OR EXISTS (
-             SELECT 1 FROM passwords JOIN users ON users.id = passwords.user_id
-             WHERE users.role = 'admin' AND users.disabled_at IS NULL
-         )",
+             SELECT 1 FROM passwords JOIN users ON users.id = passwords.user_id WHERE users.role = 'admin'
+         ) OR EXISTS (SELECT 1 FROM audit WHERE action = 'bootstrap.redeem')",
     )
-    .bind(stored_time(at))
     .bind(Scope::AdminWrite.as_str())
     .fetch_one(connection)
     .await

@@ -202,6 +202,37 @@ pub(super) async fn revoke(pools: &Pools, id: &KeyId, act: &Act) -> Result<Key, 
     Ok(key)
 }
 
+pub(super) async fn end_sign_ins(pools: &Pools, user: &UserId, act: &Act) -> Result<(), DirectoryError> {
+    let mut transaction = write(pools).await?;
+    end_all(&mut transaction, user, act).await?;
+    transaction.commit().await.map_err(unavailable)
+}
+
+/// Ends every sign-in of a user inside the caller's transaction, and with them what was made with them for a while.
+pub(super) async fn end_all(
+    connection: &mut Connection,
+    user: &UserId,
+    act: &Act,
+) -> Result<(), DirectoryError> {
+    let version = next_version(&mut *connection).await?;
+    let ended = sqlx::query(
+        "UPDATE keys SET revoked_at = $2, version = $3
+         WHERE user_id = $1 AND revoked_at IS NULL AND kind IN ($4, $5) AND coalesce(expires_at > $2, TRUE)",
+    )
+    .bind(user.as_str())
+    .bind(stored_time(act.at))
+    .bind(version)
+    .bind(KeyKind::Session.as_str())
+    .bind(KeyKind::Browser.as_str())
+    .execute(&mut *connection)
+    .await
+    .map_err(unavailable)?;
+    if ended.rows_affected() > 0 {
+        record(connection, act, "signin.end", format!("user:{user}"), Change::default()).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn rotate(
     pools: &Pools,
     id: &KeyId,

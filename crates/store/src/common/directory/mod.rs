@@ -5,8 +5,8 @@ use sqlx::Transaction;
 use stonegate_identity::{
     AuditEntry, Change, Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
     directory::{
-        Act, Answer, AuditFilter, Changes, Filter, Key, NewKey, NewPassword, NewTenant, NewUser, Page,
-        PageRequest, Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
+        Act, Answer, AuditFilter, Changes, Filter, FirstAdmin, Key, NewKey, NewPassword, NewTenant, NewUser,
+        Page, PageRequest, Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
     },
 };
 
@@ -117,6 +117,14 @@ impl Directory for SqlDirectory {
         Box::pin(passwords::find(&self.pools, login))
     }
 
+    fn password_set_at<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>> {
+        Box::pin(passwords::set_at(&self.pools, user))
+    }
+
+    fn end_sign_ins<'a>(&'a self, user: &'a UserId, act: &'a Act) -> Answer<'a, ()> {
+        Box::pin(keys::end_sign_ins(&self.pools, user, act))
+    }
+
     fn record_change<'a>(
         &'a self,
         action: &'static str,
@@ -136,14 +144,12 @@ impl Directory for SqlDirectory {
         Box::pin(bootstrap::offer(&self.pools, digest, expires_at, act))
     }
 
-    fn redeem_bootstrap<'a>(
-        &'a self,
-        digest: KeyDigest,
-        admin: NewUser,
-        key: NewKey,
-        act: &'a Act,
-    ) -> Answer<'a, Key> {
-        Box::pin(bootstrap::redeem(&self.pools, digest, admin, key, act))
+    fn is_bootstrap(&self, digest: KeyDigest, now: Timestamp) -> Answer<'_, bool> {
+        Box::pin(bootstrap::is_offered(&self.pools, digest, now))
+    }
+
+    fn redeem_bootstrap<'a>(&'a self, digest: KeyDigest, first: FirstAdmin, act: &'a Act) -> Answer<'a, Key> {
+        Box::pin(bootstrap::redeem(&self.pools, digest, first, act))
     }
 
     fn list_audit<'a>(

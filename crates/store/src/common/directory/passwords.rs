@@ -1,11 +1,12 @@
 //! Passwords, by the login that they go with.
 
+use jiff::Timestamp;
 use stonegate_identity::{
     Change, DirectoryError, UserId,
     directory::{Act, NewPassword, User},
 };
 
-use super::{Pools, audit::record, users, write};
+use super::{Connection, Pools, audit::record, keys::end_all, users, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
     row::{self, Columns, stored_time},
@@ -18,12 +19,24 @@ pub(super) async fn set(
     act: &Act,
 ) -> Result<(), DirectoryError> {
     let mut transaction = write(pools).await?;
-    if users::read(&mut transaction, user).await?.is_none() {
+    put(&mut transaction, user, password, act).await?;
+    end_all(&mut transaction, user, act).await?;
+    transaction.commit().await.map_err(unavailable)
+}
+
+/// Sets a password inside the caller's transaction.
+pub(super) async fn put(
+    connection: &mut Connection,
+    user: &UserId,
+    password: NewPassword,
+    act: &Act,
+) -> Result<(), DirectoryError> {
+    if users::read(connection, user).await?.is_none() {
         return Err(not_found("user", user));
     }
     let holder: Option<String> = sqlx::query_scalar("SELECT user_id FROM passwords WHERE login = $1")
         .bind(&password.login)
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(unavailable)?;
     if holder.is_some_and(|holder| holder != user.as_str()) {
@@ -38,11 +51,19 @@ pub(super) async fn set(
     .bind(&password.login)
     .bind(&password.hash)
     .bind(stored_time(act.at))
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await
     .map_err(unavailable)?;
-    record(&mut transaction, act, "password.set", format!("user:{user}"), Change::default()).await?;
-    transaction.commit().await.map_err(unavailable)
+    record(connection, act, "password.set", format!("user:{user}"), Change::default()).await
+}
+
+pub(super) async fn set_at(pools: &Pools, user: &UserId) -> Result<Option<Timestamp>, DirectoryError> {
+    let found = sqlx::query("SELECT changed_at FROM passwords WHERE user_id = $1")
+        .bind(user.as_str())
+        .fetch_optional(pools.readers())
+        .await
+        .map_err(unavailable)?;
+    found.map(|row| Columns(&row).time("changed_at")).transpose()
 }
 
 pub(super) async fn find(pools: &Pools, login: &str) -> Result<Option<(User, String)>, DirectoryError> {

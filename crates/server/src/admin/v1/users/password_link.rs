@@ -12,7 +12,8 @@ use super::authorized;
 use crate::admin::{AdminState, Problem, Visit};
 use crate::signin;
 
-/// Makes a link by which a user sets a password. It works once and for a day; whoever has it can sign in as that user.
+/// Makes a link by which a user sets a password. It works once, for a day, as long as the
+/// user keeps address and role, and until another is made; whoever has it can sign in as that user.
 #[utoipa::path(
     post, path = "/admin/v1/users/{id}/password-link", tag = "users",
     params(("id" = String, Path, description = "The user's id")),
@@ -42,7 +43,7 @@ pub(crate) async fn password_link(
     let login = user.email.as_deref().ok_or_else(|| {
         Problem::conflict("email", "the user has no address to sign in with: give them one first")
     })?;
-    let (token, expires_at) = signin::offer_password(sign_in, &user.id, login, visit.now).await?;
+    let (token, expires_at) = signin::offer_password(sign_in, &user, login, visit.now).await?;
     state.keys.directory().record("password.offer", format!("user:{}", user.id), &visit.act()).await?;
     let url = base.at(&format!("/signin/password?token={}", token.as_str()));
     Ok((StatusCode::CREATED, Json(PasswordLink { url, expires_at: expires_at.to_string() })))
