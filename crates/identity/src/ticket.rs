@@ -47,6 +47,8 @@ pub enum TicketKind {
     Failures,
     /// A sign-in that is under way at another provider, by its state's digest.
     Provider,
+    /// A user whom a provider does not vouch for any more, by the user's id.
+    LetGo,
     /// A signature by which somebody signed in, by its digest.
     Signature,
 }
@@ -63,6 +65,7 @@ impl TicketKind {
             Self::PasswordLink => "password_link",
             Self::Failures => "failures",
             Self::Provider => "provider",
+            Self::LetGo => "let_go",
             Self::Signature => "signature",
         }
     }

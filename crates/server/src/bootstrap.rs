@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::{BootstrapToken, Directory, DirectoryError, Role};
 
-use crate::config::Provider;
+use crate::config::Signin;
 
 /// How long a printed token can be used; the next start prints a new one.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -16,12 +16,13 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// When the directory does not answer.
 pub async fn offer(
     directory: &dyn Directory,
-    providers: &[Provider],
+    signin: &Signin,
     random: [u8; 24],
     now: Timestamp,
 ) -> Result<Option<BootstrapToken>, DirectoryError> {
-    let makes_admins = |provider: &Provider| provider.rules.iter().any(|rule| rule.role == Role::Admin);
-    if providers.iter().any(makes_admins) {
+    let of_providers = signin.providers.iter().flat_map(|provider| &provider.rules).map(|rule| &rule.place);
+    let of_accounts = signin.aws_accounts.iter().flat_map(|account| &account.rules).map(|rule| &rule.place);
+    if of_providers.chain(of_accounts).any(|place| place.role == Role::Admin) {
         return Ok(None);
     }
     let token = BootstrapToken::mint(random);

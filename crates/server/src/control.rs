@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -158,7 +159,8 @@ async fn answer<T: Serialize>(
     };
     match answer.await {
         Ok(value) => {
-            let mut response = Json(value).into_response();
+            // Some of it is secret, and all of it somebody's own: nothing in between keeps it, by whatever header it was asked.
+            let mut response = ([(CACHE_CONTROL, "no-store")], Json(value)).into_response();
             error::identify(&mut response, intake.call);
             response
         }

@@ -183,8 +183,7 @@ impl Gateway {
         let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
         let claim = store.claim()?;
         let now = clock::now();
-        let providers = &config.signin.providers;
-        let bootstrap = bootstrap::offer(&*store.directory, providers, clock::random(), now).await?;
+        let bootstrap = bootstrap::offer(&*store.directory, &config.signin, clock::random(), now).await?;
         let directory = Arc::new(DirectoryCache::load(Arc::clone(&store.directory), now).await?);
         let stopping = Stopping::default();
         let keeper = Arc::new(keep(&store, &config, &stopping).await?);

@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use stonegate_catalog::estimate_tokens;
 use stonegate_identity::archive::{Archive, ArchiveError, Document, DocumentOwner};
@@ -187,6 +187,7 @@ fn respond(answer: Result<Bytes, Problem>, intake: &Intake) -> Response {
         Ok(body) => {
             let mut response = Response::new(Body::from(body));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             error::identify(&mut response, intake.call);
             response
         }

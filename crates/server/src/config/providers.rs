@@ -30,7 +30,7 @@ pub struct Provider {
     pub audiences: Vec<String>,
     /// Whether it may be on a private network, and on this very machine without TLS.
     pub allow_private: bool,
-    /// Who becomes what; the first that fits decides. Without any, everyone becomes a user of the default tenant.
+    /// Who becomes what; the first that fits decides. There is at least one: that everyone may come in is said aloud.
     pub rules: Vec<ProviderRule>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Providers;
 
 impl Kind for Providers {
     type Value = Vec<Provider>;
-    const SHAPE: &'static str = "a list of tables with `id`, `issuer`, and `client_id` or `audiences`; see [signing in](identity.md#openid-providers)";
+    const SHAPE: &'static str = "a list of tables with `id`, `issuer`, `rules`, and `client_id` or `audiences`; see [signing in](identity.md#openid-providers)";
 
     fn parse(written: &Written, _: &Path) -> Option<Vec<Provider>> {
         match written {
@@ -96,7 +96,8 @@ fn provider(written: &Written) -> Option<Provider> {
     let is_reachable = provider.issuer.starts_with("https://")
         || (provider.allow_private && provider.issuer.starts_with("http://"));
     let has_use = provider.client_id.is_some() || !provider.audiences.is_empty();
-    (members.is_empty() && is_plain && is_reachable && has_use).then_some(provider)
+    let has_rules = !provider.rules.is_empty();
+    (members.is_empty() && is_plain && is_reachable && has_use && has_rules).then_some(provider)
 }
 
 fn rule(written: &Written) -> Option<ProviderRule> {
@@ -104,4 +105,25 @@ fn rule(written: &Written) -> Option<ProviderRule> {
     let group = members.pattern("group")?;
     let place = members.place()?;
     members.is_empty().then_some(ProviderRule { group, place })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn whom_a_provider_lets_in_is_said() {
+        let with = |rules: &str| {
+            let provider = "id = \"x\"\nissuer = \"https://id.example.org\"\nclient_id = \"y\"";
+            Config::from_toml(&format!("[[signin.providers]]\n{provider}\n{rules}"))
+        };
+        for (rules, is_taken) in [
+            ("", false),
+            ("rules = []", false),
+            ("rules = [{}]", true),
+            ("rules = [{ group = \"staff\" }]", true),
+        ] {
+            assert_eq!(with(rules).is_ok(), is_taken, "{rules}");
+        }
+    }
 }

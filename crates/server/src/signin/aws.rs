@@ -16,9 +16,9 @@ use stonegate_identity::directory::{Act, Actor, User};
 use stonegate_identity::ticket::{Ticket, TicketKind};
 use tokio::sync::Semaphore;
 
+use super::SignIn;
 use super::oauth::OAuthError;
 use super::person::{self, NotAdmitted};
-use super::SignIn;
 use crate::asker::{Asker, Favour};
 use crate::config::AwsAccount;
 use crate::media;

@@ -3,8 +3,10 @@
 //! The user's id follows from who vouches and what they call the person for good; names and addresses, which may change
 //! hands, decide nothing.
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::directory::{Act, Actor, NewUser, User, UserEdit};
+use stonegate_identity::ticket::{Ticket, TicketKind};
 use stonegate_identity::{DirectoryError, UserId};
 
 use super::SignIn;
@@ -75,18 +77,65 @@ async fn updated(at: &SignIn, user: User, person: Vouched<'_>, act: &Act) -> Res
         ));
     }
     let has_other_email = email.is_some() && email != user.email;
-    if user.role == place.role && user.models == place.models && !has_other_email {
+    let is_back = was_let_go(at, &user, act.at).await?;
+    if user.role == place.role && user.models == place.models && !has_other_email && !is_back {
         return Ok(user);
     }
     let edit = UserEdit {
         role: Some(place.role),
         models: Some(place.models.clone()),
         email: email.filter(|_| has_other_email),
+        disabled: is_back.then_some(false),
         ..UserEdit::default()
     };
     let user = at.keys.directory().update_user(&user.id, edit, act).await?;
+    if is_back {
+        at.tickets.take(TicketKind::LetGo, user.id.as_str(), act.at).await?;
+    }
     at.keys.refresh(act.at).await?;
     Ok(user)
+}
+
+/// Somebody comes whom the rules give this place. Whoever was let in before and has none any more, or one in another tenant,
+/// is disabled: sign-ins and keys stop at once, until the rules let them in again where they were.
+pub(super) async fn let_go(
+    at: &SignIn,
+    id: &UserId,
+    place: Option<&Place>,
+    act: &Act,
+) -> Result<(), DirectoryError> {
+    let directory = at.keys.directory();
+    let is_out = |user: &User| place.is_none_or(|place| place.tenant != user.tenant);
+    let found = directory.find_user(id).await?;
+    let Some(user) = found.filter(|user| user.disabled_at.is_none() && is_out(user)) else {
+        return Ok(());
+    };
+    let edit = UserEdit { disabled: Some(true), ..UserEdit::default() };
+    let user = directory.update_user(&user.id, edit, act).await?;
+    at.keys.refresh(act.at).await?;
+    tracing::warn!(user = %user.id, "the rules have no place for a user any more, who is disabled now");
+    at.tickets.take(TicketKind::LetGo, user.id.as_str(), act.at).await?;
+    let ticket = Ticket {
+        kind: TicketKind::LetGo,
+        name: user.id.to_string(),
+        body: disabled_since(&user),
+        expires_at: Timestamp::MAX,
+    };
+    at.tickets.put(ticket, act.at).await?;
+    Ok(())
+}
+
+/// Whether a user is disabled for the only reason that the rules had no place for them.
+async fn was_let_go(at: &SignIn, user: &User, now: Timestamp) -> Result<bool, DirectoryError> {
+    if user.disabled_at.is_none() {
+        return Ok(false);
+    }
+    let found = at.tickets.find(TicketKind::LetGo, user.id.as_str(), now).await?;
+    Ok(found.is_some_and(|(ticket, _)| ticket.body == disabled_since(user)))
+}
+
+fn disabled_since(user: &User) -> String {
+    user.disabled_at.map_or(0, Timestamp::as_microsecond).to_string()
 }
 
 async fn made(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {

@@ -260,3 +260,19 @@ async fn an_adjustment_that_is_sent_twice_counts_and_is_logged_once() {
     let log = house.as_admin("GET", "/audit?action=budget.adjust", Value::Null).await;
     assert_eq!(log.body["data"].as_array().map(Vec::len), Some(1), "{}", log.body);
 }
+
+#[tokio::test]
+async fn a_budget_of_another_tenant_reads_as_one_that_there_is_not() {
+    let house = House::open().await;
+    house.as_admin("POST", "/tenants", json!({ "id": "acme", "name": "Acme" })).await;
+    let ann = house.person("acme", "ann", "user").await;
+    let lead = house.person("default", "lead", "team_lead").await;
+    let wanted = json!({ "account": format!("user:{}", ann.user), "window": "daily", "limit_usd": "1" });
+    let made = house.as_admin("POST", "/budgets", wanted).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    for id in [made.text("id"), "bdg_made_up".to_owned()] {
+        let refused = house.send(Some(&lead.key), "DELETE", &format!("/budgets/{id}"), Value::Null).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND);
+        assert_eq!(refused.body["error"]["message"], json!(format!("there is no budget `{id}`")));
+    }
+}

@@ -1,7 +1,7 @@
 //! `/admin/v1/budgets`
 
 use stonegate_identity::{Action, KeyId, Owner, Resource, TenantId, UserId};
-use stonegate_ledger::{AccountId, AccountKind};
+use stonegate_ledger::{AccountId, AccountKind, Budget};
 
 use crate::admin::{AdminState, Problem, Visit};
 
@@ -10,6 +10,18 @@ pub(crate) mod create;
 pub(crate) mod events;
 pub(crate) mod list;
 pub(crate) mod remove;
+
+/// The budget of that id, where the caller may do this to it.
+async fn permitted(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<Budget, Problem> {
+    let missing = || Problem::not_found("budget", id);
+    let found = state.budgeting(visit).find(id).await?;
+    match allow(state, visit, action, &found.budget.account).await {
+        Ok(()) => Ok(found.budget),
+        // Of whom it is, nobody learns who may not know that there is one.
+        Err(problem) if problem.is_not_found() => Err(missing()),
+        Err(problem) => Err(problem),
+    }
+}
 
 /// Whether the account exists and the caller may do this to its budgets.
 pub(super) async fn allow(

@@ -9,11 +9,8 @@ use super::super::person::{self, NotAdmitted, Vouched};
 use super::jwt::Claims;
 use crate::config::{Place, Provider};
 
-/// The place of somebody with these groups; `None` when there are rules and none is for them.
+/// The place of somebody with these groups; `None` when no rule is for them.
 fn place(provider: &Provider, groups: &[&str]) -> Option<Place> {
-    if provider.rules.is_empty() {
-        return Some(Place::default());
-    }
     let fits = |pattern: &ModelRule| {
         let pattern = ModelPolicy::of([pattern.clone()]);
         groups.iter().any(|group| pattern.allows(group))
@@ -30,12 +27,15 @@ pub(crate) async fn admit(
     act: &Act,
 ) -> Result<User, NotAdmitted> {
     let groups = claims.texts(&provider.groups_claim);
-    let place = place(provider, &groups)
+    let id = person::id_of(&provider.issuer, &claims.subject);
+    let place = place(provider, &groups);
+    person::let_go(at, &id, place.as_ref(), act).await?;
+    let place = place
         .ok_or(NotAdmitted::Told("you are in no group that may use this gateway; ask its administrator"))?;
     let email = claims.text("email").filter(|_| claims.has_verified_email()).map(|email| label(email, 254));
     let called = ["preferred_username", "email", "name"].into_iter().find_map(|claim| claims.text(claim));
     let person = Vouched {
-        id: person::id_of(&provider.issuer, &claims.subject),
+        id,
         name: called.unwrap_or(&claims.subject),
         by: &provider.id,
         email,
@@ -81,7 +81,7 @@ mod tests {
             let expected = expected.map(|(tenant, role)| (tenant.to_owned(), role));
             assert_eq!(found(groups), expected, "{groups:?}");
         }
-        let open = Provider { rules: Vec::new(), ..provider.clone() };
-        assert_eq!(place(&open, &[]).map(|place| place.role), Some(Role::User));
+        let silent = Provider { rules: Vec::new(), ..provider.clone() };
+        assert_eq!(place(&silent, &["staff"]), None);
     }
 }

@@ -119,8 +119,9 @@ pub(crate) async fn come_back(
     }
     let known =
         at.providers.iter().find(|known| known.settings.id == pending.provider).ok_or_else(unknown)?;
-    // Where the answer says whose it is, it has to be theirs (RFC 9207).
-    if parameter(&uri, "iss").is_some_and(|issuer| issuer != known.settings.issuer) {
+    // Where the answer says whose it is, it has to be theirs, and where they always say so, it has to be said (RFC 9207).
+    let facts = known.facts(guest.now).await.map_err(|error| away(known, &error))?;
+    if !facts.endpoints.may_say(parameter(&uri, "iss").as_deref()) {
         return Err(unknown());
     }
     let code = parameter(&uri, "code")

@@ -33,6 +33,8 @@ pub(crate) struct Known {
     facts: Mutex<Option<Arc<Facts>>>,
     /// One asks at a time.
     asking: tokio::sync::Mutex<()>,
+    /// When it was asked in vain last.
+    failed_at: Mutex<Option<Timestamp>>,
 }
 
 /// What a provider said of itself.
@@ -50,6 +52,16 @@ pub(crate) struct Endpoints {
     token_endpoint: String,
     userinfo_endpoint: Option<String>,
     jwks_uri: String,
+    /// Whether its answers always say whose they are (RFC 9207, 3).
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+impl Endpoints {
+    /// Whether an answer that says this of its issuer can be this provider's.
+    pub(crate) fn may_say(&self, issuer: Option<&str>) -> bool {
+        issuer.map_or(!self.authorization_response_iss_parameter_supported, |issuer| issuer == self.issuer)
+    }
 }
 
 /// Why a provider was of no help.
@@ -82,7 +94,8 @@ pub(crate) enum ProviderError {
 impl Known {
     pub(crate) fn new(settings: Provider) -> std::io::Result<Self> {
         let http = media::client(settings.allow_private)?;
-        Ok(Self { settings, http, facts: Mutex::default(), asking: tokio::sync::Mutex::new(()) })
+        let (facts, asking, failed_at) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Ok(Self { settings, http, facts, asking, failed_at })
     }
 
     /// Its endpoints and keys, asked for when they are old.
@@ -99,17 +112,26 @@ impl Known {
         if let Some(facts) = self.kept().filter(is_young) {
             return Ok(facts);
         }
+        // While a provider hangs, nobody waits in line to learn so once more.
+        if self.has_failed_of_late(now) {
+            return self.older(now).ok_or_else(|| self.silent());
+        }
         let _turn = self.asking.lock().await;
         if let Some(facts) = self.kept().filter(is_young) {
             return Ok(facts);
         }
-        match self.ask(now).await {
+        if self.has_failed_of_late(now) {
+            return self.older(now).ok_or_else(|| self.silent());
+        }
+        let asked = self.ask(now).await;
+        *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = asked.is_err().then_some(now);
+        match asked {
             Ok(facts) => {
                 let facts = Arc::new(facts);
                 *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&facts));
                 Ok(facts)
             }
-            Err(error) => match self.kept().filter(|facts| now.duration_since(facts.at) < STALE) {
+            Err(error) => match self.older(now) {
                 Some(facts) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a provider's older keys go on");
                     Ok(facts)
@@ -117,6 +139,21 @@ impl Known {
                 None => Err(error),
             },
         }
+    }
+
+    fn has_failed_of_late(&self, now: Timestamp) -> bool {
+        let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        failed_at.is_some_and(|at| now.duration_since(at) < BETWEEN_ASKING)
+    }
+
+    /// What is known of it, where it is not too old even for when it does not answer.
+    fn older(&self, now: Timestamp) -> Option<Arc<Facts>> {
+        self.kept().filter(|facts| now.duration_since(facts.at) < STALE)
+    }
+
+    fn silent(&self) -> ProviderError {
+        let reason = "it did not answer a moment ago".to_owned();
+        ProviderError::Unreachable { url: self.settings.issuer.clone(), reason }
     }
 
     fn kept(&self) -> Option<Arc<Facts>> {

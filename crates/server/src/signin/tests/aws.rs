@@ -1,8 +1,9 @@
 //! People who sign in with AWS credentials; STS is a small one of the test's own.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use jiff::tz::TimeZone;

@@ -29,6 +29,7 @@ struct Script {
     metadata: Value,
     /// What it says of ann when it is asked.
     userinfo: Value,
+    asked_for_metadata: u32,
     /// A claim that its tokens do not have.
     leaves_out: Option<&'static str>,
     asked_for_keys: u32,
@@ -50,6 +51,7 @@ impl Idp {
             redeemed: Vec::new(),
             metadata,
             userinfo: Value::Null,
+            asked_for_metadata: 0,
             leaves_out: None,
             asked_for_keys: 0,
         };
@@ -66,7 +68,9 @@ impl Idp {
     }
 
     fn metadata(State(idp): State<Self>) -> Ready<Json<Value>> {
-        ready(Json(idp.state.lock().unwrap().metadata.clone()))
+        let mut script = idp.state.lock().unwrap();
+        script.asked_for_metadata += 1;
+        ready(Json(script.metadata.clone()))
     }
 
     fn keys(State(idp): State<Self>) -> Ready<Json<Value>> {
@@ -241,6 +245,44 @@ async fn a_machine_comes_with_a_token_of_its_provider() {
 }
 
 #[tokio::test]
+async fn whoever_is_in_no_group_any_more_is_out_until_they_are_in_one_again() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let come = async |group: &str| {
+        let token = idp.signed(&[("groups", json!([group]))]);
+        house.form("/oauth/token", &assertion(&token, "messages:send keys:manage")).await
+    };
+    let first = come("leads").await;
+    assert_eq!(first.status, StatusCode::OK, "{first:?}");
+    let access = first.member("access_token");
+    let wanted = json!({ "name": "laptop", "scopes": ["messages:send"] });
+    let key = house.api(Some(&access), "POST", "/keys", wanted).await.member("key");
+    let standings = async || {
+        let mut all = Vec::new();
+        for text in [&access, &key] {
+            all.push(house.whoami(text).await.status.as_u16());
+        }
+        all
+    };
+    // To nobody's group, and to one of another tenant.
+    for group in ["strangers", "elsewhere"] {
+        assert_eq!(standings().await, [200, 200]);
+        assert_eq!(come(group).await.error(), (400, "invalid_grant".to_owned()), "{group}");
+        assert_eq!(standings().await, [401, 401], "{group}");
+        assert_eq!(come("leads").await.status, StatusCode::OK, "{group}");
+    }
+    // Whom an administrator disabled does not come back that way.
+    let user = house.whoami(&key).await.member("user");
+    come("strangers").await;
+    let path = format!("/users/{user}");
+    for disabled in [false, true] {
+        pass(1);
+        house.as_admin("PATCH", &path, json!({ "disabled": disabled })).await;
+    }
+    assert_eq!(come("leads").await.error(), (400, "invalid_grant".to_owned()));
+}
+
+#[tokio::test]
 async fn forged_expired_and_foreign_tokens_get_nothing() {
     let idp = Idp::start().await;
     let house = idp.house().await;
@@ -282,6 +324,44 @@ async fn a_providers_new_keys_are_learned_and_made_up_ones_do_not_keep_us_busy()
     pass(31);
     assert_eq!(house.form("/oauth/token", &assertion(&idp.signed(&[]), "")).await.status, StatusCode::OK);
     assert_eq!(idp.state.lock().unwrap().asked_for_keys, 2);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_not_asked_by_everyone() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let come = async || house.form("/oauth/token", &assertion(&idp.signed(&[]), "")).await.status;
+    assert_eq!(come().await, StatusCode::OK);
+    let good = idp.state.lock().unwrap().metadata.clone();
+    idp.state.lock().unwrap().metadata = Value::Null;
+    pass(3_600);
+    for _ in 0..3 {
+        assert_eq!(come().await, StatusCode::OK, "its older keys go on");
+    }
+    assert_eq!(idp.state.lock().unwrap().asked_for_metadata, 2);
+    pass(24 * 3_600);
+    for _ in 0..3 {
+        assert_eq!(come().await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(idp.state.lock().unwrap().asked_for_metadata, 3);
+    idp.state.lock().unwrap().metadata = good;
+    pass(30);
+    assert_eq!(come().await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn mix_up_an_answer_that_should_say_whose_it_is_has_to() {
+    let idp = Idp::start().await;
+    idp.state.lock().unwrap().metadata["authorization_response_iss_parameter_supported"] = json!(true);
+    let house = idp.house().await;
+    let silent = idp.sign_in(&house, &mut Visitor::default(), "").await;
+    assert_eq!(silent.status, StatusCode::BAD_REQUEST, "{silent:?}");
+    let mut browser = Visitor::default();
+    let asked = idp.begin(&house, &mut browser, "").await;
+    idp.says("nonce", asked["nonce"].clone());
+    let back = format!("/signin/callback?code=c0de&state={}&iss=", asked["state"].as_str().unwrap());
+    let said = browser.get(&house, &format!("{back}{}", idp.issuer)).await;
+    assert_eq!(said.status, StatusCode::SEE_OTHER, "{said:?}");
 }
 
 #[tokio::test]
@@ -349,7 +429,9 @@ async fn ssrf_a_provider_leads_nowhere_that_it_may_not() {
         assert_eq!(reached, expected, "{url}");
     }
     for issuer in ["http://id.example.org", "ftp://id.example.org", "id.example.org", ""] {
-        let toml = format!("[[signin.providers]]\nid = \"x\"\nissuer = \"{issuer}\"\nclient_id = \"y\"\n");
+        let toml = format!(
+            "[[signin.providers]]\nid = \"x\"\nissuer = \"{issuer}\"\nclient_id = \"y\"\nrules = [{{}}]\n"
+        );
         assert!(Config::from_toml(&toml).is_err(), "{issuer}");
     }
 }

@@ -7,9 +7,9 @@ use axum::{
 use http::StatusCode;
 use stonegate_api::{Adjustment, AdjustmentCreate, Page, Problem as ProblemReply};
 use stonegate_identity::Action;
-use stonegate_ledger::{AdjustmentQuery, Budget};
+use stonegate_ledger::AdjustmentQuery;
 
-use super::allow;
+use super::permitted;
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
 
 /// The most adjustments that are listed.
@@ -57,16 +57,4 @@ pub(crate) async fn list(
     let query = AdjustmentQuery { budget: Some(budget.id), limit: MOST };
     let data = state.ledger.adjustments(query).await?.iter().map(wire::adjustments::shown).collect();
     Ok(Json(Page { data, next: None }))
-}
-
-/// The budget of that id, where the caller may do this to it.
-async fn permitted(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<Budget, Problem> {
-    let missing = || Problem::not_found("budget", id);
-    let found = state.budgeting(visit).find(id).await?;
-    match allow(state, visit, action, &found.budget.account).await {
-        Ok(()) => Ok(found.budget),
-        // Of whom it is, nobody learns who may not know that there is one.
-        Err(problem) if problem.is_not_found() => Err(missing()),
-        Err(problem) => Err(problem),
-    }
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use stonegate_api::Problem as ProblemReply;
 use stonegate_identity::Action;
 
-use super::allow;
+use super::permitted;
 use crate::admin::{AdminState, Problem, Visit};
 
 /// Removes a budget: it holds no one back any longer.
@@ -23,9 +23,7 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     visit.reach(Action::ManageBudgets)?;
-    let budgeting = state.budgeting(&visit);
-    let found = budgeting.find(&id).await?;
-    allow(&state, &visit, Action::ManageBudgets, &found.budget.account).await?;
-    budgeting.remove(&id).await?;
+    permitted(&state, &visit, Action::ManageBudgets, &id).await?;
+    state.budgeting(&visit).remove(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -12,8 +12,9 @@ use super::authorized;
 use crate::admin::{AdminState, Problem, Visit};
 use crate::signin;
 
-/// Makes a link by which a user sets a password. It works once, for a day, as long as the
-/// user keeps address and role, and until another is made; whoever has it can sign in as that user.
+/// Makes a link by which a user sets a password. Whoever has it can sign in as that user.
+///
+/// It works once, for a day, as long as the user keeps address and role, and until another one is made.
 #[utoipa::path(
     post, path = "/admin/v1/users/{id}/password-link", tag = "users",
     params(("id" = String, Path, description = "The user's id")),
