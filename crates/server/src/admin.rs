@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use stonegate_ledger::LedgerStore;
 use utoipa::OpenApi as _;
 
+use crate::body_time::in_time;
 use crate::budgeting::Budgeting;
 use crate::directory::DirectoryCache;
 use crate::signin::SignIn;
@@ -55,6 +56,7 @@ pub fn router(state: AdminState) -> Router {
         .fallback(visit::no_such_route)
         .method_not_allowed_fallback(visit::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MOST))
+        .layer(middleware::from_fn_with_state(state.sign_in.settings.body_timeout, in_time))
         .layer(middleware::from_fn_with_state(state.clone(), visit::accompany))
         .with_state(state);
     Router::new().nest("/admin/v1", routes)

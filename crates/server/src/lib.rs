@@ -6,6 +6,7 @@ pub mod admin;
 mod announced;
 mod app;
 mod asker;
+mod body_time;
 pub mod bootstrap;
 mod budgeting;
 mod call;

@@ -27,13 +27,17 @@ pub(crate) async fn take(State(app): State<Arc<App>>, request: Request) -> Respo
     if let Err(problem) = authenticate(&app, &head.headers, intake.at).await {
         return refused(&problem, &intake);
     }
-    let mut length = 0_usize;
-    while let Some(Ok(frame)) = body.frame().await {
-        length = length.saturating_add(frame.data_ref().map_or(0, bytes::Bytes::len));
-        if length > MOST {
-            break;
+    let discard = async {
+        let mut length = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            length = length.saturating_add(frame.data_ref().map_or(0, bytes::Bytes::len));
+            if length > MOST {
+                break;
+            }
         }
-    }
+    };
+    // What did not come in time is discarded, too.
+    tokio::time::timeout(app.config.server.body_timeout, discard).await.ok();
     // The answer is in the request's own coding; an empty protobuf message has no bytes.
     let is_json = head
         .headers

@@ -7,9 +7,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use http::{HeaderMap, Uri};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -18,6 +18,7 @@ use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
 use crate::asker::Askers;
+use crate::body_time::in_time;
 use crate::clock;
 use crate::config::{AwsAccount, Config, Provider};
 use crate::directory::DirectoryCache;
@@ -82,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) is_tls: bool,
     /// Whether people may have passwords.
     pub(crate) local: bool,
+    /// How long a body may take to come.
+    pub(crate) body_timeout: Duration,
     /// How long an access token holds.
     pub(crate) access_token: SignedDuration,
     /// How long a session goes on.
@@ -102,6 +105,7 @@ impl Settings {
             public: config.server.public_url.as_deref().map(Base::of_setting),
             is_tls: config.server.tls_cert.is_some(),
             local: config.signin.local,
+            body_timeout: config.server.body_timeout,
             access_token: SignedDuration::from_mins(minutes),
             session: SignedDuration::from_hours(days.saturating_mul(24)),
             providers: config.signin.providers.clone(),
@@ -180,6 +184,7 @@ async fn sweep_all(tickets: &dyn Tickets, now: Timestamp, most: u32) -> Result<u
 
 /// Every route of sign-in.
 pub(crate) fn router(at: SignIn) -> Router {
+    let patience = at.settings.body_timeout;
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
         .route("/.well-known/stonegate", get(metadata::stonegate))
@@ -194,6 +199,7 @@ pub(crate) fn router(at: SignIn) -> Router {
         .route("/setup", get(setup::setup))
         .route("/device", get(pages::device::show).post(pages::device::send))
         .layer(DefaultBodyLimit::max(oauth::FORM_MOST))
+        .layer(middleware::from_fn_with_state(patience, in_time))
         .with_state(at)
 }
 

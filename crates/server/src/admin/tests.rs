@@ -71,6 +71,7 @@ impl House {
         let settings = crate::signin::Settings {
             public: Some(crate::signin::Base::of_setting("https://gateway.example.org")),
             is_tls: false,
+            body_timeout: std::time::Duration::from_secs(60),
             local: true,
             access_token: jiff::SignedDuration::from_hours(1),
             session: jiff::SignedDuration::from_hours(24),

@@ -118,6 +118,20 @@ async fn whoever_finds_no_turn_was_not_wrong() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    // What is there at once is in time.
+    let house = House::with(|settings| settings.body_timeout = Duration::ZERO).await;
+    house.person("ann", "user").await;
+    for path in ["/oauth/token", "/signin", "/admin/v1/bootstrap"] {
+        let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let slow = house.send(Request::post(path).header("host", HOST), Body::from_stream(never)).await;
+        assert_eq!(slow.status, StatusCode::REQUEST_TIMEOUT, "{path}");
+    }
+    let long = house.send(Request::post("/oauth/token").header("host", HOST), "a".repeat(400_000)).await;
+    assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
 async fn all_that_has_ended_is_swept_at_a_time() {
     let house = House::open().await;
     for number in 0..7 {
