@@ -167,11 +167,7 @@ impl Sums {
 
     /// The sums that the query asks for, in the order of periods and groups. What was corrected away is not there.
     pub fn page(self, query: &UsageQuery) -> Vec<UsageSum> {
-        let length_ms = match query.per {
-            None => 0,
-            Some(UsagePer::Day) => HOUR_MS.saturating_mul(HOURS),
-            Some(UsagePer::Hour) => HOUR_MS,
-        };
+        let length_ms = query.per.map_or(0, period_ms);
         let start = |period: i64| Timestamp::from_millisecond(period.saturating_mul(length_ms)).ok();
         let sums = self.0.into_iter().filter(|(_, sum)| sum.calls > 0).map(|((period, group), sum)| {
             UsageSum { period: query.per.and_then(|_| start(period)), group, ..sum }
@@ -208,6 +204,56 @@ impl Pieces {
     }
 }
 
+/// How many periods are asked for at a time; what is left comes last.
+const PARTS: [i64; 4] = [8, 32, 128, 512];
+
+impl UsageQuery {
+    /// The query in parts of its span, one after the other in time. A page of days or hours ends long before the span does,
+    /// and a store that asks part after part need not sum what comes after it. One part where there is no beginning.
+    pub fn parts(&self) -> Vec<Self> {
+        let (Some(per), Some(from)) = (self.per, self.filter.from) else {
+            return vec![self.clone()];
+        };
+        let length_ms = period_ms(per);
+        let last_page_ended = self.after.as_ref().and_then(|(period, _)| *period);
+        let mut begin = last_page_ended.map_or(from, |period| period.max(from));
+        let first = begin.as_millisecond().div_euclid(length_ms);
+        let ends = PARTS.into_iter().scan(first, |end, periods| {
+            *end = end.saturating_add(periods);
+            Timestamp::from_millisecond(end.saturating_mul(length_ms)).ok()
+        });
+        let mut parts = Vec::with_capacity(PARTS.len());
+        for end in ends.map(Some).chain([None]) {
+            let until = match (end, self.filter.until) {
+                (Some(end), Some(until)) => Some(end.min(until)),
+                (end, until) => end.or(until),
+            };
+            let filter = UsageFilter { from: Some(begin), until, ..self.filter.clone() };
+            parts.push(Self { filter, ..self.clone() });
+            if until == self.filter.until {
+                break;
+            }
+            begin = until.unwrap_or(begin);
+        }
+        parts
+    }
+
+    /// The query, for what is left when so many sums were found; `None` when those are all that it asks for.
+    #[must_use]
+    pub fn but(self, found: usize) -> Option<Self> {
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        let limit = self.limit.checked_sub(found).filter(|left| *left > 0)?;
+        Some(Self { limit, ..self })
+    }
+}
+
+fn period_ms(per: UsagePer) -> i64 {
+    match per {
+        UsagePer::Day => HOUR_MS.saturating_mul(HOURS),
+        UsagePer::Hour => HOUR_MS,
+    }
+}
+
 /// The first hour that begins at that time or later.
 fn hour_after(at: Timestamp) -> i64 {
     at.as_millisecond().saturating_add(HOUR_MS).saturating_sub(1).div_euclid(HOUR_MS)
@@ -221,6 +267,44 @@ fn hour_days_up(hour: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parts_of_a_query_are_its_span_without_gaps_and_overlaps() {
+        let at = |text: &str| -> Option<Timestamp> { text.parse().ok() };
+        for (per, from, until, after, parts) in [
+            (None, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", None, 1),
+            (Some(UsagePer::Day), "", "2027-01-01T00:00:00Z", None, 1),
+            (Some(UsagePer::Day), "2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z", None, 1),
+            (Some(UsagePer::Day), "2026-01-01T05:30:00Z", "2027-01-01T00:00:00Z", None, 4),
+            (Some(UsagePer::Day), "2026-01-01T05:30:00Z", "", None, 5),
+            (
+                Some(UsagePer::Day),
+                "2026-01-01T05:30:00Z",
+                "2027-01-01T00:00:00Z",
+                at("2026-12-30T00:00:00Z"),
+                1,
+            ),
+            (Some(UsagePer::Hour), "2026-01-01T05:30:00Z", "2026-02-01T00:00:00Z", None, 5),
+            (Some(UsagePer::Hour), "9999-12-30T00:00:00Z", "", None, 2),
+        ] {
+            let filter = UsageFilter { from: at(from), until: at(until), ..UsageFilter::default() };
+            let after = after.map(|period| (Some(period), Arc::from("ann")));
+            let query = UsageQuery { per, after: after.clone(), ..UsageQuery::of(filter.clone()) };
+
+            let found = query.parts();
+
+            let case = format!("{per:?} {from} {until}");
+            assert_eq!(found.len(), parts, "{case}");
+            let begins = after.and_then(|(period, _)| period).or(filter.from);
+            assert_eq!(found.first().and_then(|part| part.filter.from), begins, "{case}");
+            assert_eq!(found.last().and_then(|part| part.filter.until), filter.until, "{case}");
+            for (part, next) in found.iter().zip(found.iter().skip(1)) {
+                assert_eq!(part.filter.until, next.filter.from, "{case}");
+                let hour = part.filter.until.map(|until| until.as_millisecond().rem_euclid(HOUR_MS));
+                assert_eq!(hour, Some(0), "no period is in two parts: {case}");
+            }
+        }
+    }
 
     #[test]
     fn a_span_is_days_and_the_hours_at_its_ends() {

@@ -15,6 +15,8 @@ mod archive;
 mod directory;
 mod ledger;
 mod migrate;
+#[path = "common/records.rs"]
+mod records;
 mod sync_line;
 #[path = "common/tickets.rs"]
 mod tickets;

@@ -16,6 +16,8 @@ mod directory;
 mod ledger;
 mod migrate;
 mod place;
+#[path = "common/records.rs"]
+mod records;
 mod sync_thread;
 #[path = "common/tickets.rs"]
 mod tickets;
@@ -70,6 +72,11 @@ impl Pools {
     /// Connections for single reads.
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where syncs are done.

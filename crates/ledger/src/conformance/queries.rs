@@ -94,15 +94,23 @@ pub(super) async fn usage_is_summed_per_day_and_hour_and_read_page_by_page(store
             ],
         ),
     ] {
-        let query = UsageQuery { by, per, ..UsageQuery::of(UsageFilter::default()) };
-        assert_eq!(sums(&desk, query.clone()).await, owned(expected), "by {by:?} per {per:?}");
-        let mut query = UsageQuery { limit: 1, ..query };
-        for expected in expected {
-            let page = desk.store().usage(query.clone()).await.expect("it sums");
-            assert_eq!(sums(&desk, query.clone()).await, owned(&[*expected]), "by {by:?} per {per:?}");
-            query.after = page.into_iter().next().map(|sum| (sum.period, sum.group));
+        // Whatever is before the first call, and however long it is.
+        for from in ["", "2026-11-21T00:00:00Z", "2026-11-11T07:30:00Z", "2025-06-01T05:30:00Z"] {
+            let filter = UsageFilter { from: from.parse().ok(), ..UsageFilter::default() };
+            let query = UsageQuery { by, per, ..UsageQuery::of(filter) };
+            assert_eq!(
+                sums(&desk, query.clone()).await,
+                owned(expected),
+                "by {by:?} per {per:?} from {from}"
+            );
+            let mut query = UsageQuery { limit: 1, ..query };
+            for expected in expected {
+                let page = desk.store().usage(query.clone()).await.expect("it sums");
+                assert_eq!(sums(&desk, query.clone()).await, owned(&[*expected]), "by {by:?} per {per:?}");
+                query.after = page.into_iter().next().map(|sum| (sum.period, sum.group));
+            }
+            assert_eq!(sums(&desk, query).await, []);
         }
-        assert_eq!(sums(&desk, query).await, []);
     }
 }
 
@@ -179,8 +187,24 @@ pub(super) async fn the_journal_is_read_page_by_page(store: impl Fixture) {
     assert_eq!(costs, [3_000, 200]);
     assert!(next.is_some());
     assert_eq!(page(next, UsageFilter::default()).await, (vec![10], None));
-    let of_ada = UsageFilter { user: Some("ada".into()), ..UsageFilter::default() };
-    assert_eq!(page(None, of_ada).await, (vec![3_000, 10], None));
+    let of = |user: &str| UsageFilter { user: Some(user.into()), ..UsageFilter::default() };
+    assert_eq!(page(None, of("ada")).await, (vec![3_000, 10], None));
+    assert_eq!(page(next, of("ada")).await, (vec![10], None));
+    assert_eq!(page(None, of("nobody")).await, (vec![], None));
+    let of_acme = UsageFilter { tenant: Some("acme".into()), ..UsageFilter::default() };
+    let (costs, next) = page(None, of_acme.clone()).await;
+    assert_eq!(costs, [3_000, 200]);
+    assert_eq!(page(next, of_acme.clone()).await, (vec![10], None));
+    let time = |text: &str| text.parse().ok();
+    for (from, until, expected) in [
+        ("2026-11-21T12:00:00Z", "2026-11-22T10:00:00Z", &[200, 10][..]),
+        ("2026-11-21T12:00:00.001Z", "2026-11-22T10:00:00.001Z", &[3_000, 200]),
+        ("2026-11-21T23:00:00Z", "2026-11-21T23:30:00Z", &[200]),
+        ("2026-11-21T23:30:00Z", "2026-11-22T09:30:00Z", &[]),
+    ] {
+        let filter = UsageFilter { from: time(from), until: time(until), ..of_acme.clone() };
+        assert_eq!(page(None, filter).await.0, expected, "from {from} until {until}");
+    }
 }
 
 pub(super) async fn a_record_reads_as_it_was_written(store: impl Fixture) {

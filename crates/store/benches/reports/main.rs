@@ -17,7 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use stonegate_ledger::{JournalQuery, UsageBy, UsageFilter, UsagePer, UsageQuery};
+use stonegate_ledger::{
+    Budget, JournalQuery, Limit, Nanodollars, UsageBy, UsageFilter, UsagePer, UsageQuery, Window,
+};
 use stonegate_store::{Durability, Options, Store, open};
 
 use generator::Generator;
@@ -49,6 +51,9 @@ async fn measure(store: Store) {
         std::env::var("STONEGATE_BENCH_CALLS").ok().map_or(1_000_000, |text| text.parse().unwrap());
     let step = Duration::from_secs(365 * 24 * 3600) / u32::try_from(calls).unwrap();
     let mut generator = Generator::new(1_000, step);
+    let limit = Limit::Usd(Nanodollars::new(i64::MAX.unsigned_abs()));
+    let account = "tenant:tenant-1".parse().unwrap();
+    store.ledger.define_budget(Budget::block("b1", account, Window::Monthly, limit)).await.unwrap();
     let began = Instant::now();
     for _ in 0..calls / BATCH {
         store.ledger.sync(&Arc::new(generator.request(BATCH))).await.unwrap();

@@ -1,12 +1,8 @@
-//! Sums by the hour and the day, in whatever database: what is written, what is asked, and how an answer is read.
+//! Sums by the hour and the day, in whatever database: what is written, and what is asked.
 
-use stonegate_ledger::{Nanodollars, Pieces, StoreError, UsageBy, UsagePer, UsageQuery, UsageSum};
+use stonegate_ledger::{UsageBy, UsageFilter, UsageSum};
 
-use super::{
-    convert::{Columns, kept},
-    record::tokens,
-};
-use crate::cells::Cells;
+use super::convert::kept;
 
 /// The columns of a series, in the order of `Series::labels`.
 macro_rules! label_columns {
@@ -86,17 +82,9 @@ pub(crate) fn figures(sum: &UsageSum, turn: Turn) -> [Option<i64>; 11] {
     })
 }
 
-/// The statement that answers a query, for the values that [`bind_usage`] binds.
-pub(crate) fn statement(query: &UsageQuery) -> String {
-    let period = match query.per {
-        None => "CAST(0 AS BIGINT)",
-        Some(UsagePer::Day | UsagePer::Hour) => "period",
-    };
-    let of_hours = match query.per {
-        None | Some(UsagePer::Day) => "hour / 24",
-        Some(UsagePer::Hour) => "hour",
-    };
-    let group = match query.by {
+/// The column of a series that a query sums by.
+pub(crate) fn group_column(by: Option<UsageBy>) -> &'static str {
+    match by {
         None => "CAST('' AS TEXT)",
         Some(UsageBy::Tenant) => "tenant",
         Some(UsageBy::Team) => "team",
@@ -107,105 +95,33 @@ pub(crate) fn statement(query: &UsageQuery) -> String {
         Some(UsageBy::Client) => "client",
         Some(UsageBy::Dialect) => "dialect",
         Some(UsageBy::Tag) => "tags",
-    };
-    let figures = figure_columns!();
-    let summed: Vec<_> =
-        figures.split(", ").map(|name| format!("CAST(sum({name}) AS BIGINT) AS {name}")).collect();
-    format!(
-        "SELECT * FROM (
-             SELECT {period} AS period, {group} AS grp, {summed}
-               FROM (SELECT day AS period, series, {figures} FROM usage_days WHERE day >= $1 AND day < $2
-                     UNION ALL
-                     SELECT {of_hours} AS period, series, {figures} FROM usage_hours
-                      WHERE hour >= $3 AND hour < $4
-                     UNION ALL
-                     SELECT {of_hours} AS period, series, {figures} FROM usage_hours
-                      WHERE hour >= $5 AND hour < $6) AS used
-               JOIN usage_series ON usage_series.id = used.series
-              WHERE ($7 IS NULL OR tenant = $7) AND ($8 IS NULL OR team = $8)
-                AND ($9 IS NULL OR \"user\" = $9) AND ($10 IS NULL OR key = $10)
-                AND ($11 IS NULL OR model = $11) AND ($12 IS NULL OR endpoint = $12)
-                AND ($13 IS NULL OR client = $13) AND ($14 IS NULL OR dialect = $14)
-                AND ($15 IS NULL OR replace(',' || tags || ',', $15, '') <> ',' || tags || ',')
-              GROUP BY 1, 2
-         ) AS sums
-         WHERE calls > 0 AND (period, grp) > ($16, $17) ORDER BY period, grp LIMIT $18",
-        summed = summed.join(", "),
-    )
+    }
 }
 
-/// Where a query's page begins and how long it is, as the database is asked for it. Tags come in sets there, which are
-/// taken apart later.
-pub(crate) fn page(query: &UsageQuery) -> (i64, &str, i64) {
-    // Before any period and group, since no period is below nothing.
-    let start = (-1, "", i64::from(query.limit));
-    match &query.after {
-        _ if query.by == Some(UsageBy::Tag) => (-1, "", i64::MAX),
-        None => start,
-        Some((period, group)) => {
-            let length = match query.per {
-                None => 0,
-                Some(UsagePer::Day) => 24 * 3600,
-                Some(UsagePer::Hour) => 3600,
-            };
-            let number = period.map_or(0, |at| at.as_second().checked_div(length).unwrap_or(0));
-            (number, group, start.2)
+/// Which series a filter means, as a condition on their table whose parameters begin with that number, and its values.
+/// `None` if it means all of them.
+pub(crate) fn wanted_series(filter: &UsageFilter, first: usize) -> Option<(String, Vec<String>)> {
+    let labels = [
+        ("tenant", &filter.tenant),
+        ("team", &filter.team),
+        ("\"user\"", &filter.user),
+        ("key", &filter.key),
+        ("model", &filter.model),
+        ("endpoint", &filter.endpoint),
+        ("client", &filter.client),
+        ("dialect", &filter.dialect),
+    ];
+    let (mut conditions, mut values) = (Vec::new(), Vec::new());
+    for (column, label) in labels {
+        if let Some(label) = label {
+            conditions.push(format!("{column} = ${}", first.saturating_add(values.len())));
+            values.push(label.to_string());
         }
     }
-}
-
-/// The pieces of the span.
-pub(crate) fn bounds(query: &UsageQuery) -> [i64; 6] {
-    let Pieces { days, hours: [before, after] } = Pieces::of(query);
-    [days.start, days.end, before.start, before.end, after.start, after.end]
-}
-
-/// Binds a query's values to its [`statement`].
-macro_rules! bind_usage {
-    ($statement:expr, $query:expr) => {{
-        let query: &stonegate_ledger::UsageQuery = $query;
-        let filter = &query.filter;
-        let (period, group, limit) = $crate::ledger::sums::page(query);
-        let [a, b, c, d, e, f] = $crate::ledger::sums::bounds(query);
-        $statement
-            .bind(a)
-            .bind(b)
-            .bind(c)
-            .bind(d)
-            .bind(e)
-            .bind(f)
-            .bind(filter.tenant.as_deref())
-            .bind(filter.team.as_deref())
-            .bind(filter.user.as_deref())
-            .bind(filter.key.as_deref())
-            .bind(filter.model.as_deref())
-            .bind(filter.endpoint.as_deref())
-            .bind(filter.client.as_deref())
-            .bind(filter.dialect.as_deref())
-            .bind(filter.tag_mark())
-            .bind(period)
-            .bind(group)
-            .bind(limit)
-    }};
-}
-pub(crate) use bind_usage;
-
-/// Reads the rows of an answer.
-pub(crate) fn answer(query: &UsageQuery, rows: &[impl Cells]) -> Result<Vec<UsageSum>, StoreError> {
-    let mut sums = stonegate_ledger::Sums::default();
-    for row in rows {
-        let mut columns = Columns::of(row);
-        let (period, group) = (columns.signed()?, columns.name()?);
-        let sum = UsageSum {
-            calls: columns.count()?,
-            estimated: columns.count()?,
-            unresolved: columns.count()?,
-            tokens: tokens(&mut columns)?,
-            cost: Nanodollars::new(columns.count()?),
-            uncached_cost: Nanodollars::new(columns.count()?),
-            ..UsageSum::empty()
-        };
-        sums.add(query, period, &group, &sum);
+    if let Some(mark) = filter.tag_mark() {
+        let number = first.saturating_add(values.len());
+        conditions.push(format!("replace(',' || tags || ',', ${number}, '') <> ',' || tags || ','"));
+        values.push(mark);
     }
-    Ok(sums.page(query))
+    (!values.is_empty()).then(|| (conditions.join(" AND "), values))
 }

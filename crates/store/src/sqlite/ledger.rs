@@ -13,7 +13,10 @@ use stonegate_ledger::{
     JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
 };
 
-use super::Pools;
+use super::{
+    Pools,
+    records::{self, Kind},
+};
 
 mod adjust;
 mod adopt;
@@ -22,6 +25,7 @@ mod charge;
 mod correct;
 mod journal;
 mod leases;
+mod report;
 mod sums;
 mod sync;
 
@@ -72,15 +76,15 @@ impl LedgerStore for SqliteLedger {
     }
 
     fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
-        Box::pin(sums::usage(&self.pools, query))
+        Box::pin(report::usage(&self.pools, query))
     }
 
     fn journal(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
-        Box::pin(journal::page(&self.pools, query, ""))
+        Box::pin(records::page(&self.pools, query, Kind::Any))
     }
 
     fn unresolved(&self, query: JournalQuery) -> Answer<'_, JournalPage> {
-        Box::pin(journal::page(&self.pools, query, "AND basis = 'unresolved' "))
+        Box::pin(records::page(&self.pools, query, Kind::Unresolved))
     }
 
     fn write_offs(&self) -> Answer<'_, Vec<WriteOff>> {
@@ -96,7 +100,7 @@ impl LedgerStore for SqliteLedger {
     }
 
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
-        Box::pin(journal::forget(&self.pools, before, most))
+        Box::pin(records::forget(&self.pools, before, most))
     }
 
     fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized> {

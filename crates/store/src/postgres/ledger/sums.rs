@@ -1,14 +1,14 @@
-//! Sums by the hour and the day: written by whoever appends to the journal, read by reports.
+//! Sums by the hour and the day: written by whoever appends to the journal.
 
 use std::borrow::Cow;
 
-use sqlx::{AssertSqlSafe, PgConnection};
-use stonegate_ledger::{StoreError, Tally, UsageQuery, UsageSum};
+use sqlx::PgConnection;
+use stonegate_ledger::{StoreError, Tally};
 
-use super::{super::Pools, clean};
+use super::clean;
 use crate::ledger::{
     convert::unavailable,
-    sums::{Turn, added, answer, bind_usage, figure_columns, figures, label_columns, statement},
+    sums::{Turn, added, figure_columns, figures, label_columns},
 };
 
 /// Makes series that were not heard of before, in the order of their labels. Two that make the same one wait for each other.
@@ -95,14 +95,4 @@ pub(super) async fn change(
     let add = names.into_iter().fold(sqlx::query(ADD), sqlx::query::Query::bind).bind(hours);
     let add = amounts.into_iter().fold(add, sqlx::query::Query::bind);
     add.execute(connection).await.map(drop).map_err(unavailable)
-}
-
-/// Sums usage.
-pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
-    // Nothing is put into the statement but its own words.
-    let rows = bind_usage!(sqlx::query(AssertSqlSafe(statement(&query))), &query)
-        .fetch_all(pools.readers())
-        .await
-        .map_err(unavailable)?;
-    answer(&query, &rows)
 }

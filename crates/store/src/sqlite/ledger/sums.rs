@@ -1,13 +1,12 @@
-//! Sums by the hour and the day: written by whoever appends to the journal, read by reports.
+//! Sums by the hour and the day: written by whoever appends to the journal.
 
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter, types::Value};
-use sqlx::{AssertSqlSafe, Row as _, sqlite::SqliteConnection};
-use stonegate_ledger::{Series, StoreError, Tally, UsageQuery, UsageSum, day_of};
+use sqlx::{Row as _, sqlite::SqliteConnection};
+use stonegate_ledger::{Series, StoreError, Tally, day_of};
 
-use super::super::Pools;
 use crate::ledger::{
     convert::unavailable,
-    sums::{Turn, added, answer, bind_usage, figure_columns, figures, label_columns, statement},
+    sums::{Turn, added, figure_columns, figures, label_columns},
 };
 
 const FIND: &str =
@@ -79,14 +78,4 @@ pub(super) async fn change(
         }
     }
     Ok(())
-}
-
-/// Sums usage.
-pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
-    // Nothing is put into the statement but its own words.
-    let rows = bind_usage!(sqlx::query(AssertSqlSafe(statement(&query))), &query)
-        .fetch_all(pools.readers())
-        .await
-        .map_err(unavailable)?;
-    answer(&query, &rows)
 }
