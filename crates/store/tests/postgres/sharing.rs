@@ -271,3 +271,31 @@ async fn a_name_with_a_nul_in_it_is_recorded_all_the_same() {
     let names: Vec<_> = records.iter().map(|record| &*record.model_requested).collect();
     assert_eq!(names, ["a\u{fffd}b", "a\u{fffd}b"]);
 }
+
+#[tokio::test]
+async fn a_sync_of_many_records_has_more_time() {
+    let schema = schema!();
+    let store = with_budgets(&schema, 1_000_000).await;
+    // A server that is so slow that ten seconds would not do.
+    let mut connection = schema.connect().await;
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF current_setting('statement_timeout') = '10s' THEN RAISE EXCEPTION 'too slow'; END IF;
+                    RETURN NULL;
+                END $$;
+                CREATE TRIGGER slow AFTER INSERT ON journal FOR EACH STATEMENT EXECUTE FUNCTION slow()";
+    connection.execute(sqlx::raw_sql(slow)).await.unwrap();
+    connection.close().await.unwrap();
+    let book = Book::new(ReplicaId::new("r1"), BookOptions::default());
+    sync(&*store.ledger, &book).await;
+    let path = AccountPath::new("other", None, "bob", None);
+    for number in 0..1_500 {
+        let reservation = book.reserve(&path, quote(1), draft(number), now()).unwrap();
+        let cost = Nanodollars::new(1);
+        reservation.settle(Settlement::new(Outcome::Complete, Basis::Reported, cost, Tokens::default()));
+    }
+
+    sync(&*store.ledger, &book).await;
+
+    let query = JournalQuery { filter: UsageFilter::default(), before: None, limit: 10_000 };
+    assert_eq!(store.ledger.journal(query).await.unwrap().records.len(), 1_500);
+}

@@ -25,6 +25,11 @@ use crate::ledger::{
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(2);
 /// How long the server may take for a sync before its connection is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How much longer for each record: after an outage a sync has tens of thousands of them, and what cannot be said in time is
+/// said again in the very same words.
+const PATIENCE_A_RECORD: Duration = Duration::from_millis(2);
+/// With so many records, the database is told of that, too.
+const MANY_RECORDS: usize = 1_000;
 /// How often rows are made that are missing, before something is wrong.
 const ATTEMPTS: usize = 3;
 
@@ -67,10 +72,17 @@ async fn take(pools: &Pools, request: &SyncRequest) -> Result<Taken, StoreError>
         }
         Ok::<Taken, StoreError>(taken)
     };
-    let slow = |_| StoreError::Unavailable(format!("no answer within {PATIENCE:?}"));
-    let taken = tokio::time::timeout(PATIENCE, work).await.map_err(slow)??;
+    let patience = patience(request);
+    let slow = |_| StoreError::Unavailable(format!("no answer within {patience:?}"));
+    let taken = tokio::time::timeout(patience, work).await.map_err(slow)??;
     line.keep();
     Ok(taken)
+}
+
+/// How long a request may take.
+fn patience(request: &SyncRequest) -> Duration {
+    let records = u32::try_from(request.records.len()).unwrap_or(u32::MAX);
+    PATIENCE.saturating_add(PATIENCE_A_RECORD.saturating_mul(records))
 }
 
 /// A request that says nothing: a read, and now and then a heartbeat.
@@ -142,6 +154,11 @@ async fn exhausted_leases(
 async fn exchange(connection: &mut PgConnection, request: &SyncRequest) -> Result<Taken, StoreError> {
     let mut transaction =
         connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(unavailable)?;
+    if request.records.len() > MANY_RECORDS {
+        let patience = patience(request).as_millis().to_string();
+        let set = "SELECT set_config('statement_timeout', $1, true)";
+        sqlx::query(set).bind(patience).execute(&mut *transaction).await.map_err(unavailable)?;
+    }
     let mut standing = Standing::load(&mut transaction, request).await?;
     for _ in 0..ATTEMPTS {
         if standing.is_whole() {
