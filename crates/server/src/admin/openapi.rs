@@ -1,8 +1,17 @@
 //! The admin API's document: what is there, made from the handlers themselves.
 
+use std::collections::BTreeSet;
+
+use stonegate_api::Problem;
 use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    Modify, OpenApi, ToSchema as _,
+    openapi::{
+        Content, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+        path::{Operation, PathItem},
+        request_body::RequestBody,
+        schema::Components,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 
 use super::v1;
@@ -15,7 +24,8 @@ use super::v1;
         version = "1",
     ),
     security(("key" = [])),
-    modifiers(&Keys),
+    modifiers(&Keys, &Everywhere),
+    components(schemas(v1::usage::Format)),
     paths(
         v1::audit::audit,
         v1::bootstrap::bootstrap,
@@ -65,4 +75,56 @@ impl Modify for Keys {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(bearer));
     }
+}
+
+/// What holds for every operation, so that no handler need say it.
+struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let free = document.components.as_ref().map(without_required).unwrap_or_default();
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            let mut answer = |status: &str, description: &str| {
+                operation.responses.responses.insert(status.to_owned(), RefOr::T(problem(description)));
+            };
+            answer("503", "The store does not answer; try again in a moment");
+            if operation.request_body.is_some() {
+                answer("413", "The body is too long");
+            }
+            // An empty body counts as `{}`.
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && names_one_of(body, &free)
+            {
+                body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = path;
+    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
+}
+
+fn problem(description: &str) -> Response {
+    let body = Content::new(Some(Ref::from_schema_name(Problem::name())));
+    ResponseBuilder::new().description(description).content("application/json", body).build()
+}
+
+/// The names of all schemas of objects that need no member.
+fn without_required(components: &Components) -> BTreeSet<String> {
+    let is_free = |schema: &RefOr<Schema>| match schema {
+        RefOr::T(Schema::Object(object)) => object.required.is_empty(),
+        _ => false,
+    };
+    components.schemas.iter().filter(|(_, schema)| is_free(schema)).map(|(name, _)| name.clone()).collect()
+}
+
+fn names_one_of(body: &RequestBody, names: &BTreeSet<String>) -> bool {
+    body.content.values().any(|content| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(to)), .. }) => {
+            to.ref_location.rsplit('/').next().is_some_and(|name| names.contains(name))
+        }
+        _ => false,
+    })
 }

@@ -18,6 +18,7 @@ use super::*;
 mod acts;
 mod charges;
 mod corrections;
+mod document;
 mod ephemeral;
 mod rights;
 

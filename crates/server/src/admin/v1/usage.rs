@@ -52,7 +52,7 @@ pub(crate) struct UsageParams {
     /// Calls with this tag: `NAME=VALUE`, or `NAME` for any value.
     tag: Option<String>,
     /// How many sums at most, up to 10,000.
-    #[param(default = 1000)]
+    #[param(default = 1000, minimum = 1, maximum = 10_000)]
     limit: Option<u32>,
     /// The `next` of the part before.
     after: Option<String>,
@@ -79,7 +79,12 @@ const NEXT: &str = "x-stonegate-next";
     get, path = "/admin/v1/usage", tag = "usage",
     params(UsageParams),
     responses(
-        (status = 200, body = Usage), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
+        (
+            status = 200,
+            headers(("x-stonegate-next" = Option<String>, description = "The `next` of an answer in CSV")),
+            content((Usage = "application/json"), (String = "text/csv")),
+        ),
+        (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
         (status = 403, body = ProblemReply),
     ),
 )]

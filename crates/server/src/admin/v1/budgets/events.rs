@@ -46,6 +46,9 @@ pub(crate) async fn list(
     let account =
         params.account.as_deref().map(|text| wire::budgets::account("account", text)).transpose()?;
     let budget = params.budget.map(BudgetId::new);
+    if i64::try_from(params.after).is_err() {
+        return Err(Problem::invalid("after", "no event has so large a number"));
+    }
     let query = EventQuery { budget, account, after: params.after, limit: MOST };
     let events = state.ledger.events(query).await?;
     let next = events.last().filter(|_| events.len() >= MOST as usize).map(|event| event.number.to_string());
