@@ -3,10 +3,14 @@
 //! What is one's own needs the thing's own scope (`usage:read`, `keys:manage`) or the administrative one; what belongs to
 //! others needs `admin:read` or `admin:write` and a role that reaches that far. Others are managed only by someone of a
 //! higher role, and nobody but an administrator moves a limit that binds themselves.
+//!
+//! Ephemeral keys belong to the key that they are made with: whoever shows it makes, renews and revokes them, whatever its
+//! scopes, since they can do nothing that it cannot, are paid by it and end with it. They have none of their own.
 
 use crate::{
     caller::Caller,
-    id::{TeamId, TenantId, UserId},
+    id::{KeyId, TeamId, TenantId, UserId},
+    kind::KeyKind,
     role::Role,
     scope::Scope,
 };
@@ -36,6 +40,8 @@ pub enum Action {
     ReadKeys,
     /// Create, rotate and revoke keys.
     ManageKeys,
+    /// Create, renew and revoke ephemeral keys with the key that they are made with.
+    ManageChildKeys,
     /// List and show users.
     ReadUsers,
     /// Create and change users.
@@ -66,6 +72,7 @@ impl Action {
         Self::ReadUsage,
         Self::ReadKeys,
         Self::ManageKeys,
+        Self::ManageChildKeys,
         Self::ReadUsers,
         Self::ManageUsers,
         Self::ReadTenants,
@@ -83,6 +90,8 @@ pub enum Resource<'a> {
     Model(&'a str),
     /// A user, or something of theirs: a key, a budget, usage.
     User(Owner<'a>),
+    /// The ephemeral keys that are made with a key.
+    ChildrenOf(&'a KeyId),
     /// A team, or something of it as a whole.
     Team(&'a TenantId, &'a TeamId),
     /// A tenant, or something of it as a whole.
@@ -134,6 +143,9 @@ pub enum Denied {
     /// The person's role does not reach that far.
     #[error("your role `{0}` does not allow this")]
     Role(Role),
+    /// An ephemeral key makes no keys.
+    #[error("this key was made for a while only, and makes no keys: use the one that it was made with")]
+    Ephemeral,
     /// It belongs to someone whom the caller does not look after. Tell the caller that there is no such thing.
     #[error("there is no such thing here, or it is not yours")]
     NotYours,
@@ -170,8 +182,16 @@ pub fn authorize(caller: &Caller, action: Action, resource: &Resource<'_>) -> Re
                 return Err(Denied::Model { model: (*model).to_owned() });
             }
         }
+        Resource::ChildrenOf(parent) => {
+            if action != Action::ManageChildKeys || caller.key.as_ref() != Some(parent) {
+                return Err(Denied::NotYours);
+            }
+            if caller.key_kind == Some(KeyKind::Ephemeral) {
+                return Err(Denied::Ephemeral);
+            }
+        }
         Resource::User(_) | Resource::Team(..) | Resource::Tenant(_) | Resource::Installation => {
-            if !reach.covers(resource) {
+            if action == Action::ManageChildKeys || !reach.covers(resource) {
                 return Err(Denied::NotYours);
             }
             if !may_manage(caller, action, resource) {
@@ -246,7 +266,7 @@ impl Need {
             Action::SendEmbeddings => call(Scope::EmbeddingsSend),
             Action::InvokeBedrock => call(Scope::BedrockInvoke),
             Action::MakeCharges => call(Scope::ChargesMake),
-            Action::SeeModel | Action::SeeSelf => need(Own::Free, None, None),
+            Action::SeeModel | Action::SeeSelf | Action::ManageChildKeys => need(Own::Free, None, None),
             Action::ReadUsage | Action::ReadBudgets => read(Own::Scope(Scope::UsageRead), Role::User),
             Action::ReadKeys => read(Own::Scope(Scope::KeysManage), Role::User),
             Action::ManageKeys => write(Own::Scope(Scope::KeysManage), Role::User),

@@ -7,7 +7,7 @@ use crate::{
     scope::Scopes,
 };
 
-const ADMINISTRATIVE: [(Action, [&str; 3]); 11] = [
+const ADMINISTRATIVE: [(Action, [&str; 3]); 12] = [
     // Columns: one's own · a plain user of the same team · of the same tenant, another team · of another tenant ·
     // a lead of the same tenant and team · the own tenant as a whole · another tenant · the installation.
     //                           user        team lead of    tenant's lead
@@ -15,6 +15,8 @@ const ADMINISTRATIVE: [(Action, [&str; 3]); 11] = [
     (Action::ReadUsage, ["y-------", "yy--y---", "yyy-yy--"]),
     (Action::ReadKeys, ["y-------", "yy--y---", "yyy-yy--"]),
     (Action::ManageKeys, ["y-------", "yy------", "yyy-----"]),
+    // Only ever of a key's own, which has a test of its own.
+    (Action::ManageChildKeys, ["--------", "--------", "--------"]),
     (Action::ReadUsers, ["y-------", "yy--y---", "yyy-yy--"]),
     (Action::ManageUsers, ["--------", "-y------", "-yy-----"]),
     (Action::ReadTenants, ["--------", "yyy-yy--", "yyy-yy--"]),
@@ -88,7 +90,11 @@ fn every_action_role_and_relation_is_decided_as_written() {
             );
         }
         // An administrator may do everything, but "who am I" is only ever about oneself.
-        let expected = if action == Action::SeeSelf { "y-------" } else { "yyyyyyyy" };
+        let expected = match action {
+            Action::SeeSelf => "y-------",
+            Action::ManageChildKeys => "--------",
+            _ => "yyyyyyyy",
+        };
         assert_eq!(row(&caller(Role::Admin, None, Scopes::all()), action), expected, "{action:?} as admin");
     }
 }
@@ -133,6 +139,33 @@ fn reading_and_writing_are_separate_scopes() {
     assert_eq!(row(&writer, Action::ManageKeys), "yyyyyyyy");
     let own = caller(Role::Admin, None, scopes(Scope::KeysManage));
     assert_eq!(row(&own, Action::ManageKeys), "y-------");
+}
+
+#[test]
+fn a_key_whatever_its_scopes_holds_the_ephemeral_keys_made_with_it_and_no_others() {
+    let (own, other) = (KeyId::parse("key").unwrap(), KeyId::parse("other").unwrap());
+    for scopes in [Scopes::none(), Scopes::for_calls(), Scopes::all()] {
+        for (role, kind, expected) in [
+            (Role::User, KeyKind::LongLived, Ok(())),
+            (Role::User, KeyKind::Session, Ok(())),
+            (Role::Admin, KeyKind::LongLived, Ok(())),
+            (Role::User, KeyKind::Ephemeral, Err(Denied::Ephemeral)),
+            (Role::Admin, KeyKind::Ephemeral, Err(Denied::Ephemeral)),
+        ] {
+            let caller = Caller { key_kind: Some(kind), ..caller(role, None, scopes) };
+            let of =
+                |parent| authorize(&caller, Action::ManageChildKeys, &Resource::ChildrenOf(parent)).map(drop);
+            assert_eq!(of(&own), expected, "{kind} of {role}");
+            assert_eq!(of(&other), Err(Denied::NotYours), "{kind} of {role}");
+            // Nothing else is done to them.
+            let read = authorize(&caller, Action::SeeSelf, &Resource::ChildrenOf(&own));
+            assert_eq!(read, Err(Denied::NotYours));
+        }
+    }
+    // Whoever came without a key has none to make others with.
+    let keyless = Caller { key: None, key_kind: None, ..caller(Role::User, None, Scopes::all()) };
+    let denied = authorize(&keyless, Action::ManageChildKeys, &Resource::ChildrenOf(&own));
+    assert_eq!(denied, Err(Denied::NotYours));
 }
 
 #[test]

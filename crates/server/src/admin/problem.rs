@@ -103,7 +103,9 @@ impl Problem {
     pub(crate) fn denied(denied: &Denied, kind: &str, id: impl std::fmt::Display) -> Self {
         match denied {
             Denied::NotYours => Self::not_found(kind, id),
-            Denied::MissingScope(_) | Denied::Role(_) | Denied::Model { .. } => denied.clone().into(),
+            Denied::MissingScope(_) | Denied::Role(_) | Denied::Ephemeral | Denied::Model { .. } => {
+                denied.clone().into()
+            }
         }
     }
 
@@ -157,7 +159,9 @@ impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         let kind = match denied {
             Denied::NotYours => ProblemType::NotFound,
-            Denied::MissingScope(_) | Denied::Role(_) | Denied::Model { .. } => ProblemType::Permission,
+            Denied::MissingScope(_) | Denied::Role(_) | Denied::Ephemeral | Denied::Model { .. } => {
+                ProblemType::Permission
+            }
         };
         Self::new(kind, denied.to_string())
     }

@@ -10,7 +10,7 @@ use stonegate_api::{Key, KeyCreated};
 use stonegate_server::clock;
 
 use crate::client::Client;
-use crate::connection::{Connection, Credential};
+use crate::connection::Connection;
 use crate::terminal::note;
 use crate::trouble::Trouble;
 use crate::variables::Api;
@@ -39,8 +39,6 @@ enum Kind {
     Ephemeral { id: String },
     /// Made for the child by a gateway that has no other keys.
     LongLived { id: String },
-    /// The caller's own: it may not make others.
-    Own,
 }
 
 impl<'a> ChildKey<'a> {
@@ -52,11 +50,11 @@ impl<'a> ChildKey<'a> {
         let client = connection.client().await?;
         let (text, kind, ends) = match ephemeral(&client, api, name).await {
             Ok(KeyCreated { key, about }) => (key, Kind::Ephemeral { id: about.id }, about.expires_at),
-            Err(Trouble::Refused { status: 404 | 405, .. }) => match long_lived(&client, api, name).await {
-                Ok(KeyCreated { key, about }) => (key, Kind::LongLived { id: about.id }, about.expires_at),
-                Err(trouble) => (own(connection, trouble)?, Kind::Own, None),
-            },
-            Err(trouble) => (own(connection, trouble)?, Kind::Own, None),
+            Err(Trouble::Refused { status: 404 | 405, .. }) => {
+                let KeyCreated { key, about } = long_lived(&client, api, name).await?;
+                (key, Kind::LongLived { id: about.id }, about.expires_at)
+            }
+            Err(trouble) => return Err(trouble.into()),
         };
         let ends = Cell::new(ends.and_then(|ends| ends.parse().ok()));
         Ok(ChildKey { connection, text, kind, ends, trouble: RefCell::new(None) })
@@ -100,13 +98,8 @@ impl<'a> ChildKey<'a> {
         if let Some(trouble) = self.trouble.borrow().as_ref() {
             note(&format!("stonegate: the key could not be renewed: {trouble}"));
         }
-        let revoked = match &self.kind {
-            Kind::Own => return,
-            Kind::Ephemeral { id } | Kind::LongLived { id } => {
-                tokio::time::timeout(REVOKE, self.revoke_by_id(id)).await
-            }
-        };
-        let why = match revoked {
+        let (Kind::Ephemeral { id } | Kind::LongLived { id }) = &self.kind;
+        let why = match tokio::time::timeout(REVOKE, self.revoke_by_id(id)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(_elapsed) => "no answer".to_owned(),
@@ -132,17 +125,4 @@ async fn long_lived(client: &Client, api: Api, name: &str) -> Result<KeyCreated,
         clock::now().saturating_add(OLDER_GATEWAY).map_err(|error| Trouble::Wrong(error.to_string()))?;
     let wanted = json!({ "name": name, "scopes": [api.scope()], "expires_at": ends });
     client.post("/admin/v1/keys", &wanted).await
-}
-
-/// Where a key may not make others, the child gets the key itself; a sign-in is never handed over.
-fn own(connection: &Connection, trouble: Trouble) -> Result<String, Trouble> {
-    match (&connection.credential, &trouble) {
-        (Some(Credential::Key(key)), Trouble::Refused { status: 403, .. }) => {
-            note(
-                "stonegate: your key may not make others (no scope keys:manage): the child gets the key itself",
-            );
-            Ok(key.clone())
-        }
-        _ => Err(trouble),
-    }
 }

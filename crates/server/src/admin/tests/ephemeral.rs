@@ -44,8 +44,6 @@ async fn an_ephemeral_key_has_no_more_than_its_parent() {
     assert_eq!(made.text("expires_at"), end.to_string());
     assert_eq!(made.body["models"]["allow"], json!(["claude-*"]));
     assert_eq!(made.body["tags"], json!({ "project": "apollo" }));
-    let without = json!({ "name": "calls", "scopes": ["messages:send"] });
-    let without = house.send(Some(&ann.key), "POST", "/keys", without).await;
     for (key, wanted, status, field) in [
         (&narrow, json!({ "scopes": ["chat:send"] }), 403, Some("scopes")),
         (&narrow, json!({ "scopes": ["messages:send"], "models": { "allow": ["*"] } }), 403, Some("models")),
@@ -55,13 +53,39 @@ async fn an_ephemeral_key_has_no_more_than_its_parent() {
         (&narrow, json!({ "scopes": ["messages:send"], "minutes": 0 }), 400, Some("minutes")),
         (&narrow, json!({ "scopes": ["messages:send"], "minutes": 61 }), 400, Some("minutes")),
         (&narrow, json!({ "scopes": ["messages:send"], "name": "a\nb" }), 400, Some("name")),
-        (&without, json!({ "scopes": ["messages:send"] }), 403, None),
         (&made, json!({ "scopes": ["messages:send"] }), 403, None),
     ] {
         let refused = mint(&house, &key.text("key"), wanted.clone()).await;
         let found = (refused.status.as_u16(), refused.body["error"]["field"].as_str());
         assert_eq!(found, (status, field), "{wanted}: {}", refused.body);
     }
+}
+
+#[tokio::test]
+async fn a_key_for_calls_alone_holds_its_own_children_and_no_other_keys() {
+    let house = House::open().await;
+    let ann = house.person("default", "ann", "user").await;
+    let calls = json!({ "name": "calls", "scopes": ["messages:send"] });
+    let calls = house.send(Some(&ann.key), "POST", "/keys", calls).await.text("key");
+    let wanted = || json!({ "scopes": ["messages:send"] });
+    let (mine, hers) = (mint(&house, &calls, wanted()).await, mint(&house, &ann.key, wanted()).await);
+    assert_eq!((mine.status, hers.status), (StatusCode::CREATED, StatusCode::CREATED), "{mine:?}");
+    for (key, child, act, expected) in [
+        (&calls, &mine, "renew", StatusCode::OK),
+        (&calls, &hers, "renew", StatusCode::FORBIDDEN),
+        (&calls, &hers, "revoke", StatusCode::FORBIDDEN),
+        (&mine.text("key"), &mine, "renew", StatusCode::FORBIDDEN),
+        (&mine.text("key"), &mine, "revoke", StatusCode::FORBIDDEN),
+        (&calls, &mine, "revoke", StatusCode::OK),
+    ] {
+        let reply =
+            house.send(Some(key), "POST", &format!("/keys/{}/{act}", child.text("id")), Value::Null).await;
+        assert_eq!(reply.status, expected, "{act}: {reply:?}");
+    }
+    // Nor does it make keys that last, or see any.
+    let lasting = house.send(Some(&calls), "POST", "/keys", json!({ "name": "lasting" })).await;
+    let list = house.send(Some(&calls), "GET", "/keys?kind=ephemeral", Value::Null).await;
+    assert_eq!((lasting.status, list.status), (StatusCode::FORBIDDEN, StatusCode::FORBIDDEN));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/keys", "1yyy3y", r#"{"name":"own"}"#),
     ("POST", "/keys", "14y43y", r#"{"name":"hers","user":"ANN","scopes":["messages:send"]}"#),
     ("GET", "/keys/{id}", "14y43y", ""),
-    ("POST", "/keys/ephemeral", "1yyy3y", r#"{"scopes":["messages:send"]}"#),
+    ("POST", "/keys/ephemeral", "1yyyyy", r#"{"scopes":["messages:send"]}"#),
     ("POST", "/keys/{id}/renew", "14y43y", ""),
     ("POST", "/keys/{id}/rotate", "14y43y", ""),
     ("POST", "/keys/{id}/revoke", "14y43y", ""),

@@ -13,6 +13,18 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod show;
 
+/// The key of that id, if it is the caller's child, or the caller may manage it.
+async fn held(state: &AdminState, visit: &Visit, id: &str) -> Result<Key, Problem> {
+    if let Ok(parsed) = KeyId::parse(id)
+        && let Some(key) = state.keys.directory().find_key(&parsed).await?
+        && let Some(parent) = &key.parent
+        && visit.authorize(Action::ManageChildKeys, &Resource::ChildrenOf(parent)).is_ok()
+    {
+        return Ok(key);
+    }
+    authorized(state, visit, Action::ManageKeys, id).await
+}
+
 /// The key of that id, if the caller may do this to it.
 async fn authorized(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<Key, Problem> {
     visit.reach(action)?;

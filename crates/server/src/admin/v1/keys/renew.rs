@@ -5,9 +5,8 @@ use axum::{
     extract::{Path, State},
 };
 use stonegate_api::{Key, KeyRenew, Problem as ProblemReply};
-use stonegate_identity::Action;
 
-use super::authorized;
+use super::held;
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
 
 /// Lets an ephemeral key live on, from now; never longer than the key that it was made with.
@@ -26,7 +25,7 @@ pub(crate) async fn renew(
     Path(id): Path<String>,
     Body(wanted): Body<KeyRenew>,
 ) -> Result<Json<Key>, Problem> {
-    let key = authorized(&state, &visit, Action::ManageKeys, &id).await?;
+    let key = held(&state, &visit, &id).await?;
     let directory = state.keys.directory();
     let parent = match &key.parent {
         Some(parent) => directory.find_key(parent).await?,

@@ -5,9 +5,8 @@ use axum::{
     extract::{Path, State},
 };
 use stonegate_api::{Key, Problem as ProblemReply};
-use stonegate_identity::Action;
 
-use super::authorized;
+use super::held;
 use crate::admin::{AdminState, Problem, Visit, wire};
 
 /// Ends a key for good. It stops here with this answer, and on every other server within a second.
@@ -24,7 +23,7 @@ pub(crate) async fn revoke(
     visit: Visit,
     Path(id): Path<String>,
 ) -> Result<Json<Key>, Problem> {
-    let key = authorized(&state, &visit, Action::ManageKeys, &id).await?;
+    let key = held(&state, &visit, &id).await?;
     let key = state.keys.directory().revoke_key(&key.id, &visit.act()).await?;
     state.keys.refresh(visit.now).await?;
     Ok(Json(wire::keys::shown(&key, visit.now)))
