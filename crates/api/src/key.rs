@@ -129,6 +129,10 @@ pub struct Key {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub rotated_at: Option<String>,
+    /// When it was last used, give or take some minutes; absent when nothing is known of a use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub last_used_at: Option<String>,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,

@@ -146,6 +146,12 @@ impl KeyGrant {
         }
     }
 
+    /// Whether it lets anyone in at `now`, be it as a key or as a cookie.
+    #[must_use]
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.admit_holder(now).is_ok()
+    }
+
     /// When it ends by itself.
     #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {

@@ -44,6 +44,8 @@ macro_rules! directory_conformance {
             an_ephemeral_key_ends_with_its_parent,
             an_ephemeral_key_is_renewed_while_it_lives,
             a_user_has_only_so_many_keys_of_a_kind,
+            the_last_use_is_known,
+            what_ended_by_itself_is_forgotten,
             only_long_lived_keys_are_rotated,
             a_sessions_token_ends_before_the_session,
             a_session_goes_on_with_its_next_token,

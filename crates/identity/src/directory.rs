@@ -1,7 +1,8 @@
 //! What an installation knows of tenants, users and keys, as questions to whoever keeps it.
 //!
-//! Every act is written down with its doer in the same transaction ([`Act`]). Nothing is ever deleted: keys are revoked,
-//! users and tenants disabled, so that usage and audit keep their names.
+//! Every act is written down with its doer in the same transaction ([`Act`]). What people make is never deleted: keys are
+//! revoked, users and tenants disabled, so that usage and audit keep their names. Only what came by itself and is long over
+//! is forgotten ([`Directory::forget`]).
 //!
 //! Every change of who may come in raises the directory's version; a replica that asks [`Directory::changes_since`] a few
 //! times a second therefore learns of a revocation at once.
@@ -73,6 +74,14 @@ pub trait Directory: Send + Sync + 'static {
     /// Gives a session a new text; the one it has now ends at `rotation.old_until`, or sooner if it already had an end, and
     /// those that ended long ago are forgotten. [`DirectoryError::Conflict`] on `id` for another kind, or when it is over.
     fn refresh_session<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key>;
+
+    /// Notes when keys were last used; what is noted never goes back. It is no act, and nothing that replicas are told of.
+    fn note_uses<'a>(&'a self, uses: &'a [(KeyId, Timestamp)]) -> Answer<'a, ()>;
+
+    /// Forgets keys that are not long-lived and ended before that time, at most so many: sessions, sign-ins of browsers and
+    /// ephemeral keys. Those that usage is told of by their names lose their texts only. Bootstrap tokens that ended before
+    /// then go, too. Says how many keys it were.
+    fn forget(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
 
     /// Gives a user a password, or a new one, and the login that it goes with, and ends every sign-in that the user has.
     /// [`DirectoryError::Conflict`] on `email` when another user has that login.
@@ -337,6 +346,8 @@ pub struct Key {
     pub revoked_at: Option<Timestamp>,
     /// When it got its newest text.
     pub rotated_at: Option<Timestamp>,
+    /// When it was last used, give or take some minutes; never known of when absent.
+    pub last_used_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }

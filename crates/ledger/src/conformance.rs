@@ -47,6 +47,7 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     adoption::a_replica_that_returns_gets_everything_back(open().await).await;
     adoption::a_replica_that_retires_leaves_nothing_to_write_off(open().await).await;
     budgets::news_of_a_budget_can_be_asked_for(open().await).await;
+    adoption::the_dead_are_forgotten_when_nothing_is_suspected_of_them(open().await).await;
     adoption::only_the_silent_are_dead(open().await).await;
     allowances::credit_holds_for_a_window_or_for_ever(open().await).await;
     allowances::a_limit_for_a_time_begins_and_ends_by_itself(open().await).await;

@@ -152,6 +152,10 @@ impl LedgerStore for MemoryStore {
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
         now(Ok(self.state().charges.get(&id).map(|kept| kept.charge.clone())))
     }
+
+    fn forget_replicas(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        now(Ok(self.state().forget_replicas(before, most)))
+    }
 }
 
 /// An answer that is there already.
@@ -245,6 +249,20 @@ impl State {
         let gone: Vec<_> = gone.take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
         self.journal.retain(|call, _| !gone.contains(call));
         u64::try_from(gone.len()).unwrap_or(u64::MAX)
+    }
+
+    fn forget_replicas(&mut self, before: Timestamp, most: u32) -> u64 {
+        let is_over = |replica: &Replica| {
+            let is_settled =
+                |written_off: &BTreeMap<Counter, Amount>| written_off.values().all(|left| *left == 0);
+            replica.heard_at < before
+                && replica.opened.is_empty()
+                && replica.written_off.as_ref().is_some_and(is_settled)
+        };
+        let over = self.replicas.iter().filter(|(_, replica)| is_over(replica)).map(|(id, _)| id.clone());
+        let over: Vec<_> = over.take(whole(most)).collect();
+        over.iter().for_each(|id| drop(self.replicas.remove(id)));
+        u64::try_from(over.len()).unwrap_or(u64::MAX)
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Adopted {

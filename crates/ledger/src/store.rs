@@ -224,4 +224,11 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When the store fails.
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>>;
+
+    /// Lets go of replicas that were declared dead and not heard of since that time, but for those of which something is
+    /// still charged on suspicion; at most so many, and says how many. One that returned after that would be refused.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn forget_replicas(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
 }

@@ -5,7 +5,7 @@
 //! process and is looked up, with a bound on how often and a memory of those that do not exist.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -22,10 +22,16 @@ use stonegate_identity::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+mod uses;
+
+use uses::{Known, Uses};
+
 /// How often the directory is asked for changes: well below the second that a revocation may take.
 const POLL: Duration = Duration::from_millis(250);
 /// How many polls lie between two looks for grants that have ended: access tokens and keys for a while come by the hour.
 const POLLS_TO_FORGET: u32 = 2_400;
+/// How many polls lie between two times that the directory is told of keys' uses.
+const POLLS_TO_TELL: u32 = 240;
 /// For how long a grant that has ended is remembered, so that its holder is told so without asking the directory.
 const MEMORY: SignedDuration = SignedDuration::from_hours(1);
 /// Locks over the map, so that a change does not hold up every core.
@@ -38,7 +44,7 @@ const LOOKUPS_MOST: usize = 2;
 const LOOKUP_PATIENCE: Duration = Duration::from_secs(2);
 const TOO_MANY_LOOKUPS: &str = "too many unknown keys are being looked up";
 
-type Shard = RwLock<HashMap<KeyDigest, KeyGrant, BuildHasherDefault<DigestHasher>>>;
+type Shard = RwLock<HashMap<KeyDigest, Known, BuildHasherDefault<DigestHasher>>>;
 
 /// The directory's grants in memory.
 pub struct DirectoryCache {
@@ -47,6 +53,7 @@ pub struct DirectoryCache {
     version: AtomicU64,
     unknown: Mutex<HashSet<KeyDigest, BuildHasherDefault<DigestHasher>>>,
     lookups: Semaphore,
+    uses: Uses,
     /// One reader of changes at a time: an older answer must not overtake a newer one.
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -62,6 +69,7 @@ impl DirectoryCache {
             version: AtomicU64::new(0),
             unknown: Mutex::default(),
             lookups: Semaphore::new(LOOKUPS_MOST),
+            uses: Uses::default(),
             refreshing: tokio::sync::Mutex::new(()),
             directory,
         };
@@ -76,28 +84,36 @@ impl DirectoryCache {
         &self.directory
     }
 
-    /// The grant of one key. Asks the directory only when the key is not known here.
+    /// The grant of one key, of which a use is noted where it holds at `now`. Asks the directory only when the key is not
+    /// known here.
     ///
     /// # Errors
     /// When the directory was asked and does not answer.
-    pub async fn grant(&self, digest: &KeyDigest) -> Result<Option<KeyGrant>, DirectoryError> {
-        match self.known(digest) {
+    pub async fn grant(
+        &self,
+        digest: &KeyDigest,
+        now: Timestamp,
+    ) -> Result<Option<KeyGrant>, DirectoryError> {
+        match self.known(digest, now) {
             Some(grant) => Ok(Some(grant)),
             None if self.is_unknown(digest) => Ok(None),
-            None => Box::pin(self.look_up(*digest)).await,
+            None => Box::pin(self.look_up(*digest, now)).await,
         }
     }
 
-    fn known(&self, digest: &KeyDigest) -> Option<KeyGrant> {
-        self.shard(digest).read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    fn known(&self, digest: &KeyDigest, now: Timestamp) -> Option<KeyGrant> {
+        let shard = self.shard(digest).read().unwrap_or_else(PoisonError::into_inner);
+        let known = shard.get(digest)?;
+        known.note(now, &self.uses);
+        Some(known.grant.clone())
     }
 
-    async fn look_up(&self, digest: KeyDigest) -> Result<Option<KeyGrant>, DirectoryError> {
+    async fn look_up(&self, digest: KeyDigest, now: Timestamp) -> Result<Option<KeyGrant>, DirectoryError> {
         let turn = tokio::time::timeout(LOOKUP_PATIENCE, self.lookups.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(DirectoryError::Unavailable(TOO_MANY_LOOKUPS.into())) };
         let version = self.version.load(Ordering::Acquire);
         match self.directory.grant_by_digest(digest).await? {
-            Some(grant) => Ok(Some(self.take_one(digest, grant))),
+            Some(grant) => Ok(Some(self.take_one(digest, grant, now))),
             None => {
                 self.remember_unknown(digest, version);
                 Ok(None)
@@ -107,9 +123,11 @@ impl DirectoryCache {
 
     /// Takes what a lookup brought. If the feed was faster, what it brought is at least as new and stays: a revocation is
     /// never overwritten.
-    fn take_one(&self, digest: KeyDigest, grant: KeyGrant) -> KeyGrant {
+    fn take_one(&self, digest: KeyDigest, grant: KeyGrant, now: Timestamp) -> KeyGrant {
         let mut shard = self.shard(&digest).write().unwrap_or_else(PoisonError::into_inner);
-        shard.entry(digest).or_insert(grant).clone()
+        let known = shard.entry(digest).or_insert_with(|| Known::new(grant));
+        known.note(now, &self.uses);
+        known.grant.clone()
     }
 
     fn is_unknown(&self, digest: &KeyDigest) -> bool {
@@ -150,7 +168,11 @@ impl DirectoryCache {
 
     fn take(&self, snapshot: Snapshot) {
         for (digest, grant) in snapshot.grants {
-            self.shard(&digest).write().unwrap_or_else(PoisonError::into_inner).insert(digest, grant);
+            let mut shard = self.shard(&digest).write().unwrap_or_else(PoisonError::into_inner);
+            match shard.entry(digest) {
+                Entry::Occupied(mut known) => known.get_mut().grant = grant,
+                Entry::Vacant(place) => drop(place.insert(Known::new(grant))),
+            }
         }
         self.version.store(snapshot.version, Ordering::Release);
         self.unknown.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -161,20 +183,33 @@ impl DirectoryCache {
         let past = now.saturating_sub(MEMORY).unwrap_or(Timestamp::MIN);
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, grant| grant.ends_at().is_none_or(|end| end > past));
+            shard.retain(|_, known| known.grant.ends_at().is_none_or(|end| end > past));
         }
     }
 
-    /// Takes in changes until it is stopped.
+    /// Tells the directory when keys were used.
+    async fn tell_uses(&self) {
+        if let Err(away) = self.uses.tell(&*self.directory).await {
+            tracing::warn!(
+                error = &away as &dyn std::error::Error,
+                "when keys were used could not be noted yet"
+            );
+        }
+    }
+
+    /// Takes in changes, and tells of uses, until it is stopped.
     pub async fn follow(&self, now: impl Fn() -> Timestamp, stop: CancellationToken) {
         let mut is_away = false;
         let mut polls = 0_u32;
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.tell_uses().await,
                 () = tokio::time::sleep(POLL) => {}
             }
             polls = polls.wrapping_add(1);
+            if polls.is_multiple_of(POLLS_TO_TELL) {
+                self.tell_uses().await;
+            }
             if polls.is_multiple_of(POLLS_TO_FORGET) {
                 self.forget_ended(now());
             }

@@ -255,9 +255,10 @@ impl Gateway {
         tasks.spawn(async move { kept::sweep(archive, archive_stop).await });
         let (tickets, tickets_stop) = (Arc::clone(&store.tickets), stop.child_token());
         tasks.spawn(async move { signin::sweep(tickets, tickets_stop).await });
-        let (ledger, retention_stop) = (Arc::clone(&store.ledger), stop.child_token());
+        let (ledger, directory) = (Arc::clone(&store.ledger), Arc::clone(&store.directory));
+        let (keepers, retention_stop) = (retention::Keepers { ledger, directory }, stop.child_token());
         let keep_days = app.config.journal.keep_records_days;
-        tasks.spawn(async move { retention::run(&*ledger, keep_days, retention_stop).await });
+        tasks.spawn(async move { keepers.run(keep_days, retention_stop).await });
         let (charges, charges_stop) = (Arc::clone(&store.ledger), stop.child_token());
         tasks.spawn(async move { charges::expire(&*charges, charges_stop).await });
         if store.sharing() == Sharing::Fleet {

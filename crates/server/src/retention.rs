@@ -1,61 +1,99 @@
-//! Records of calls that are older than the settings let them grow. What they came to stays in the sums.
+//! What the store lets go of: records of calls that are older than the settings let them grow, whose sums stay; replicas that
+//! are long dead; and keys that came by themselves and are long over.
 //!
-//! Each step takes a few records, and then leaves the store to those who wait for it: a sync never waits for more than a step.
+//! Each step takes a few, and then leaves the store to those who wait for it: a sync never waits for more than a step.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use stonegate_ledger::{LedgerStore, StoreError};
+use stonegate_identity::Directory;
+use stonegate_ledger::LedgerStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 
-/// How often one looks for old records.
+/// How often one looks for what is old.
 const EVERY: Duration = Duration::from_secs(600);
-/// How many go at a time, and the pause after that: up to 10,000 in a second.
+/// How much goes at a time, and the pause after that: up to 10,000 in a second.
 const STEP: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(50);
+/// For how many days a server's life is remembered after it was heard of: it may have been cut off.
+const REPLICA_DAYS: u32 = 30;
+/// And a session, a browser's sign-in or an ephemeral key after its end, so that its holder is told why it does not work.
+const KEY_DAYS: u32 = 7;
 
-/// Looks until it is stopped.
-pub(crate) async fn run(ledger: &dyn LedgerStore, keep_days: u32, stop: CancellationToken) {
-    if keep_days == 0 {
-        return;
+/// Those who keep what grows old.
+pub(crate) struct Keepers {
+    pub(crate) ledger: Arc<dyn LedgerStore>,
+    pub(crate) directory: Arc<dyn Directory>,
+}
+
+/// What grows old.
+#[derive(Debug, Clone, Copy)]
+enum Old {
+    Records,
+    Replicas,
+    Keys,
+}
+
+impl Keepers {
+    /// Looks until it is stopped.
+    pub(crate) async fn run(&self, keep_records_days: u32, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+            for (what, days) in
+                [(Old::Records, keep_records_days), (Old::Replicas, REPLICA_DAYS), (Old::Keys, KEY_DAYS)]
+            {
+                // By the settings, 0 is for ever.
+                if days > 0 {
+                    self.forget(what, before(clock::now(), days), &stop).await;
+                }
+            }
+        }
     }
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+
+    /// Step by step, until there is nothing left.
+    async fn forget(&self, what: Old, before: Timestamp, stop: &CancellationToken) {
+        let mut count = 0;
+        let ended = loop {
+            match self.step(what, before).await {
+                Ok(some) => {
+                    count += some;
+                    if some < u64::from(STEP) {
+                        break Ok(());
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        };
+        if count > 0 {
+            tracing::info!(?what, count, "let go of what is old");
         }
-        match forget(ledger, before(clock::now(), keep_days), &stop).await {
-            Ok(0) => {}
-            Ok(records) => tracing::info!(records, keep_days, "old records of calls were let go of"),
-            Err(error) => tracing::warn!(%error, "old records of calls could not be let go of"),
+        if let Err(error) = ended {
+            tracing::warn!(?what, error = &*error as &dyn Error, "what is old could not be let go of");
         }
+    }
+
+    async fn step(&self, what: Old, before: Timestamp) -> Result<u64, Box<dyn Error + Send + Sync>> {
+        Ok(match what {
+            Old::Records => self.ledger.forget_records(before, STEP).await?,
+            Old::Replicas => self.ledger.forget_replicas(before, STEP).await?,
+            Old::Keys => self.directory.forget(before, STEP).await?,
+        })
     }
 }
 
 fn before(now: Timestamp, keep_days: u32) -> Timestamp {
     now.saturating_sub(SignedDuration::from_hours(i64::from(keep_days) * 24)).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// Step by step, until there are none left. Says how many it were.
-async fn forget(
-    ledger: &dyn LedgerStore,
-    before: Timestamp,
-    stop: &CancellationToken,
-) -> Result<u64, StoreError> {
-    let mut gone = 0;
-    loop {
-        let step = ledger.forget_records(before, STEP).await?;
-        gone += step;
-        if step < u64::from(STEP) {
-            return Ok(gone);
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(gone),
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-    }
 }
 
 #[cfg(test)]

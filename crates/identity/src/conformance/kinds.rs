@@ -65,6 +65,48 @@ pub async fn an_ephemeral_key_is_renewed_while_it_lives(directory: &dyn Director
     assert_eq!(grant(directory, text(1).digest()).await.standing, Standing::Good);
 }
 
+/// The latest one is known, whoever tells of it first; replicas are told nothing.
+pub async fn the_last_use_is_known(directory: &dyn Directory) {
+    let ann = user(directory, 1, "ann").await;
+    let (used, unused) = (key(directory, 1, &ann.id).await, key(directory, 2, &ann.id).await);
+    let before = version(directory).await;
+    for (second, expected) in [(10, 10), (7, 10), (20, 20)] {
+        ok(directory.note_uses(&[(used.id.clone(), at(second))]).await);
+        let found = ok(directory.find_key(&used.id).await).expect("it is known");
+        assert_eq!(found.last_used_at, Some(at(expected)));
+    }
+    ok(directory.note_uses(&[]).await);
+    let listed = ok(directory.list_keys(&Filter::within(Reach::Everything), &PageRequest::first()).await);
+    let last: Vec<_> = listed.items.iter().map(|key| (&key.id, key.last_used_at)).collect();
+    assert_eq!(last, [(&used.id, Some(at(20))), (&unused.id, None)]);
+    assert_eq!(version(directory).await, before);
+}
+
+/// And with their parents; what is kept for good, or ended of late, stays.
+pub async fn what_ended_by_itself_is_forgotten(directory: &dyn Directory) {
+    let ann = user(directory, 1, "ann").await;
+    let kept = NewKey { expires_at: Some(at(10)), ..new_key(1, &ann.id) };
+    let kept = ok(directory.create_key(kept, &act(0)).await);
+    let session = NewKey { kind: KeyKind::Session, expires_at: Some(at(50)), ..new_key(2, &ann.id) };
+    let session = ok(directory.create_key(session, &act(0)).await);
+    let child = ok(directory.create_key(ephemeral(3, &ann.id, &session.id, at(50)), &act(0)).await);
+    let later = ok(directory.create_key(ephemeral(4, &ann.id, &kept.id, at(60)), &act(0)).await);
+    assert_eq!(ok(directory.forget(at(50), 10).await), 0);
+    assert_eq!(ok(directory.forget(at(51), 1).await), 1);
+    assert_eq!(ok(directory.forget(at(51), 10).await), 1);
+    assert_eq!(ok(directory.forget(at(51), 10).await), 0);
+    for (key, number, is_there) in
+        [(&kept, 1, true), (&session, 2, false), (&child, 3, false), (&later, 4, true)]
+    {
+        assert_eq!(ok(directory.find_key(&key.id).await).is_some(), is_there, "{number}");
+        assert_eq!(
+            ok(directory.grant_by_digest(text(number).digest()).await).is_some(),
+            is_there,
+            "{number}"
+        );
+    }
+}
+
 /// The bound counts what is in force, of that kind and user only.
 pub async fn a_user_has_only_so_many_keys_of_a_kind(directory: &dyn Directory) {
     let (ann, bob) = (user(directory, 1, "ann").await, user(directory, 2, "bob").await);

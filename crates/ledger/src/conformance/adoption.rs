@@ -93,6 +93,29 @@ pub(super) async fn a_replica_that_returns_gets_everything_back(store: impl Fixt
     assert_eq!((record.cost.get(), record.basis), (12, Basis::Reported));
 }
 
+pub(super) async fn the_dead_are_forgotten_when_nothing_is_suspected_of_them(store: impl Fixture) {
+    let mut desk = Desk::new(store).with_budget(100).await;
+    let (retired, suspected) = (desk.book("retired").await, desk.book("suspected").await);
+    desk.reserve(&retired, 1, 30).await.expect("it fits").settle(settled(10));
+    retired.retire();
+    desk.sync(&retired).await;
+    std::mem::forget(desk.reserve(&suspected, 2, 30).await.expect("it fits"));
+    desk.pass(SignedDuration::from_millis(250));
+    desk.sync(&suspected).await;
+    desk.adopt("heir", None, Unrecorded::Unknown).await;
+    let before = (desk.b1_counts().await, desk.records().await);
+    assert_eq!(
+        desk.store().forget_replicas(desk.now - SignedDuration::from_hours(1), 10).await.expect("it forgets"),
+        0
+    );
+    desk.pass(SignedDuration::from_hours(24_000));
+    assert_eq!(desk.store().forget_replicas(desk.now, 10).await.expect("it forgets"), 1);
+    assert_eq!(desk.store().forget_replicas(desk.now, 10).await.expect("it forgets"), 0);
+    assert_eq!((desk.b1_counts().await, desk.records().await), before);
+    // The one of which something is suspected may still return.
+    desk.sync(&suspected).await;
+}
+
 pub(super) async fn only_the_silent_are_dead(store: impl Fixture) {
     let mut desk = Desk::new(store).with_budget(100).await;
     let silent = desk.book("silent").await;

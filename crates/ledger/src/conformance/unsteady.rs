@@ -107,4 +107,8 @@ impl LedgerStore for Unsteady {
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
         self.store.find_charge(id)
     }
+
+    fn forget_replicas(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        self.store.forget_replicas(before, most)
+    }
 }

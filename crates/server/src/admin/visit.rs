@@ -82,7 +82,7 @@ impl FromRequestParts<AdminState> for Visit {
             )
         };
         let key = shown_key(&parts.headers).ok_or_else(nobody)?;
-        let grant = state.keys.grant(&key.digest()).await?.ok_or_else(nobody)?;
+        let grant = state.keys.grant(&key.digest(), now).await?.ok_or_else(nobody)?;
         let caller = grant.admit(now).map_err(|refusal| Problem::unauthenticated(refusal.to_string()))?;
         Ok(Self { caller: Arc::clone(caller), ends_at: grant.ends_at(), call, now })
     }

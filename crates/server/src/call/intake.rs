@@ -52,7 +52,7 @@ pub(crate) async fn caller_of(app: &App, key: &KeyDigest, now: Timestamp) -> Res
     if app.stopping.has_begun() {
         return Err(error::stopping());
     }
-    let grant = app.directory.grant(key).await.map_err(|away| error::directory_away(&away))?;
+    let grant = app.directory.grant(key, now).await.map_err(|away| error::directory_away(&away))?;
     let grant = grant.ok_or_else(error::no_key)?;
     grant.admit(now).cloned().map_err(error::refused_key)
 }

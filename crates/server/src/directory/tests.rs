@@ -78,7 +78,7 @@ impl Office {
 }
 
 async fn admits(cache: &DirectoryCache, key: &KeyText, second: i64) -> bool {
-    cache.grant(&key.digest()).await.unwrap().is_some_and(|grant| grant.admit(at(second)).is_ok())
+    cache.grant(&key.digest(), at(second)).await.unwrap().is_some_and(|grant| grant.admit(at(second)).is_ok())
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn keys_of_the_start_are_known_without_asking() {
     let cache = office.cache().await;
     office.store.close().await;
     assert!(admits(&cache, &key, 0).await);
-    cache.grant(&office.text().digest()).await.unwrap_err();
+    cache.grant(&office.text().digest(), at(0)).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -159,10 +159,10 @@ async fn a_made_up_key_is_looked_up_once() {
     let office = Office::open().await;
     let cache = office.cache().await;
     let made_up = office.text().digest();
-    assert_eq!(cache.grant(&made_up).await.unwrap(), None);
+    assert_eq!(cache.grant(&made_up, at(0)).await.unwrap(), None);
     office.store.close().await;
     // Still an answer, so the store was not asked again.
-    assert_eq!(cache.grant(&made_up).await.unwrap(), None);
+    assert_eq!(cache.grant(&made_up, at(0)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -195,4 +195,25 @@ async fn grants_that_ended_long_ago_are_forgotten_and_found_again() {
     cache.forget_ended(at(3_610));
     assert_eq!([&first, &second, &other].map(known), [false, true, true]);
     assert!(!admits(&cache, &first, 3_610).await && known(&first));
+}
+
+#[tokio::test]
+async fn uses_are_told_of_now_and_then() {
+    let office = Office::open().await;
+    let (id, key) = office.key().await;
+    let cache = office.cache().await;
+    let last_used = async || {
+        cache.tell_uses().await;
+        office.store.directory.find_key(&id).await.unwrap().unwrap().last_used_at
+    };
+    assert_eq!(last_used().await, None);
+    for (second, expected) in [(10, 10), (20, 10), (309, 10), (310, 310)] {
+        assert!(is_let_in(&cache, &key, second).await);
+        assert_eq!(last_used().await, Some(at(expected)), "{second}");
+    }
+    // What changes of a key is no use of it, and a key that does not hold is not used.
+    office.store.directory.revoke_key(&id, &act(320)).await.unwrap();
+    cache.refresh(at(320)).await.unwrap();
+    assert!(!is_let_in(&cache, &key, 900).await);
+    assert_eq!(last_used().await, Some(at(310)));
 }

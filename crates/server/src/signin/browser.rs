@@ -42,7 +42,7 @@ impl Browser {
     ) -> Result<Self, DirectoryError> {
         if let Some(text) = cookie(headers, Name::Session.in_full(base))
             && let Ok(key) = KeyText::parse(text)
-            && let Some(grant) = at.keys.grant(&key.digest()).await?
+            && let Some(grant) = at.keys.grant(&key.digest(), now).await?
             && let Ok(caller) = grant.admit_cookie(now)
         {
             return Ok(Self { caller: Some(Arc::clone(caller)), cookie: Some(text.to_owned()) });

@@ -39,7 +39,7 @@ async fn behind(at: &SignIn, text: &str) -> Result<Option<(KeyId, UserId)>, OAut
         return Ok(session.map(|key| (key.id, key.user)));
     }
     let Ok(key) = KeyText::parse(text) else { return Ok(None) };
-    let Some(grant) = at.keys.grant(&key.digest()).await? else { return Ok(None) };
+    let Some(grant) = at.keys.grant(&key.digest(), (at.now)()).await? else { return Ok(None) };
     let caller = grant.caller;
     match caller.key_kind {
         Some(KeyKind::Session | KeyKind::Ephemeral) => {

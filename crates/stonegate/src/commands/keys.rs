@@ -167,6 +167,7 @@ fn table(keys: &[Key], style: Style) -> String {
         Column::Text("KEY"),
         Column::Text("STATUS"),
         Column::Text("EXPIRES"),
+        Column::Text("LAST USED"),
         Column::Text("CREATED"),
     ];
     let rows = keys.iter().map(|key| {
@@ -178,6 +179,7 @@ fn table(keys: &[Key], style: Style) -> String {
             key.public_form.clone(),
             status(key.status).to_owned(),
             key.expires_at.as_deref().map_or("never", day).to_owned(),
+            key.last_used_at.as_deref().map_or("never", day).to_owned(),
             day(&key.created_at).to_owned(),
         ]
     });

@@ -138,6 +138,7 @@ pub(crate) fn key(row: &impl Cells) -> Result<Key, DirectoryError> {
         expires_at: row.maybe_time("expires_at")?,
         revoked_at: row.maybe_time("revoked_at")?,
         rotated_at: row.maybe_time("rotated_at")?,
+        last_used_at: row.maybe_time("last_used_at")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -116,6 +116,10 @@ impl LedgerStore for PostgresLedger {
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
         Box::pin(charge::find(&self.pools, id))
     }
+
+    fn forget_replicas(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(adopt::forget(&self.pools, before, most))
+    }
 }
 
 /// The server's clock, in microseconds since 1970: the only one by which replicas are told to be silent.

@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0009_usage.sql"),
     crate::transfer::SUMS_OF_BEFORE,
     include_str!("../../migrations/postgres/0011_charges.sql"),
+    include_str!("../../migrations/postgres/0012_forgetting.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

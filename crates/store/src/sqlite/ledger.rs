@@ -118,4 +118,8 @@ impl LedgerStore for SqliteLedger {
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
         Box::pin(charge::find(&self.pools, id))
     }
+
+    fn forget_replicas(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(adopt::forget(&self.pools, before, most))
+    }
 }

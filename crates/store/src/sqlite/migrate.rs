@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0009_usage.sql"),
     crate::transfer::SUMS_OF_BEFORE,
     include_str!("../../migrations/sqlite/0011_charges.sql"),
+    include_str!("../../migrations/sqlite/0012_forgetting.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

@@ -179,6 +179,7 @@ pub(crate) fn shown(key: &Key, now: Timestamp) -> stonegate_api::Key {
         expires_at: key.expires_at.map(shown_time),
         revoked_at: key.revoked_at.map(shown_time),
         rotated_at: key.rotated_at.map(shown_time),
+        last_used_at: key.last_used_at.map(shown_time),
         created_at: shown_time(key.created_at),
     }
 }

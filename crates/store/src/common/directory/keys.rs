@@ -110,7 +110,7 @@ async fn read(connection: &mut Connection, id: &KeyId) -> Result<Option<Key>, Di
     let found = sqlx::query(
         "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
-                keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
+                keys.last_used_at, keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
          FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id WHERE keys.id = $1",
     )
     .bind(id.as_str())
@@ -133,12 +133,12 @@ pub(super) async fn list(
     let rows = sqlx::query(
         "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
-                keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
+                keys.last_used_at, keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
          FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id
               JOIN tenants ON tenants.id = users.tenant_id
          WHERE ($1 IS NULL OR users.tenant_id = $1) AND ($2 IS NULL OR users.id = $2)
            AND ($3 IS NULL OR users.tenant_id = $3) AND ($4 IS NULL OR users.id = $4)
-           AND ($5 IS NULL OR keys.name = $5)
+           AND ($5 IS NULL OR keys.name = $5) AND NOT keys.is_forgotten
            AND ($6 IS NULL OR (keys.revoked_at IS NULL AND parents.revoked_at IS NULL
                                AND coalesce(keys.expires_at > $6, TRUE) AND users.disabled_at IS NULL AND tenants.disabled_at IS NULL))
            AND ($7 IS NULL OR keys.id > $7) AND ($9 IS NULL OR keys.kind = $9)

@@ -15,6 +15,7 @@ use crate::directory::error::unavailable;
 
 mod audit;
 mod bootstrap;
+mod forgetting;
 mod grants;
 mod keys;
 mod passwords;
@@ -107,6 +108,14 @@ impl Directory for SqlDirectory {
 
     fn refresh_session<'a>(&'a self, id: &'a KeyId, rotation: Rotation, act: &'a Act) -> Answer<'a, Key> {
         Box::pin(keys::refresh(&self.pools, id, rotation, act))
+    }
+
+    fn note_uses<'a>(&'a self, uses: &'a [(KeyId, Timestamp)]) -> Answer<'a, ()> {
+        Box::pin(forgetting::note_uses(&self.pools, uses))
+    }
+
+    fn forget(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(forgetting::forget(&self.pools, before, most))
     }
 
     fn set_password<'a>(&'a self, user: &'a UserId, password: NewPassword, act: &'a Act) -> Answer<'a, ()> {

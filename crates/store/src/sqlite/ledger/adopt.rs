@@ -64,6 +64,33 @@ async fn close_books(
     Ok(())
 }
 
+/// Lets go of the dead of long ago, but for those of which something is still charged on suspicion.
+pub(super) async fn forget(pools: &Pools, before: Timestamp, most: u32) -> Result<u64, StoreError> {
+    let mut transaction = pools.write().await.map_err(unavailable)?;
+    let gone: Vec<String> = sqlx::query_scalar(
+        "DELETE FROM replicas WHERE id IN (
+             SELECT id FROM replicas WHERE is_dead AND heard_at < ?1
+                AND NOT EXISTS (SELECT 1 FROM opened_calls WHERE opened_calls.replica = replicas.id)
+                AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.replica = replicas.id
+                                                       AND (leased <> 0 OR written_off <> 0)) LIMIT ?2)
+         RETURNING id",
+    )
+    .bind(kept_time(before))
+    .bind(i64::from(most))
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(unavailable)?;
+    for replica in &gone {
+        sqlx::query("DELETE FROM leases WHERE replica = ?1")
+            .bind(replica)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+    }
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
+}
+
 /// Takes back what was charged for a replica that was thought dead, and takes it for alive.
 pub(super) async fn revive(pools: &Pools, replica: &ReplicaId, at: Timestamp) -> Result<(), StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
