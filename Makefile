@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # What tests sent to Bedrock and gave to clients; the client tests hold it against AWS's service model and the SDKs.
 RECORDS := $(TARGET)/tmp
-.PHONY: help demo check test clients deny bench bench-reports soak pgo fuzz fmt
+.PHONY: help demo check test clients deny bench bench-reports bench-keys soak pgo fuzz fmt
 
 help:            ## This list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ soak:            ## HISTORIES (100000) of the ledger; servers and PostgreSQL kil
 
 bench-reports:   ## Reports over STONEGATE_BENCH_CALLS (1000000) calls, on SQLite and PostgreSQL
 	bash xtask/postgres.sh run cargo bench --quiet --package stonegate-store --bench reports
+
+bench-keys:      ## Starting with 100,000 keys, and telling callers by them, on SQLite and PostgreSQL
+	bash xtask/postgres.sh run cargo bench --quiet --package stonegate-server --bench keys
 
 pgo:             ## A release build optimised by what a benchmark run counted: target/pgo/stonegate
 	bash bench/pgo.sh
