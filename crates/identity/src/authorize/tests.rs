@@ -46,7 +46,7 @@ fn caller(role: Role, team_name: Option<&str>, scopes: Scopes) -> Caller {
         user_name: "me".into(),
         key: Some(KeyId::parse("key").unwrap()),
         key_name: Some("laptop".into()),
-        key_kind: Some(crate::KeyKind::LongLived),
+        key_kind: Some(KeyKind::LongLived),
         payer: None,
         role,
         scopes,

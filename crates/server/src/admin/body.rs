@@ -51,6 +51,10 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Problem> {
         if path.is_empty() { Problem::unreadable(message) } else { Problem::invalid(path, message) }
     })?;
     deserializer.end().map_err(|error| Problem::unreadable(error.to_string()))?;
+    // A list would be taken for an object's members in their order.
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::unreadable("the body has to be a JSON object"));
+    }
     Ok(value)
 }
 
@@ -70,6 +74,7 @@ mod tests {
             (r#"{"name": "a", "nmae": "b"}"#, "nmae: unknown field `nmae`, expected one of `name`"),
             (r#"{"name": "a"} x"#, "trailing characters"),
             ("[", "EOF while parsing a list"),
+            (r#"["a"]"#, "the body has to be a JSON object"),
             ("\u{0}", "expected value"),
         ] {
             let problem = parse::<KeyCreate>(json.as_bytes()).unwrap_err().to_string();

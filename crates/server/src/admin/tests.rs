@@ -20,6 +20,7 @@ mod charges;
 mod corrections;
 mod document;
 mod ephemeral;
+mod forgetting;
 mod rights;
 
 /// The admin API with people in it.

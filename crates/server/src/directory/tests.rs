@@ -118,8 +118,8 @@ async fn a_late_lookup_does_not_bring_a_revoked_key_back() {
     // What a slow lookup read before the revocation, put in after the feed has brought it.
     office.store.directory.revoke_key(&id, &act(1)).await.unwrap();
     cache.refresh(at(1)).await.unwrap();
-    let stale = KeyGrant { standing: Standing::Good, ..cache.known(&key.digest()).unwrap() };
-    cache.take_one(key.digest(), stale);
+    let stale = KeyGrant { standing: Standing::Good, ..cache.known(&key.digest(), at(0)).unwrap() };
+    cache.take_one(key.digest(), stale, at(0));
     assert!(!admits(&cache, &key, 1).await);
 }
 
@@ -189,7 +189,7 @@ async fn grants_that_ended_long_ago_are_forgotten_and_found_again() {
     };
     office.store.directory.rotate_key(&id, rotation, &act(0)).await.unwrap();
     let cache = office.cache().await;
-    let known = |key: &KeyText| cache.known(&key.digest()).is_some();
+    let known = |key: &KeyText| cache.known(&key.digest(), at(0)).is_some();
     cache.forget_ended(at(3_609));
     assert!(known(&first), "it ended less than an hour ago");
     cache.forget_ended(at(3_610));
@@ -208,12 +208,12 @@ async fn uses_are_told_of_now_and_then() {
     };
     assert_eq!(last_used().await, None);
     for (second, expected) in [(10, 10), (20, 10), (309, 10), (310, 310)] {
-        assert!(is_let_in(&cache, &key, second).await);
+        assert!(admits(&cache, &key, second).await);
         assert_eq!(last_used().await, Some(at(expected)), "{second}");
     }
     // What changes of a key is no use of it, and a key that does not hold is not used.
     office.store.directory.revoke_key(&id, &act(320)).await.unwrap();
     cache.refresh(at(320)).await.unwrap();
-    assert!(!is_let_in(&cache, &key, 900).await);
+    assert!(!admits(&cache, &key, 900).await);
     assert_eq!(last_used().await, Some(at(310)));
 }
