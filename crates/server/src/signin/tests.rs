@@ -87,7 +87,7 @@ impl House {
         let mut settings = Settings {
             public: None,
             is_tls: false,
-            body_timeout: std::time::Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
             local: true,
             access_token: SignedDuration::from_hours(1),
             session: SignedDuration::from_hours(30 * 24),
