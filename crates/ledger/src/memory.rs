@@ -133,6 +133,10 @@ impl LedgerStore for MemoryStore {
         now(Ok(self.state().corrections.iter().rev().take(whole(limit)).cloned().collect()))
     }
 
+    fn find_correction(&self, id: Arc<str>) -> Answer<'_, Option<Corrected>> {
+        now(Ok(self.state().corrections.iter().find(|entry| entry.correction.id == id).cloned()))
+    }
+
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         now(Ok(self.state().forget(before, most)))
     }

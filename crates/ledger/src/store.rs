@@ -192,6 +192,12 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// When the store fails.
     fn corrections(&self, limit: u32) -> Answer<'_, Vec<Corrected>>;
 
+    /// The correction of that id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn find_correction(&self, id: Arc<str>) -> Answer<'_, Option<Corrected>>;
+
     /// Lets go of records of calls that came in before that time, the oldest first and at most so many, and says how many
     /// it were. The sums keep what they said. Records that are unresolved stay until they are no longer.
     ///

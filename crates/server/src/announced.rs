@@ -100,6 +100,10 @@ impl LedgerStore for Announced {
         self.store.corrections(limit)
     }
 
+    fn find_correction(&self, id: Arc<str>) -> Answer<'_, Option<Corrected>> {
+        self.store.find_correction(id)
+    }
+
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         self.store.forget_records(before, most)
     }

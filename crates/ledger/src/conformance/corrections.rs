@@ -67,8 +67,12 @@ pub(super) async fn a_lost_call_is_charged_what_it_really_cost(store: impl Fixtu
 
     let kept = desk.store().corrections(9).await.expect("it lists");
     let second = Corrected { correction: of_call(&desk, "c2", call, 42), before: 12, after: 42 };
-    assert_eq!(kept, [second.clone(), Corrected { correction, before: 30, after: 12 }]);
+    let first = Corrected { correction, before: 30, after: 12 };
+    assert_eq!(kept, [second.clone(), first.clone()]);
     assert_eq!(desk.store().corrections(1).await.expect("it lists"), [second]);
+    for (id, expected) in [("c1", Some(first)), ("c3", None)] {
+        assert_eq!(desk.store().find_correction(id.into()).await.expect("it looks"), expected);
+    }
 }
 
 pub(super) async fn what_is_known_is_not_corrected(store: impl Fixture) {

@@ -97,6 +97,10 @@ impl LedgerStore for PostgresLedger {
         Box::pin(correct::list(&self.pools, limit))
     }
 
+    fn find_correction(&self, id: Arc<str>) -> Answer<'_, Option<Corrected>> {
+        Box::pin(correct::find(&self.pools, id))
+    }
+
     fn forget_records(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         Box::pin(records::forget(&self.pools, before, most))
     }

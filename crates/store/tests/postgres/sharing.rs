@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, Executor as _};
 use stonegate_ledger::{
-    AccountPath, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, CallId, Counter, Draft,
-    JournalQuery, LeaseMove, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote, ReplicaId,
-    Settlement, SyncRequest, Tags, Tokens, Unrecorded, UsageFilter, Window,
+    AccountPath, Adoption, Basis, Book, BookOptions, Budget, BudgetFilter, CallId, Corrected, Correction,
+    Counter, Draft, JournalQuery, LeaseMove, LedgerStore, Limit, Nanodollars, Outcome, Picodollars, Quote,
+    ReplicaId, Settlement, SyncRequest, Tags, Tokens, Truth, Unrecorded, UsageFilter, Window,
 };
 use stonegate_store::Store;
 
@@ -298,4 +298,35 @@ async fn a_sync_of_many_records_has_more_time() {
 
     let query = JournalQuery { filter: UsageFilter::default(), before: None, limit: 10_000 };
     assert_eq!(store.ledger.journal(query).await.unwrap().records.len(), 1_500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_that_several_send_at_once_is_made_once() {
+    let schema = schema!();
+    let store = with_budgets(&schema, 1_000).await;
+    let book = Book::new(
+        ReplicaId::new("dead"),
+        BookOptions { open_grace: SignedDuration::ZERO, ..BookOptions::default() },
+    );
+    sync(&*store.ledger, &book).await;
+    let path = AccountPath::new("other", None, "bob", None);
+    std::mem::forget(book.reserve(&path, quote(9), draft(1), now()).unwrap());
+    let other = book.reserve(&path, quote(1), draft(2), now()).unwrap();
+    other.settle(Settlement::new(Outcome::Complete, Basis::Reported, Nanodollars::new(1), Tokens::default()));
+    sync(&*store.ledger, &book).await;
+    let adoption =
+        Adoption { at: now(), by: ReplicaId::new("heir"), silent_since: None, unrecorded: Unrecorded::None };
+    assert_eq!(store.ledger.adopt(adoption).await.unwrap().calls, 1);
+    let truth = Truth::Call { call: draft(1).call, cost: Nanodollars::new(4), tokens: Tokens::default() };
+    let correction =
+        Correction { id: "c1".into(), at: now(), by: "ann".into(), reason: "its log".into(), truth };
+    let mut senders = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (store, correction) = (schema.open().await, correction.clone());
+        senders.spawn(async move { store.ledger.correct(correction).await });
+    }
+    while let Some(sent) = senders.join_next().await {
+        sent.unwrap().unwrap();
+    }
+    assert_eq!(store.ledger.corrections(9).await.unwrap(), [Corrected { correction, before: 9, after: 4 }]);
 }

@@ -105,6 +105,13 @@ async fn a_lost_call_and_a_dead_lease_are_corrected() {
         assert_eq!((kept.status, &kept.body["after"]), (StatusCode::CREATED, &json!(100_000_000_u64)));
     }
     assert_eq!(spent(&house).await, 350_000_000);
+    for (id, cost) in [("c1", "0.26"), ("c2", "0.25")] {
+        let another = json!({ "id": id, "reason": "its log",
+            "call": { "id": call, "cost_usd": cost, "input_tokens": 9, "output_tokens": 4 } });
+        let refused = house.as_admin("POST", "/usage/corrections", another).await;
+        assert_eq!((refused.status, &refused.body["error"]["field"]), (StatusCode::CONFLICT, &json!("id")));
+    }
+    assert_eq!(spent(&house).await, 350_000_000);
 
     let listed = house.as_admin("GET", "/usage/unresolved", Value::Null).await;
     assert_eq!(listed.body, json!({ "data": [], "write_offs": [] }));

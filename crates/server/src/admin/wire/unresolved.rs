@@ -125,9 +125,6 @@ pub(crate) fn shown_correction(corrected: &Corrected) -> stonegate_api::Correcti
     }
 }
 
-/// The most corrections that are looked through for one.
-const MOST: u32 = 1_000;
-
 /// What of that lease was written off.
 pub(crate) async fn find_write_off(
     ledger: &dyn LedgerStore,
@@ -139,13 +136,25 @@ pub(crate) async fn find_write_off(
     found.ok_or_else(|| Problem::not_found("unresolved lease", format!("{replica} on {counter}")))
 }
 
-/// The correction of that id, if it was made already.
+/// The correction of that id, if it was made already. Nobody is shown what somebody corrected elsewhere under the same id.
 pub(crate) async fn find_kept(
     ledger: &dyn LedgerStore,
     id: &str,
+    wanted: &Wanted,
 ) -> Result<Option<stonegate_api::Correction>, Problem> {
-    let kept = ledger.corrections(MOST).await?;
-    Ok(kept.iter().find(|entry| &*entry.correction.id == id).map(shown_correction))
+    let Some(kept) = ledger.find_correction(id.into()).await? else {
+        return Ok(None);
+    };
+    let is_the_same = match (&kept.correction.truth, wanted) {
+        (Truth::Call { call, cost, tokens }, Wanted::Call(its, its_cost, its_tokens)) => {
+            (call, cost, tokens) == (its, its_cost, its_tokens)
+        }
+        (Truth::WriteOff { replica, counter, .. }, Wanted::WriteOff(its, of, _)) => {
+            (replica, counter) == (its, of)
+        }
+        _ => false,
+    };
+    if is_the_same { Ok(Some(shown_correction(&kept))) } else { Err(taken(id)) }
 }
 
 /// Keeps a correction, and shows it as it is kept.
@@ -153,7 +162,16 @@ pub(crate) async fn keep(
     ledger: &dyn LedgerStore,
     correction: Correction,
 ) -> Result<stonegate_api::Correction, Problem> {
-    let id = correction.id.clone();
-    ledger.correct(correction).await?;
-    find_kept(ledger, &id).await?.ok_or_else(|| Problem::not_found("correction", id))
+    ledger.correct(correction.clone()).await?;
+    let kept = ledger.find_correction(correction.id.clone()).await?;
+    let kept = kept.ok_or_else(|| Problem::not_found("correction", &correction.id))?;
+    if kept.correction.truth == correction.truth {
+        Ok(shown_correction(&kept))
+    } else {
+        Err(taken(&correction.id))
+    }
+}
+
+fn taken(id: &str) -> Problem {
+    Problem::conflict("id", format!("`{id}` is the id of another correction"))
 }

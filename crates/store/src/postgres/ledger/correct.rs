@@ -1,6 +1,6 @@
 //! What people found out about charges that rest on suspicion.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sqlx::{PgConnection, Postgres, Transaction};
 use stonegate_ledger::{
@@ -18,6 +18,9 @@ use crate::ledger::{
 
 pub(super) async fn correct(pools: &Pools, correction: Correction) -> Result<(), StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
+    // One after the other: of two with the same id, the second is to find the first.
+    let alone = "LOCK TABLE corrections IN SHARE ROW EXCLUSIVE MODE";
+    sqlx::query(alone).execute(&mut *transaction).await.map_err(unavailable)?;
     let is_known = sqlx::query("SELECT 1 FROM corrections WHERE id = $1")
         .bind(&*correction.id)
         .fetch_optional(&mut *transaction)
@@ -171,6 +174,15 @@ pub(super) async fn list(pools: &Pools, limit: u32) -> Result<Vec<Corrected>, St
     .await
     .map_err(unavailable)?;
     rows.iter().map(correction::corrected).collect()
+}
+
+pub(super) async fn find(pools: &Pools, id: Arc<str>) -> Result<Option<Corrected>, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", correction_columns!(), " FROM corrections WHERE id = $1"))
+        .bind(&*id)
+        .fetch_optional(pools.readers())
+        .await
+        .map_err(unavailable)?;
+    row.as_ref().map(correction::corrected).transpose()
 }
 
 pub(super) async fn write_offs(pools: &Pools) -> Result<Vec<WriteOff>, StoreError> {

@@ -1,5 +1,7 @@
 //! What people found out about charges that rest on suspicion.
 
+use std::sync::Arc;
+
 use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
 use stonegate_ledger::{
     CallId, Corrected, Correction, Counter, ReplicaId, StoreError, Tally, Tokens, Truth, UsageRecord,
@@ -176,6 +178,15 @@ pub(super) async fn list(pools: &Pools, limit: u32) -> Result<Vec<Corrected>, St
     .await
     .map_err(unavailable)?;
     rows.iter().map(correction::corrected).collect()
+}
+
+pub(super) async fn find(pools: &Pools, id: Arc<str>) -> Result<Option<Corrected>, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", correction_columns!(), " FROM corrections WHERE id = ?1"))
+        .bind(&*id)
+        .fetch_optional(pools.readers())
+        .await
+        .map_err(unavailable)?;
+    row.as_ref().map(correction::corrected).transpose()
 }
 
 pub(super) async fn write_offs(pools: &Pools) -> Result<Vec<WriteOff>, StoreError> {

@@ -23,6 +23,7 @@ const MOST: u32 = 1_000;
     responses(
         (status = 201, body = Correction), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
         (status = 403, body = ProblemReply), (status = 404, body = ProblemReply),
+        (status = 409, body = ProblemReply),
     ),
 )]
 pub(crate) async fn correct(
@@ -31,13 +32,14 @@ pub(crate) async fn correct(
     Body(create): Body<CorrectionCreate>,
 ) -> Result<(StatusCode, Json<Correction>), Problem> {
     let reach = visit.reach(Action::ManageBudgets)?;
+    let wanted = wire::unresolved::wanted(&create)?;
     if reach == Reach::Everything
         && let Some(id) = create.id.as_deref()
-        && let Some(known) = wire::unresolved::find_kept(&*state.ledger, id).await?
+        && let Some(known) = wire::unresolved::find_kept(&*state.ledger, id, &wanted).await?
     {
         return Ok((StatusCode::CREATED, Json(known)));
     }
-    let truth = match wire::unresolved::wanted(&create)? {
+    let truth = match wanted {
         Wanted::Call(call, cost, tokens) => {
             let record = find_call(&*state.ledger, call).await?;
             may_correct(&visit, &record)?;
