@@ -184,7 +184,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
             ExitCode::from(2)
         }
         None => {
-            writeln!(stderr, "stonegate: {}", told(error)).ok();
+            writeln!(stderr, "stonegate: {}", terminal::visible(&told(error).to_string())).ok();
             if let Some(trouble) = error.downcast_ref::<Trouble>() {
                 return ExitCode::from(trouble.exit_code());
             }

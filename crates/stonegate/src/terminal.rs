@@ -1,18 +1,43 @@
 //! What is printed, and in which colours.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Prints to standard output. A reader that has gone away is an error that `main` takes for success.
+/// Prints to standard output, without what only terminals would understand. A reader that has gone away is an error that
+/// `main` takes for success.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(visible(text).as_bytes())?;
     stdout.flush()
 }
 
 /// Says something that is not the answer: on standard error, so that pipes get none of it.
 pub(crate) fn note(text: &str) {
     // Where nobody listens, the exit code has to do.
-    writeln!(io::stderr().lock(), "{text}").ok();
+    writeln!(io::stderr().lock(), "{}", visible(text)).ok();
+}
+
+/// The sequences that are ours: `Style` writes no others.
+const OURS: [&str; 4] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[36m"];
+
+/// A text as it may be shown: names, addresses and errors come from whoever answers, and could otherwise move the cursor over
+/// what was said, or worse.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(letter) = rest.chars().next() {
+        let ours = OURS.into_iter().chain(["\r\n"]).find(|ours| rest.starts_with(ours));
+        let taken = ours.map_or(letter.len_utf8(), str::len);
+        let (head, tail) = rest.split_at(taken);
+        if ours.is_some() || is_plain(letter) {
+            shown.push_str(head);
+        }
+        rest = tail;
+    }
+    Cow::Owned(shown)
 }
 
 /// Asks on the terminal for a line that is not to be seen while it is typed.
@@ -70,5 +95,24 @@ impl Style {
 
     fn wrap(self, code: &str, text: &str) -> String {
         if self.is_coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_does_not_steer_the_terminal() {
+        for (said, expected) in [
+            ("ann of Zürich\n\t1", "ann of Zürich\n\t1"),
+            ("\x1b[1mann\x1b[0m", "\x1b[1mann\x1b[0m"),
+            ("a\r\nb", "a\r\nb"),
+            ("yes\rno", "yesno"),
+            ("\x1b]52;c;cm0gLXJm\x07", "]52;c;cm0gLXJm"),
+            ("\x1b[2J\x1b[1;1H\x1b[8mx\u{9b}31m\x08", "[2J[1;1H[8mx31m"),
+        ] {
+            assert_eq!(visible(said), expected, "{said:?}");
+        }
     }
 }

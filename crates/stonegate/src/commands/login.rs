@@ -13,7 +13,7 @@ use stonegate_server::clock;
 
 use crate::client::Client;
 use crate::connection::{CLIENT_ID, Connection, ConnectionArguments, Credential, Profile, Tokens};
-use crate::terminal::{self, Style, print};
+use crate::terminal::{self, Style, note, print};
 use crate::trouble::Trouble;
 
 #[derive(Debug, Args)]
@@ -55,6 +55,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
+    if connection.url.is_exposed() {
+        note("It speaks plain HTTP: what you sign in with can be read on the way.");
+    }
     let credential = match (&arguments.email, &arguments.aws_profile, arguments.key) {
         (_, _, true) => Credential::Key(key(&ask("Key: ")?)?),
         (Some(email), _, false) => {
