@@ -141,6 +141,24 @@ pub struct Budget {
     /// What is spent in US dollars, as a decimal text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent_usd: Option<String>,
+    /// What is to be expected of it, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<BudgetForecast>,
+}
+
+/// What is to be expected of a budget if people go on as in the last four weeks and no limit holds them back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BudgetForecast {
+    /// What will be spent when it renews, in its unit. Absent where it never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<u64>,
+    /// The same in US dollars, as a decimal text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent_usd: Option<String>,
+    /// When its limit will be reached, if it will: before it renews, or within a year where it never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub runs_out_at: Option<String>,
 }
 
 /// A limit in the place of a budget's own, for a time.

@@ -18,8 +18,8 @@ mod whoami;
 
 pub use audit::AuditEntry;
 pub use budget::{
-    Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetMode,
-    BudgetOverride, BudgetWhenShort, BudgetWindow,
+    Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetForecast,
+    BudgetMode, BudgetOverride, BudgetWhenShort, BudgetWindow,
 };
 pub use charge::{Charge, ChargeCapture, ChargeCreate};
 pub use key::{

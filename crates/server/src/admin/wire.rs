@@ -10,6 +10,7 @@ pub(crate) mod adjustments;
 pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod charges;
+pub(crate) mod forecast;
 pub(crate) mod keys;
 pub(crate) mod tenants;
 pub(crate) mod unresolved;

@@ -8,7 +8,13 @@ use stonegate_ledger::{
 
 use super::Operator;
 use crate::{
-    admin::{Problem, wire},
+    admin::{
+        Problem,
+        wire::{
+            self,
+            forecast::{Breadth, Forecaster},
+        },
+    },
     budgeting::Budgeting,
 };
 
@@ -23,7 +29,7 @@ impl Operator {
         self.shown_budget(&self.budgeting().set(&wanted).await?).await
     }
 
-    /// Budgets in the order of their ids, and how they stand.
+    /// Budgets in the order of their ids, how they stand, and what is to be expected of them.
     ///
     /// # Errors
     /// When there is no such account, or the store does not answer.
@@ -32,10 +38,13 @@ impl Operator {
             Some(text) => Some(self.account(text).await?),
             None => None,
         };
+        let breadth = if account.is_some() { Breadth::One } else { Breadth::Many };
         let states = self.store.ledger.list_budgets(BudgetFilter { account }, self.now).await?;
+        let mut forecaster = Forecaster::new(&*self.store.ledger, self.now, breadth);
         let mut shown = Vec::with_capacity(states.len());
         for state in &states {
-            shown.push(self.shown_budget(state).await?);
+            let forecast = Some(forecaster.forecast(state).await?);
+            shown.push(stonegate_api::Budget { forecast, ..self.shown_budget(state).await? });
         }
         Ok(shown)
     }

@@ -17,7 +17,7 @@ mod events;
 pub(crate) enum Command {
     /// Make a budget, or change the one that counts the same; a running server heeds it within a second.
     Set(Set),
-    /// List budgets and how they stand.
+    /// List budgets, how they stand, and what they will come to.
     List(List),
     /// Grant credit beyond a budget's limit, in its current window or for ever.
     Grant(adjust::Grant),
@@ -203,9 +203,12 @@ fn table(budgets: &[Budget], style: Style) -> String {
         Column::Number("LEASED"),
         Column::Number("LEFT"),
         Column::Text("RENEWS"),
+        Column::Number("FORECAST"),
+        Column::Text("RUNS OUT"),
     ];
     let rows = budgets.iter().map(|budget| {
         let amount = |amount: u64| in_unit(amount, &budget.unit);
+        let forecast = budget.forecast.as_ref();
         [
             budget.id.clone(),
             named_account(budget),
@@ -216,6 +219,8 @@ fn table(budgets: &[Budget], style: Style) -> String {
             amount(budget.leased),
             amount(budget.remaining),
             budget.renews_at.clone().unwrap_or_else(|| "never".to_owned()),
+            forecast.and_then(|forecast| forecast.spent).map(amount).unwrap_or_default(),
+            forecast.and_then(|forecast| forecast.runs_out_at.clone()).unwrap_or_default(),
         ]
     });
     Table::new(columns, rows).render("no budgets: nothing is limited", style)

@@ -136,7 +136,8 @@ impl Remote {
 
     pub(super) async fn list_budgets(&self, account: Option<&str>) -> anyhow::Result<Vec<Budget>> {
         let account = self.maybe_account(account).await?;
-        Ok(self.get::<Page<Budget>>("/budgets", &[("account", account.as_deref())]).await?.data)
+        let query = [("account", account.as_deref()), ("forecast", Some("true"))];
+        Ok(self.get::<Page<Budget>>("/budgets", &query).await?.data)
     }
 
     pub(super) async fn remove_budget(&self, id: &str) -> anyhow::Result<()> {

@@ -207,6 +207,7 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
         unresolved: state.unresolved,
         limit_usd: usd(state.limit),
         spent_usd: usd(state.counter.spent),
+        forecast: None,
     }
 }
 

@@ -9,7 +9,14 @@ use stonegate_ledger::BudgetFilter;
 use utoipa::IntoParams;
 
 use super::allow;
-use crate::admin::{AdminState, Problem, Visit, body::Params, wire};
+use crate::admin::{
+    AdminState, Problem, Visit,
+    body::Params,
+    wire::{
+        self,
+        forecast::{Breadth, Forecaster},
+    },
+};
 
 /// Which budgets.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -18,6 +25,9 @@ use crate::admin::{AdminState, Problem, Visit, body::Params, wire};
 pub(crate) struct BudgetParams {
     /// Only those on this account: `tenant:ID`, `team:ID`, `user:ID` or `key:ID`.
     account: Option<String>,
+    /// Whether to say what is to be expected of each.
+    #[param(default = false)]
+    forecast: Option<bool>,
 }
 
 /// The budgets that the caller may see, and how they stand.
@@ -37,11 +47,20 @@ pub(crate) async fn list(
     let reach = visit.reach(Action::ReadBudgets)?;
     let account =
         params.account.as_deref().map(|text| wire::budgets::account("account", text)).transpose()?;
+    let breadth = match (&reach, &account) {
+        (Reach::Everything, None) => Breadth::Many,
+        _ => Breadth::One,
+    };
+    let mut forecaster = Forecaster::new(&*state.ledger, visit.now, breadth);
     let mut data = Vec::new();
     for budget in state.ledger.list_budgets(BudgetFilter { account }, visit.now).await? {
         let account = &budget.budget.account;
         if reach == Reach::Everything || allow(&state, &visit, Action::ReadBudgets, account).await.is_ok() {
-            data.push(wire::budgets::shown(&budget));
+            let forecast = match params.forecast {
+                Some(true) => Some(forecaster.forecast(&budget).await?),
+                Some(false) | None => None,
+            };
+            data.push(Budget { forecast, ..wire::budgets::shown(&budget) });
         }
     }
     Ok(Json(Page { data, next: None }))
