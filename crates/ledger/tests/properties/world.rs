@@ -331,9 +331,12 @@ impl World {
         self.note_limits();
     }
 
-    /// What was allowed for a time may be out on lease when that ends.
+    /// What was allowed for a time may be out on lease when that ends; and a replica whose clock is behind goes by the
+    /// budget's own limit for a while yet, which someone may have raised above the one in its place.
     fn note_limits(&mut self) {
-        for BudgetState { budget, window, limit, .. } in self.budgets() {
+        for BudgetState { budget, window, limit, counter, .. } in self.budgets() {
+            let credit = budget.allowance.credit + counter.credit;
+            let limit = limit.max(budget.limit.amount().saturating_add_signed(credit));
             let highest = self.highest.entry(Counter { budget: budget.id, window }).or_default();
             *highest = limit.max(*highest);
         }
