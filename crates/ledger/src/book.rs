@@ -32,7 +32,7 @@ use self::{
 use crate::{
     account::AccountPath,
     call::ReplicaId,
-    journal::{Draft, Opened, Outcome, Settlement},
+    journal::{Draft, Opened, Outcome, Settlement, Tokens},
     lease::Counter,
     place::Place,
     quote::Quote,
@@ -220,6 +220,43 @@ impl Book {
         state.calls.open(call.clone());
         drop(state);
         Ok(Reservation::new(self.clone(), call, quote, grant.output_tokens, grant.near))
+    }
+
+    /// Holds more for a call under way. Gives the call as it is then, and the output ceiling of what is added.
+    pub(crate) fn extend(
+        &self,
+        call: &Arc<OpenCall>,
+        more: &Quote,
+        now: Timestamp,
+    ) -> Result<(Arc<OpenCall>, u64), Shortfall> {
+        let mut state = self.state();
+        if !state.is_ready {
+            return Err(Shortfall::not_ready());
+        }
+        let State { holdings, queue, calls, .. } = &mut *state;
+        let (path, model, options) = (&call.path, &call.draft.model_served, &self.0.options);
+        let request = Request { path, model, quote: more, now, options, queue, number: Number::MAX };
+        let (output_tokens, holds) = match holdings.extend(&request, &call.holds, call.began) {
+            Ok(extended) => extended,
+            Err(shortfall) => {
+                drop(state);
+                if shortfall.may_improve {
+                    self.announce_work();
+                }
+                return Err(shortfall);
+            }
+        };
+        let (cost, tokens) = call.reserved;
+        let added = more.unresolved_tokens(output_tokens);
+        let tokens = Tokens {
+            input: tokens.input.saturating_add(added.input),
+            output: tokens.output.saturating_add(added.output),
+            ..tokens
+        };
+        let reserved = (cost.saturating_add(more.unresolved(output_tokens)), tokens);
+        let extended = Arc::new(OpenCall { holds, reserved, ..OpenCall::clone(call) });
+        calls.replace(extended.clone());
+        Ok((extended, output_tokens))
     }
 
     /// Ends a call: frees what it held, charges what it took.

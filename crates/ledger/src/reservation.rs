@@ -115,6 +115,8 @@ pub struct Reservation {
     id: CallId,
     quote: Quote,
     output_tokens: u64,
+    /// What the call may have taken where nothing is known of it, extensions included.
+    reserved: Seen,
     is_sent: bool,
     seen: Option<Seen>,
     near: Option<Standing>,
@@ -128,8 +130,8 @@ impl Reservation {
         output_tokens: u64,
         near: Option<Standing>,
     ) -> Self {
-        let id = call.id();
-        Self { book, call: Some(call), id, quote, output_tokens, is_sent: false, seen: None, near }
+        let (id, reserved) = (call.id(), call.reserved());
+        Self { book, call: Some(call), id, quote, output_tokens, reserved, is_sent: false, seen: None, near }
     }
 
     /// The budget on the path that is nearest to its limit, where one is near.
@@ -175,9 +177,23 @@ impl Reservation {
     /// How a call is settled that was sent and of whose answer nothing is known: upstream may have written all of it, and
     /// bills it in full.
     pub fn unresolved(&self, outcome: Outcome) -> Settlement {
-        let cost = self.quote.unresolved(self.output_tokens);
-        let tokens = self.quote.unresolved_tokens(self.output_tokens);
+        let Seen { tokens, cost } = self.reserved;
         Settlement::new(outcome, Basis::Unresolved, cost, tokens)
+    }
+
+    /// Holds more for the same call, which goes on in a way that its quote did not cover: on every budget of the path, in the
+    /// windows that it began in, or on none. It is one call all the same, settled and recorded once. Gives the output
+    /// ceiling of what was added, which may be lower than asked for as in [`Book::reserve`].
+    ///
+    /// # Errors
+    /// [`Shortfall`] where the budgets do not cover it; then the call holds what it held. Where a sync may bring more, await
+    /// one and try again.
+    pub fn extend(&mut self, more: Quote, now: Timestamp) -> Result<u64, Shortfall> {
+        let Some(open) = &self.call else { return Err(Shortfall::not_ready()) };
+        let (call, output_tokens) = self.book.extend(open, &more, now)?;
+        self.reserved = call.reserved();
+        self.call = Some(call);
+        Ok(output_tokens)
     }
 
     /// Holds as much again, as a call of its own, for an attempt that may be billed though no answer came. What this

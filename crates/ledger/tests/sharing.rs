@@ -258,3 +258,56 @@ fn a_store_that_is_back_is_asked_before_a_call_is_refused() {
     drop(desk.reserve("ada", 350, 10).expect("what is on lease is enough, once it is known what is left"));
     drop(desk.reserve("ada", 900, 900).expect("the store has it"));
 }
+
+/// Asks for more as a server does.
+fn extend(desk: &Desk, call: &mut Reservation, asked: u64, least: u64) -> Result<u64, Shortfall> {
+    let (_, quote, _) = desk.call("ada", asked, least);
+    for _ in 0..10 {
+        match call.extend(quote, desk.now) {
+            Err(short) if short.may_improve => desk.sync(),
+            result => return result,
+        }
+    }
+    unreachable!("an answer of the store is news of what it was asked about")
+}
+
+#[test]
+fn a_call_that_grows_is_one_call_and_holds_on_every_budget_or_on_none() {
+    let desk = Desk::new(1_000);
+    desk.define("own", "user:ada", 500);
+    desk.sync();
+    let mut call = desk.reserve("ada", 100, 100).expect("there is enough");
+    assert_eq!(extend(&desk, &mut call, 50, 50).expect("there is enough"), 50);
+    desk.sync();
+    // A budget that came while it was under way has to cover what is added as well.
+    desk.define("late", "user:ada", 60);
+    desk.sync();
+    let short = extend(&desk, &mut call, 70, 70).expect_err("the late one is short");
+    assert_eq!(short.budget.map(|budget| budget.id.to_string()).as_deref(), Some("late"));
+    assert_eq!(desk.reserve("bob", 800, 800).expect("nothing more is held").output_tokens(), 800);
+    assert_eq!(extend(&desk, &mut call, 90, 10).expect("a part fits"), 15, "a quarter of what is left");
+    end(call, 160);
+    desk.sync();
+    let states = at_once(desk.store.list_budgets(BudgetFilter::default(), desk.now)).expect("it lists");
+    let spent: Vec<_> = states.iter().map(|state| (state.budget.id.as_str(), state.counter.spent)).collect();
+    assert_eq!(spent, [("all", 160), ("late", 160), ("own", 160)], "it is charged once, and to all");
+    assert_eq!(desk.book.in_flight(), 0);
+}
+
+#[test]
+fn a_call_that_grows_does_not_wait_for_those_who_wait_for_it() {
+    let desk = Desk::new(1_000);
+    let mut first = desk.reserve("ada", 250, 250).expect("there is enough");
+    let second = desk.reserve("ada", 600, 600).expect("there is enough");
+    let waiting = desk.line_up("bob", 700);
+    assert_eq!(extend(&desk, &mut first, 150, 150).expect("what is free is its own"), 150);
+    assert!(!extend(&desk, &mut first, 1, 1).expect_err("nothing is left").may_improve);
+    end(second, 0);
+    drop(waiting);
+    // Sent, and nothing known of what became of it.
+    first.mark_sent();
+    drop(first);
+    desk.sync();
+    let states = at_once(desk.store.list_budgets(BudgetFilter::default(), desk.now)).expect("it lists");
+    assert_eq!(states.iter().map(|state| state.counter.spent).sum::<u64>(), 400, "all that it held");
+}

@@ -13,6 +13,7 @@ use crate::{
     call::CallId,
     journal::{Draft, Tokens, UsageRecord},
     money::Nanodollars,
+    reservation::Seen,
 };
 
 /// A call under way and what it holds.
@@ -30,6 +31,12 @@ pub(crate) struct OpenCall {
 impl OpenCall {
     pub(crate) fn id(&self) -> CallId {
         self.draft.call
+    }
+
+    /// What it is charged if nothing more is ever heard of it.
+    pub(crate) fn reserved(&self) -> Seen {
+        let (cost, tokens) = self.reserved;
+        Seen { tokens, cost }
     }
 
     pub(crate) fn draft(&self) -> &Draft {
@@ -62,6 +69,16 @@ impl Calls {
         let id = call.draft.call;
         self.untold.push_back((call.began, id));
         self.open.insert(id, Entry { call, told: false });
+    }
+
+    /// Puts a call in the place of what it was. A store that knows it is told again.
+    pub(super) fn replace(&mut self, call: Arc<OpenCall>) {
+        let id = call.draft.call;
+        let Some(entry) = self.open.get_mut(&id) else { return };
+        if entry.told {
+            self.untold.push_back((call.began, id));
+        }
+        entry.call = call;
     }
 
     /// Ends a call that was opened.

@@ -253,6 +253,11 @@ impl Holdings {
         holds
     }
 
+    /// Whether a line gets nothing more from the store: its window is over, or its budget gone.
+    pub(super) fn is_over(&self, slot: usize, window: WindowKey, now: Timestamp) -> bool {
+        self.slots.get(slot).is_none_or(|slot| slot.provision(window, now) == Provision::RunDown)
+    }
+
     /// Notes that a line has something to say.
     pub(super) fn mark(&mut self, slot: usize, window: WindowKey) {
         let Some((_, line)) = self.line(slot, window) else { return };

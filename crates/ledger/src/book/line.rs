@@ -191,9 +191,14 @@ impl Line {
     }
 
     pub(super) fn hold(&mut self, amount: Amount) {
+        self.hold_more(amount);
+        self.open = self.open.saturating_add(1);
+    }
+
+    /// Holds more for a call that holds something already.
+    pub(super) fn hold_more(&mut self, amount: Amount) {
         self.held = self.held.saturating_add(amount);
         self.taken = self.taken.saturating_add(amount);
-        self.open = self.open.saturating_add(1);
     }
 
     /// Ends what [`Line::hold`] began: the call took `charge` of the `held` amount, or beyond it.

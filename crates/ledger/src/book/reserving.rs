@@ -94,6 +94,54 @@ impl Holdings {
         Ok(Grant { output_tokens, holds, near })
     }
 
+    /// Holds more for a call under way, in the windows that it began in, at `began`: on every budget of the path, also on
+    /// those that came into force since, or on none. It does not wait for others, for they may be waiting for its end; and
+    /// nobody begins anything, so budgets that slow down do not hold it up.
+    pub(super) fn extend(
+        &mut self,
+        request: &Request<'_>,
+        held: &[Hold],
+        began: Timestamp,
+    ) -> Result<(u64, Vec<Hold>), Shortfall> {
+        let of_slot = |slot: usize| held.iter().position(|hold| hold.slot == slot);
+        let mut more = self.applicable(request.path, request.model, began);
+        for hold in &mut more {
+            if let Some(held) = of_slot(hold.slot).and_then(|at| held.get(at)) {
+                hold.window = held.window;
+            }
+        }
+        let is_over = more.iter().any(|hold| self.is_over(hold.slot, hold.window, request.now));
+        let survey = self.survey(&more, request);
+        if survey.is_stale && !is_over {
+            return Err(self.ask(&more, request));
+        }
+        let output_tokens = if survey.is_covered {
+            survey.fair
+        } else {
+            // A window that is over gets nothing more from the store.
+            let fitted = self.fit(&more, request, survey.fair);
+            fitted.map_err(|short| Shortfall { may_improve: short.may_improve && !is_over, ..short })?
+        };
+        let mut holds = held.to_vec();
+        for mut hold in more {
+            let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
+            if budget.is_hard() {
+                hold.amount = request.quote.amount(budget.limit, output_tokens);
+            }
+            match of_slot(hold.slot).and_then(|at| holds.get_mut(at)) {
+                Some(held) => {
+                    line.hold_more(hold.amount);
+                    held.amount = held.amount.saturating_add(hold.amount);
+                }
+                None => {
+                    line.hold(hold.amount);
+                    holds.push(hold);
+                }
+            }
+        }
+        Ok((output_tokens, holds))
+    }
+
     fn standing(&mut self, hold: &Hold) -> Option<Standing> {
         let (budget, renews_at) = self.budget(hold.slot)?;
         let (_, line) = self.line(hold.slot, hold.window)?;

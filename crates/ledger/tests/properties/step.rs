@@ -9,6 +9,8 @@ use proptest::prelude::*;
 pub(crate) enum Step {
     /// A call asks for credit: `quote` nano-dollars, to be lowered to `least`.
     Reserve { replica: usize, quote: u64, least: u64 },
+    /// A call under way asks for more.
+    Extend { replica: usize, nth: usize, quote: u64, least: u64 },
     /// A call ends, having cost so many per cent of what it had reserved.
     Settle { replica: usize, nth: usize, percent: u64 },
     /// A call is dropped, perhaps after something was sent.
@@ -59,6 +61,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (replica.clone(), 1..40_u64, 0..40_u64)
             .prop_map(|(replica, quote, least)| Step::Reserve { replica, quote, least: least.min(quote) }),
+        4 => (replica.clone(), nth.clone(), 1..40_u64, 0..40_u64).prop_map(|(replica, nth, quote, least)| {
+            Step::Extend { replica, nth, quote, least: least.min(quote) }
+        }),
         8 => (replica.clone(), nth.clone(), 0..=100_u64)
             .prop_map(|(replica, nth, percent)| Step::Settle { replica, nth, percent }),
         2 => (replica.clone(), nth.clone(), any::<bool>())

@@ -66,6 +66,17 @@ fn path() -> AccountPath {
     AccountPath::new("acme", None, "ada", Some("k1".into()))
 }
 
+/// One nano-dollar and one token for each token of output, so that both kinds of budget see the same number.
+fn quote(ask: u64, least: u64) -> Quote {
+    Quote {
+        input: Nanodollars::ZERO,
+        input_tokens: 0,
+        per_output_token: Picodollars::new(1_000),
+        output_tokens: ask,
+        least_output_tokens: least,
+    }
+}
+
 impl World {
     pub(crate) fn new(replicas: usize) -> Self {
         let mut world = Self {
@@ -118,6 +129,7 @@ impl World {
         let count = self.replicas.len();
         match *step {
             Step::Reserve { replica, quote, least } => drop(self.reserve(replica % count, quote, least)),
+            Step::Extend { replica, nth, quote, least } => self.extend(replica % count, nth, quote, least),
             Step::Settle { replica, nth, percent } => self.settle(replica % count, nth, percent),
             Step::Drop { replica, nth, sent } => self.drop_call(replica % count, nth, sent),
             Step::Sync { replica } => self.sync(replica % count),
@@ -160,14 +172,7 @@ impl World {
     fn reserve(&mut self, replica: usize, ask: u64, least: u64) -> Result<(), Shortfall> {
         self.calls += 1;
         let call = CallId::from(CallId::first_at(self.now).get() + self.calls);
-        // One nano-dollar and one token for each token of output, so that both kinds of budget see the same number.
-        let quote = Quote {
-            input: Nanodollars::ZERO,
-            input_tokens: 0,
-            per_output_token: Picodollars::new(1_000),
-            output_tokens: ask,
-            least_output_tokens: least,
-        };
+        let quote = quote(ask, least);
         let name: Arc<str> = "model".into();
         let now = self.time_of(replica);
         let draft = Draft {
@@ -193,6 +198,17 @@ impl World {
     /// What a replica's clock says.
     fn time_of(&self, replica: usize) -> Timestamp {
         self.now + self.replicas[replica].skew
+    }
+
+    fn extend(&mut self, replica: usize, nth: usize, ask: u64, least: u64) {
+        let now = self.time_of(replica);
+        let open = &mut self.replicas[replica].open;
+        let nth = nth.checked_rem(open.len()).unwrap_or(0);
+        let Some((reservation, granted)) = open.get_mut(nth) else { return };
+        if let Ok(more) = reservation.extend(quote(ask, least), now) {
+            assert!(more <= ask && more >= least);
+            *granted += more;
+        }
     }
 
     fn settle(&mut self, replica: usize, nth: usize, percent: u64) {
