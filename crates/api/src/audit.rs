@@ -32,6 +32,10 @@ pub struct AuditEntry {
     /// The request that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The address that the request came from, as far as proxies that the operator trusts tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "192.0.2.1")]
+    pub address: Option<String>,
     /// A SHA-256 over this entry and the seal of the one before it, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,

@@ -28,6 +28,8 @@ pub struct AuditEntry {
     pub change: Change,
     /// In which request.
     pub request_id: Option<String>,
+    /// From which address. `None` for what no request asked for, and in logs from before addresses were kept.
+    pub address: Option<String>,
     /// What vouches for this entry and for all before it. `None` in logs that were begun before there were seals.
     pub seal: Option<Seal>,
 }
@@ -76,7 +78,8 @@ impl FromStr for Seal {
 impl AuditEntry {
     /// The seal of this entry where `before` is that of the entry before it: the SHA-256 of `before` and of each member,
     /// which is written as its length in eight bytes, the highest first, and its text; one that is absent as eight bytes
-    /// 0xff. The number is not among them, since a copy may number anew.
+    /// 0xff. The number is not among them, since a copy may number anew. The address comes last and only where there is one, so
+    /// that entries from before addresses were kept have the seals that they always had.
     #[must_use]
     pub fn seal_after(&self, before: &Seal) -> Seal {
         let at = self.at.as_microsecond().to_string();
@@ -90,7 +93,8 @@ impl AuditEntry {
             self.request_id.as_deref(),
         ];
         let mut hash = Sha256::new_with_prefix(before.0);
-        for member in members {
+        let address = self.address.as_deref().map(Some);
+        for member in members.into_iter().chain(address) {
             let length = member.map_or(u64::MAX, |text| u64::try_from(text.len()).unwrap_or(u64::MAX));
             hash.update(length.to_be_bytes());
             hash.update(member.unwrap_or_default());
@@ -157,6 +161,7 @@ mod tests {
                 subject: "tenant:acme".to_owned(),
                 change: Change { before: None, after: Some("{}".to_owned()) },
                 request_id: request.map(str::to_owned),
+                address: None,
                 seal: None,
             };
             before = entry.seal_after(&before);
@@ -183,10 +188,11 @@ mod tests {
         let whole = log(&[("a", None), ("b", None), ("c", None)]);
         let other = log(&[("x", None), ("b", None)]);
         type Tamper = fn(&mut Vec<AuditEntry>, &[AuditEntry]);
-        let tamper: [(&str, Tamper, u64); 8] = [
+        let tamper: [(&str, Tamper, u64); 9] = [
             ("an actor", |log, _| log[1].actor = "server".to_owned(), 2),
             ("a time", |log, _| log[0].at = Timestamp::UNIX_EPOCH, 1),
             ("a change", |log, _| log[2].change.after = None, 3),
+            ("an address put to it", |log, _| log[1].address = Some("192.0.2.1".to_owned()), 2),
             ("nothing for empty", |log, _| log[1].request_id = Some(String::new()), 2),
             (
                 "words moved to the next member",
@@ -205,6 +211,25 @@ mod tests {
             tamper(&mut log, &other);
             assert_eq!(check(&log).map_err(|broken| broken.number), Err(number), "{what}");
         }
+    }
+
+    #[test]
+    fn an_address_is_sealed_like_the_rest_and_without_one_nothing_changes() {
+        let mut entry = log(&[("a", Some("req"))]).remove(0);
+        let without = entry.seal_after(&Seal::FIRST);
+        let mut seals = std::collections::BTreeSet::from([without.to_string()]);
+        for (request, address) in [
+            (Some("req"), Some("192.0.2.1")),
+            (Some("req"), Some("192.0.2.10")),
+            (Some("req"), Some("")),
+            (Some("req192.0.2.1"), None),
+            (None, Some("req")),
+        ] {
+            entry.request_id = request.map(str::to_owned);
+            entry.address = address.map(str::to_owned);
+            seals.insert(entry.seal_after(&Seal::FIRST).to_string());
+        }
+        assert_eq!(seals.len(), 6);
     }
 
     #[test]

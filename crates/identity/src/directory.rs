@@ -7,7 +7,7 @@
 //! Every change of who may come in raises the directory's version; a replica that asks [`Directory::changes_since`] a few
 //! times a second therefore learns of a revocation at once.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, net::IpAddr, pin::Pin};
 
 use jiff::Timestamp;
 
@@ -158,7 +158,7 @@ pub enum DirectoryError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Who does something, when, and in which request: what the audit log keeps of every change.
+/// Who does something, when, in which request and from where: what the audit log keeps of every change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
     /// Who.
@@ -167,6 +167,8 @@ pub struct Act {
     pub at: Timestamp,
     /// The request that asked for it.
     pub request_id: Option<String>,
+    /// The address that the request came from.
+    pub address: Option<IpAddr>,
 }
 
 /// Who does something to the directory.

@@ -28,6 +28,15 @@ pub(crate) use visit::Visit;
 /// The longest body of an administrative request.
 const BODY_MOST: usize = 256 * 1024;
 
+/// Which of the listeners a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that administration goes by.
+    Administration,
+    /// The public one, where administration has one of its own: everyone is a user there, and sees to nobody else.
+    Public,
+}
+
 /// What the admin API's handlers see.
 #[derive(Clone)]
 pub struct AdminState {
@@ -41,6 +50,8 @@ pub struct AdminState {
     pub sign_in: SignIn,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Which listener this is for.
+    pub side: Side,
 }
 
 impl AdminState {
@@ -50,9 +61,13 @@ impl AdminState {
     }
 }
 
-/// The whole admin API, with its full paths.
+/// The admin API with its full paths: all of it, or what the public side has.
 pub fn router(state: AdminState) -> Router {
-    let routes = v1::routes()
+    let routes = match state.side {
+        Side::Administration => v1::routes(),
+        Side::Public => v1::own_routes(),
+    };
+    let routes = routes
         .fallback(visit::no_such_route)
         .method_not_allowed_fallback(visit::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MOST))

@@ -13,7 +13,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
 use jiff::Timestamp;
 
-/// The address that a request comes from, where it is known.
+/// The address that a request comes from, where it is known: as far as proxies tell which the operator trusts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asker(pub(crate) Option<IpAddr>);
 
@@ -21,8 +21,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        std::future::ready(Ok(Self(peer))).await
+        let found = parts.extensions.get().copied();
+        let peer = || Self(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()));
+        std::future::ready(Ok(found.unwrap_or_else(peer))).await
     }
 }
 

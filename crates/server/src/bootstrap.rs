@@ -26,7 +26,7 @@ pub async fn offer(
         return Ok(None);
     }
     let token = BootstrapToken::mint(random);
-    let act = Act { by: Actor::Server, at: now, request_id: None };
+    let act = Act { by: Actor::Server, at: now, request_id: None, address: None };
     let offered = directory.offer_bootstrap(token.digest(), now + LIFETIME, &act).await?;
     Ok(offered.then_some(token))
 }

@@ -27,7 +27,7 @@ pub use problem::{Problem, Problems};
 pub use providers::{Provider, ProviderRule};
 pub use reference::reference;
 pub use settings::{
-    Bedrock, Budget, Config, Durability, Keys, Log, LogFormat, Media, ModelRule, Models, OnDisconnect,
+    Admin, Bedrock, Budget, Config, Durability, Keys, Log, LogFormat, Media, ModelRule, Models, OnDisconnect,
     OnOutage, SETTINGS, Secret, Server, Signin, Store, Stream, Unpriced,
 };
 pub use source::{Environment, FileText, Flag, Origin, Sources};
@@ -59,7 +59,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     }
     let config = Config::read(&mut values);
     if let Some(config) = &config {
-        values.problems.extend(problem_between(config, &values.shown));
+        values.problems.extend(problem_of_tls(config, &values.shown));
+        values.problems.extend(problem_of_listeners(config, &values.shown));
     }
     match config {
         Some(config) if values.problems.is_empty() => Ok(Loaded { config, shown: values.shown }),
@@ -80,8 +81,24 @@ impl Config {
     }
 }
 
-/// What is wrong with settings that are each right.
-fn problem_between(config: &Config, shown: &[Shown]) -> Option<Problem> {
+/// One port cannot have two listeners.
+fn problem_of_listeners(config: &Config, shown: &[Shown]) -> Option<Problem> {
+    let (public, own) = (config.server.listen, config.admin.listen?);
+    let is_same = public.ip() == own.ip() || public.ip().is_unspecified() || own.ip().is_unspecified();
+    if public.port() == 0 || public.port() != own.port() || !is_same {
+        return None;
+    }
+    let origin = shown.iter().find(|shown| shown.name == "admin.listen")?.origin.clone();
+    Some(Problem {
+        setting: Some("admin.listen".to_owned()),
+        origin,
+        wrong: format!("is {own}, which `server.listen` has already"),
+        fix: "give it another port, or another address of this machine".to_owned(),
+    })
+}
+
+/// A certificate without its key, or a key without its certificate.
+fn problem_of_tls(config: &Config, shown: &[Shown]) -> Option<Problem> {
     let (set, unset) = match (&config.server.tls_cert, &config.server.tls_key) {
         (Some(_), None) => ("server.tls_cert", "server.tls_key"),
         (None, Some(_)) => ("server.tls_key", "server.tls_cert"),

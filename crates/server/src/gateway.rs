@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use stonegate_bedrock::{Client, Endpoint, EndpointError, EndpointSettings};
 use stonegate_identity::sigv4::PairSecret;
 use stonegate_identity::{BootstrapToken, DirectoryError};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::{AdminState, Side};
 use crate::announced::Announced;
 use crate::app::{App, Names};
 use crate::config::{self, Config, Origin, Problem, Secret, Shown};
@@ -28,9 +30,9 @@ use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
-use crate::router::Surface;
+use crate::router::{self, Surface};
 use crate::signin::{self, SignIn};
-use crate::{admin, bootstrap, charges, clock, fleet, kept, retention};
+use crate::{bootstrap, charges, clock, fleet, kept, retention};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -139,10 +141,11 @@ impl StartError {
 /// A gateway that is set up: its store is open and its budgets are read.
 pub struct Gateway {
     app: Arc<App>,
-    admin: admin::AdminState,
+    admin: AdminState,
     store: Store,
     tls: Option<Tls>,
     bootstrap: Option<BootstrapToken>,
+    administration: Option<TcpListener>,
     _claim: Claim,
 }
 
@@ -217,14 +220,21 @@ impl Gateway {
             clock::now,
         )
         .map_err(StartError::Certificates)?;
-        let admin = admin::AdminState {
+        let admin = AdminState {
             keys: Arc::clone(&app.directory),
             ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),
             keys_per_user: app.config.keys.per_user,
             sign_in,
             now: clock::now,
+            side: if app.config.admin.listen.is_some() { Side::Public } else { Side::Administration },
         };
-        Ok(Gateway { app, admin, store, tls, bootstrap, _claim: claim })
+        Ok(Gateway { app, admin, store, tls, bootstrap, administration: None, _claim: claim })
+    }
+
+    /// Administers by this listener, which is `admin.listen`'s. Where that is set and no listener is given, nobody
+    /// administers by this server.
+    pub fn administer_by(&mut self, listener: TcpListener) {
+        self.administration = Some(listener);
     }
 
     /// The one-time token for the first administrator, if there is none yet. It is shown once, here.
@@ -241,7 +251,9 @@ impl Gateway {
     /// Serves until `shutdown` resolves, then lets what is open finish within the drain time, tells the store the rest
     /// and closes it.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let Gateway { app, admin, store, tls, .. } = self;
+        let Gateway { app, admin, store, tls, administration, .. } = self;
+        let own = AdminState { side: Side::Administration, ..admin.clone() };
+        let own = administration.map(|listener| (listener, router::administration(Arc::clone(&app), own)));
         let service = Surface::new(Arc::clone(&app), admin);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -274,8 +286,17 @@ impl Gateway {
         let shutdown = async {
             shutdown.await;
             ordered.get_or_init(Instant::now);
-        };
-        listen::run(listener, service, options, app.stopping.clone(), shutdown).await;
+        }
+        .shared();
+        let public =
+            Box::pin(listen::run(listener, service, options.clone(), app.stopping.clone(), shutdown.clone()));
+        match own {
+            Some((listener, service)) => {
+                let own = listen::run(listener, service, options, app.stopping.clone(), shutdown);
+                futures_util::future::join(public, Box::pin(own)).await;
+            }
+            None => public.await,
+        }
 
         let deadline = *ordered.get_or_init(Instant::now) + server.drain;
         app.abandoned.close();

@@ -33,6 +33,7 @@ mod models_setting;
 pub mod operator;
 mod otlp;
 pub mod price_list;
+mod proxies;
 mod retention;
 mod router;
 pub mod signin;

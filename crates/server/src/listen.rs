@@ -54,7 +54,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How the door is run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// How long a client may take over a request's headers, and how long an idle connection stays.
     pub header_timeout: Duration,

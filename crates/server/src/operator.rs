@@ -54,7 +54,7 @@ impl Operator {
     }
 
     fn act(&self) -> Act {
-        Act { by: Actor::Operator, at: self.now, request_id: None }
+        Act { by: Actor::Operator, at: self.now, request_id: None, address: None }
     }
 
     /// A tenant by its id; the default one when nobody names one.

@@ -19,6 +19,7 @@ use tower::Service;
 use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
+use crate::proxies::{self, TrustedProxies};
 use crate::{admin, call, control, count, error, health, invocations, kept, managed, models, otlp, signin};
 
 /// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
@@ -66,6 +67,7 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// Every route that the gateway answers.
 fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
+    let proxies = TrustedProxies::new(app.config.server.trusted_proxies.clone());
     Router::new()
         // Anthropic Messages.
         .route(MESSAGES, post(call::messages).fallback(wrong_method))
@@ -105,10 +107,28 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(app)
-        // Signing in, and administration; their routers know their full paths.
-        .merge(signin::router(admin_state.sign_in.clone()))
-        .merge(admin::router(admin_state))
+        .merge(desk(proxies, admin_state))
         .fallback(nowhere)
+}
+
+/// What answers where administration has a listener of its own.
+pub(crate) fn administration(app: Arc<App>, admin_state: admin::AdminState) -> Router {
+    let proxies = TrustedProxies::new(app.config.server.trusted_proxies.clone());
+    Router::new()
+        .route("/", any(hello))
+        .route("/api/hello", any(hello))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(app)
+        .merge(desk(proxies, admin_state))
+        .fallback(nowhere)
+}
+
+/// Signing in, and administration; their routers know their full paths.
+fn desk(proxies: TrustedProxies, admin_state: admin::AdminState) -> Router {
+    signin::router(admin_state.sign_in.clone())
+        .merge(admin::router(admin_state))
+        .layer(axum::middleware::from_fn_with_state(proxies, proxies::look))
 }
 
 /// OpenAI Responses.

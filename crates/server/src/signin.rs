@@ -3,21 +3,24 @@
 //! A program gets an access token, which is a key like any other (`identity::KeyKind::Session`), so that everything behind
 //! the doors knows one kind of caller. What replicas have to agree on is in the store: tickets that are used once.
 
+use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use http::request::Parts;
 use http::{HeaderMap, Uri};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::DirectoryError;
+use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
-use crate::asker::Askers;
+use crate::asker::{Asker, Askers};
 use crate::body_time::in_time;
 use crate::clock;
 use crate::config::{AwsAccount, Config, Provider};
@@ -95,6 +98,8 @@ pub(crate) struct Settings {
     pub(crate) aws_accounts: Vec<AwsAccount>,
     /// Where AWS's STS is reached, when not by its own hosts.
     pub(crate) sts_endpoint_url: Option<String>,
+    /// Whether administration has a listener of its own.
+    pub(crate) is_administered_apart: bool,
 }
 
 impl Settings {
@@ -111,6 +116,7 @@ impl Settings {
             providers: config.signin.providers.clone(),
             aws_accounts: config.signin.aws_accounts.clone(),
             sts_endpoint_url: config.signin.sts_endpoint_url.clone(),
+            is_administered_apart: config.admin.listen.is_some(),
         }
     }
 }
@@ -145,6 +151,35 @@ impl Deref for SignIn {
     fn deref(&self) -> &Shared {
         &self.0
     }
+}
+
+/// What a request shows beside its body: what it calls the gateway, and where it came from.
+struct Seen {
+    headers: HeaderMap,
+    uri: Uri,
+    asker: Asker,
+}
+
+impl Seen {
+    /// The gateway's address for whoever sent this.
+    fn base(&self, at: &SignIn) -> Option<Base> {
+        at.base(&self.headers, &self.uri)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Seen {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let asker = Asker::from_request_parts(parts, state).await?;
+        Ok(Self { headers: parts.headers.clone(), uri: parts.uri.clone(), asker })
+    }
+}
+
+/// What is done in a request before it is known for whom.
+fn by_server(now: Timestamp, asker: Asker) -> Act {
+    let request_id = Some(clock::call_id(now).to_string());
+    Act { by: Actor::Server, at: now, request_id, address: asker.0 }
 }
 
 /// A stranger's text as it may be written down: neither a name in the store nor a line in the log is theirs to choose.

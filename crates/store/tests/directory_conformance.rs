@@ -38,7 +38,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn act() -> Act {
-    Act { by: Actor::Operator, at: at(0), request_id: None }
+    Act { by: Actor::Operator, at: at(0), request_id: None, address: None }
 }
 
 async fn ann(store: &Store) -> UserId {

@@ -11,7 +11,12 @@ pub async fn every_act_is_written_down(directory: &dyn Directory) {
     let acme = tenant(directory, "acme").await;
     let ann = user(directory, 1, "ann").await;
     let made = key(directory, 1, &ann.id).await;
-    let by = Act { by: Actor::User(ann.id.clone()), at: at(7), request_id: Some("req_x".to_owned()) };
+    let by = Act {
+        by: Actor::User(ann.id.clone()),
+        at: at(7),
+        request_id: Some("req_x".to_owned()),
+        address: "192.0.2.1".parse().ok(),
+    };
     let renamed = TenantEdit { name: Some("Acme".to_owned()), ..TenantEdit::default() };
     ok(directory.update_tenant(&acme.id, renamed, &by).await);
     ok(directory.update_user(&ann.id, UserEdit::default(), &by).await);
@@ -34,7 +39,10 @@ pub async fn every_act_is_written_down(directory: &dyn Directory) {
     );
     for entry in &latest.items {
         assert_eq!((&entry.actor, entry.at), (&user, at(7)));
-        assert_eq!(entry.request_id.as_deref(), Some("req_x"));
+        assert_eq!(
+            (entry.request_id.as_deref(), entry.address.as_deref()),
+            (Some("req_x"), Some("192.0.2.1"))
+        );
     }
     let earlier = ok(directory.list_audit(&every, &page(3, latest.next)).await);
     let said: Vec<&str> = earlier.items.iter().map(|entry| &*entry.action).collect();
@@ -57,7 +65,8 @@ pub async fn every_act_is_written_down(directory: &dyn Directory) {
 /// Read from its start, the log is one chain of seals, whatever the acts were about.
 pub async fn the_log_is_a_chain(directory: &dyn Directory) {
     let change = Change { before: None, after: Some("{}".to_owned()) };
-    ok(directory.record_change("budget.set", "budget:b_1".to_owned(), change, &act(2)).await);
+    let from_afar = Act { address: "2001:db8::7".parse().ok(), ..act(2) };
+    ok(directory.record_change("budget.set", "budget:b_1".to_owned(), change, &from_afar).await);
     tenant(directory, "acme").await;
     let entries = ok(directory.read_audit(0).await);
     let mut chain = Chain::default();

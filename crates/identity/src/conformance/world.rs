@@ -14,7 +14,7 @@ pub(super) fn at(second: i64) -> Timestamp {
 }
 
 pub(super) fn act(second: i64) -> Act {
-    Act { by: Actor::Operator, at: at(second), request_id: Some(format!("req_{second}")) }
+    Act { by: Actor::Operator, at: at(second), request_id: Some(format!("req_{second}")), address: None }
 }
 
 pub(super) fn text(number: u8) -> KeyText {

@@ -80,10 +80,17 @@ impl House {
             providers: Vec::new(),
             aws_accounts: Vec::new(),
             sts_endpoint_url: None,
+            is_administered_apart: false,
         };
         let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
-        let state =
-            AdminState { keys, ledger: Arc::clone(&store.ledger), keys_per_user: 1_000, sign_in, now };
+        let state = AdminState {
+            keys,
+            ledger: Arc::clone(&store.ledger),
+            keys_per_user: 1_000,
+            sign_in,
+            now,
+            side: Side::Administration,
+        };
         let router = router(state.clone());
         let admin = Person { user: String::new(), key: String::new(), key_id: String::new() };
         let mut house = Self { router, state, store, admin, _folder: folder };
@@ -96,7 +103,7 @@ impl House {
 
     async fn offer(&self, number: u8) -> BootstrapToken {
         let token = BootstrapToken::mint([number; 24]);
-        let act = Act { by: Actor::Server, at: now(), request_id: None };
+        let act = Act { by: Actor::Server, at: now(), request_id: None, address: None };
         let end = now() + jiff::SignedDuration::from_hours(1);
         self.store.directory.offer_bootstrap(token.digest(), end, &act).await.unwrap();
         token

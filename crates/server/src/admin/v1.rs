@@ -18,6 +18,15 @@ pub(super) mod usage;
 pub(super) mod users;
 pub(super) mod whoami;
 
+/// What everyone needs for themselves.
+pub(super) fn own_routes() -> Router<AdminState> {
+    Router::new()
+        .route("/whoami", get(whoami::whoami))
+        .route("/keys/ephemeral", post(keys::ephemeral::ephemeral))
+        .route("/keys/{id}/renew", post(keys::renew::renew))
+        .route("/usage", get(usage::usage))
+}
+
 pub(super) fn routes() -> Router<AdminState> {
     Router::new()
         .route("/audit", get(audit::audit))

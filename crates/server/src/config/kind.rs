@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use stonegate_catalog::Geography;
 
 use super::settings::{ModelRule, Secret};
@@ -178,6 +179,11 @@ kinds! {
         Written::List(items) => items.iter().map(|item| text(item).map(str::to_owned)).collect(),
         Written::Integer(_) | Written::Bool(_) | Written::Table(_) | Written::Other(_) => None,
     };
+    /// Networks and single addresses.
+    Networks: Vec<IpNet> = "a list of networks and addresses, such as `10.0.0.0/8` or `::1`; in a variable, separated by commas", |written, base| {
+        let network = |word: &String| word.parse().ok().or_else(|| Some(word.parse::<IpAddr>().ok()?.into()));
+        Words::parse(written, base)?.iter().map(network).collect()
+    };
     /// Names and what they stand for.
     Pairs: BTreeMap<String, String> = "a table of text; in a variable, `name=value,name=value`", |written, _| match written {
         Written::Text(text) => split(text).map(pair).collect(),
@@ -197,6 +203,7 @@ kinds! {
 }
 
 optional! {
+    MaybeAddress of Address;
     MaybeFile of File;
     MaybeCount of Threads;
     MaybeText of Line;

@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::accounts::{AwsAccount, AwsAccounts};
 use super::kind::{
-    Address, Bytes, Choice, Count, Days, File, Geographies, Kind, Line, LogFilter, MaybeCount, MaybeFile,
-    MaybeRegion, MaybeText, MaybeUrl, Pairs, Password, Percent, Rules, Seconds, SomeMillis, SomeSeconds,
-    Switch, Tokens, Url,
+    Address, Bytes, Choice, Count, Days, File, Geographies, Kind, Line, LogFilter, MaybeAddress, MaybeCount,
+    MaybeFile, MaybeRegion, MaybeText, MaybeUrl, Networks, Pairs, Password, Percent, Rules, Seconds,
+    SomeMillis, SomeSeconds, Switch, Tokens, Url,
 };
 use super::meta::{Setting, derived, given, unset};
 use super::providers::{Provider, Providers};
@@ -72,6 +74,8 @@ settings! {
         listen = "server.listen", Address => SocketAddr, given("127.0.0.1:8080").flag("--listen");
         /// Address by which clients and browsers reach the gateway, such as `https://gateway.example.org`. Sign-in needs it; without it, only clients on this very machine can sign in.
         public_url = "server.public_url", MaybeUrl => Option<String>, unset();
+        /// Proxies whose `x-forwarded-for` is believed: the audit log names the address that they saw, and sign-ins are counted by it. Of everyone else it is ignored.
+        trusted_proxies = "server.trusted_proxies", Networks => Vec<IpNet>, given("");
         /// Directory for the store and everything else that has to last.
         data_dir = "server.data_dir", File => PathBuf, derived("$XDG_DATA_HOME/stonegate", super::places::data_dir).flag("--data-dir");
         /// How long open answers may go on after the order to stop; new calls get 503 meanwhile.
@@ -90,6 +94,12 @@ settings! {
         pair_secret = "server.pair_secret", Password => Option<Secret>, unset().secret();
         /// Threads that serve calls; unset is one per core.
         workers = "server.workers", MaybeCount => Option<usize>, unset();
+    }
+
+    /// Where the gateway is administered.
+    admin: Admin {
+        /// Address and port of a listener of the admin API's own. When it is set, the public one answers nothing of that but what everyone needs for themselves; see [administration apart](operate.md#administration-apart).
+        listen = "admin.listen", MaybeAddress => Option<SocketAddr>, unset();
     }
 
     /// What is logged, and how.

@@ -20,7 +20,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn act(second: i64) -> Act {
-    Act { by: Actor::Operator, at: at(second), request_id: None }
+    Act { by: Actor::Operator, at: at(second), request_id: None, address: None }
 }
 
 impl Office {

@@ -8,7 +8,6 @@ mod ask;
 mod rules;
 
 use bytes::Bytes;
-use http::{HeaderMap, Uri};
 use http_body_util::Full;
 use jiff::{SignedDuration, Timestamp};
 use stonegate_bedrock::sts::{Checked, Identity, SignedRequest};
@@ -16,10 +15,10 @@ use stonegate_identity::directory::{Act, Actor, User};
 use stonegate_identity::ticket::{Ticket, TicketKind};
 use tokio::sync::Semaphore;
 
-use super::SignIn;
 use super::oauth::OAuthError;
 use super::person::{self, NotAdmitted};
-use crate::asker::{Asker, Favour};
+use super::{Seen, SignIn};
+use crate::asker::Favour;
 use crate::config::AwsAccount;
 use crate::media;
 
@@ -41,13 +40,6 @@ pub(crate) struct Aws {
     places: Semaphore,
 }
 
-/// Where a request came from and what it calls the gateway.
-pub(super) struct Whence<'a> {
-    pub(super) asker: Asker,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) uri: &'a Uri,
-}
-
 impl Aws {
     /// # Errors
     /// When the machine's certificate authorities cannot be read.
@@ -63,11 +55,11 @@ pub(super) async fn sign_in(
     at: &SignIn,
     aws: &Aws,
     assertion: &str,
-    whence: &Whence<'_>,
+    seen: &Seen,
     act: &Act,
 ) -> Result<User, OAuthError> {
-    at.askers.admit(whence.asker.network(), Favour::Begin, act.at).map_err(OAuthError::too_often)?;
-    let server = server(at, whence).ok_or_else(OAuthError::nowhere)?;
+    at.askers.admit(seen.asker.network(), Favour::Begin, act.at).map_err(OAuthError::too_often)?;
+    let server = server(at, seen).ok_or_else(OAuthError::nowhere)?;
     let request = SignedRequest::of_assertion(assertion)
         .ok_or_else(|| OAuthError::invalid_grant("the assertion is no signed request"))?;
     let checked = request
@@ -108,14 +100,14 @@ async fn admitted(
 }
 
 /// The name that has to be signed: the gateway's address, with its host in lower case.
-fn server(at: &SignIn, whence: &Whence<'_>) -> Option<String> {
+fn server(at: &SignIn, seen: &Seen) -> Option<String> {
     // Without an address of its own the gateway goes by the request's, which anybody could write there but for somebody on
     // this very machine.
-    let is_here = whence.asker.0.is_some_and(|peer| peer.is_loopback());
+    let is_here = seen.asker.0.is_some_and(|peer| peer.is_loopback());
     if at.settings.public.is_none() && !is_here {
         return None;
     }
-    let base = at.base(whence.headers, whence.uri)?;
+    let base = seen.base(at)?;
     let origin = base.origin();
     let path = base.as_str().strip_prefix(origin).unwrap_or_default();
     Some(format!("{}{path}", origin.to_ascii_lowercase()))

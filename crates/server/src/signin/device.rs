@@ -5,17 +5,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, USER_AGENT};
-use http::{HeaderMap, Uri};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stonegate_identity::ticket::{Ticket, TicketKind, Version};
 use stonegate_identity::{DeviceCode, DirectoryError, Scopes, UserCode, UserId};
 
-use super::SignIn;
 use super::oauth::{Form, OAuthError, label};
 use super::polls::INTERVAL_SECONDS;
-use crate::asker::{Asker, Favour};
+use super::{Seen, SignIn};
+use crate::asker::Favour;
 use crate::clock;
 
 /// How long a code can be approved.
@@ -145,13 +144,11 @@ pub(super) enum Decision<'a> {
 /// `POST /oauth/device_authorization`
 pub(super) async fn authorize(
     State(at): State<SignIn>,
-    asker: Asker,
-    uri: Uri,
-    headers: HeaderMap,
+    seen: Seen,
     body: Bytes,
 ) -> Result<Response, OAuthError> {
     let now = (at.now)();
-    let base = at.base(&headers, &uri).ok_or_else(OAuthError::nowhere)?;
+    let base = seen.base(&at).ok_or_else(OAuthError::nowhere)?;
     let form = Form::parse(&body)?;
     let scopes = match form.find("scope") {
         Some(words) => words.parse().map_err(|unknown: stonegate_identity::UnknownScope| {
@@ -159,8 +156,8 @@ pub(super) async fn authorize(
         })?,
         None => Scopes::for_calls(),
     };
-    at.askers.admit(asker.network(), Favour::Begin, now).map_err(OAuthError::too_often)?;
-    let agent = || headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    at.askers.admit(seen.asker.network(), Favour::Begin, now).map_err(OAuthError::too_often)?;
+    let agent = || seen.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let client =
         form.find("client_id").or_else(|| form.find("surface")).or_else(agent).unwrap_or("a program");
     let ends_at = now.saturating_add(LIFETIME).unwrap_or(now);

@@ -67,12 +67,8 @@ pub(super) async fn still_holds(at: &SignIn, proven: &Proven, act: &Act) -> Resu
 }
 
 /// The person behind login and password. A try has its turn before anything is written, and is no failure without.
-pub(super) async fn sign_in(
-    at: &SignIn,
-    shown: &Shown<'_>,
-    now: Timestamp,
-    request_id: &str,
-) -> Result<Proven, Refused> {
+pub(super) async fn sign_in(at: &SignIn, shown: &Shown<'_>, by_server: &Act) -> Result<Proven, Refused> {
+    let now = by_server.at;
     at.askers.admit(shown.network, Favour::Prove, now).map_err(Refused::TooOften)?;
     let login = login_of(shown.login);
     let who = format!("login:{}", short_digest(&login));
@@ -93,18 +89,18 @@ pub(super) async fn sign_in(
             return Err(Refused::Crowded);
         }
     };
-    let act = |by| Act { by, at: now, request_id: Some(request_id.to_owned()) };
     let (Some(user), Some(hash)) = (user, hash) else {
-        refuse_unknown(at, &act(Actor::Server)).await?;
+        refuse_unknown(at, by_server).await?;
         return Err(Refused::Wrong);
     };
     let subject = format!("user:{}", user.id);
     if is_right && is_in_good_standing(at, &user).await? {
         tries.right(now).await?;
-        at.keys.directory().record("signin.password", subject, &act(Actor::User(user.id.clone()))).await?;
+        let act = Act { by: Actor::User(user.id.clone()), ..by_server.clone() };
+        at.keys.directory().record("signin.password", subject, &act).await?;
         return Ok(Proven { user, login, hash });
     }
-    at.keys.directory().record("signin.refuse", subject, &act(Actor::Server)).await?;
+    at.keys.directory().record("signin.refuse", subject, by_server).await?;
     Err(Refused::Wrong)
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri:
             "openai_responses": true,
             "embeddings": true,
             "bedrock": true,
-            "admin": true,
+            "admin": !at.settings.is_administered_apart,
         },
         "scopes": { "usual": Scopes::for_calls().to_string() },
         "endpoints": {

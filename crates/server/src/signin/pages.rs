@@ -2,18 +2,17 @@
 
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use jiff::Timestamp;
 use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::{DirectoryError, UserCode, UserId};
 
-use super::SignIn;
 use super::base::Base;
 use super::browser::Browser;
 use super::oauth::Form;
 use super::page::Page;
+use super::{Seen, SignIn};
 use crate::asker::{Asker, Favour};
-use crate::clock;
 
 pub(super) mod device;
 pub(super) mod password;
@@ -85,27 +84,23 @@ pub(super) struct Guest {
     pub(super) base: Base,
     pub(super) browser: Browser,
     pub(super) now: Timestamp,
-    request_id: String,
+    /// What the gateway does for somebody whom it does not know yet.
+    pub(super) by_server: Act,
 }
 
 impl Guest {
-    pub(super) async fn of(at: &SignIn, headers: &HeaderMap, uri: &Uri) -> Result<Self, Refusal> {
+    pub(super) async fn of(at: &SignIn, seen: &Seen) -> Result<Self, Refusal> {
         let now = (at.now)();
-        let base = at.base(headers, uri).ok_or(Refusal::Nowhere)?;
-        let browser = Browser::of(at, &base, headers, now).await?;
-        Ok(Self { base, browser, now, request_id: clock::call_id(now).to_string() })
+        let base = seen.base(at).ok_or(Refusal::Nowhere)?;
+        let browser = Browser::of(at, &base, &seen.headers, now).await?;
+        Ok(Self { base, browser, now, by_server: super::by_server(now, seen.asker) })
     }
 
     /// The guest who sent a form, and the form, if it is ours.
-    pub(super) async fn with_form(
-        at: &SignIn,
-        headers: &HeaderMap,
-        uri: &Uri,
-        body: &Bytes,
-    ) -> Result<(Self, Form), Refusal> {
-        let guest = Self::of(at, headers, uri).await?;
+    pub(super) async fn with_form(at: &SignIn, seen: &Seen, body: &Bytes) -> Result<(Self, Form), Refusal> {
+        let guest = Self::of(at, seen).await?;
         let form = Form::parse(body).map_err(|_unreadable| Refusal::Forged)?;
-        if guest.browser.sent(&guest.base, headers, form.find("form_token")) {
+        if guest.browser.sent(&guest.base, &seen.headers, form.find("form_token")) {
             Ok((guest, form))
         } else {
             Err(Refusal::Forged)
@@ -113,17 +108,12 @@ impl Guest {
     }
 
     pub(super) fn act(&self, user: &UserId) -> Act {
-        let request_id = Some(self.request_id.clone());
-        Act { by: Actor::User(user.clone()), at: self.now, request_id }
+        Act { by: Actor::User(user.clone()), ..self.by_server.clone() }
     }
 
     /// Refuses whoever asks for more than their network may have.
     pub(super) fn ask(&self, at: &SignIn, asker: Asker, favour: Favour) -> Result<(), Refusal> {
         at.askers.admit(asker.network(), favour, self.now).map_err(|_seconds| Refusal::TooOften)
-    }
-
-    pub(super) fn request_id(&self) -> &str {
-        &self.request_id
     }
 }
 

@@ -11,7 +11,6 @@ use stonegate_identity::{KeyId, KeyKind, KeyText, RefreshToken, UserId};
 use super::oauth::{Form, OAuthError};
 use super::{SignIn, session};
 use crate::asker::{Asker, Favour};
-use crate::clock;
 
 /// Ends the session of an access or refresh token with all that was made with it, or an ephemeral key. What is unknown is
 /// as good as ended.
@@ -25,8 +24,7 @@ pub(super) async fn revoke(
     let form = Form::parse(&body)?;
     let text = form.need("token")?.trim();
     if let Some((key, user)) = behind(&at, text).await? {
-        let request_id = Some(clock::call_id(now).to_string());
-        let act = Act { by: Actor::User(user), at: now, request_id };
+        let act = Act { by: Actor::User(user), ..super::by_server(now, asker) };
         at.keys.directory().revoke_key(&key, &act).await?;
         at.keys.refresh(now).await?;
     }

@@ -136,16 +136,16 @@ pub(super) async fn open(
 pub(super) async fn refresh(
     at: &SignIn,
     text: &RefreshToken,
-    now: Timestamp,
-    request_id: &str,
+    by_server: &Act,
 ) -> Result<Option<Tokens>, DirectoryError> {
+    let now = by_server.at;
     let Some(kept) = find(at, text, now).await? else { return Ok(None) };
     let Some((key, user)) = session(at, &kept).await? else { return Ok(None) };
     let is_over = key.revoked_at.is_some() || key.expires_at.is_none_or(|end| end <= now);
     if is_over || key.kind != KeyKind::Session {
         return Ok(None);
     }
-    let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id.to_owned()) };
+    let act = Act { by: Actor::User(user.id.clone()), ..by_server.clone() };
     let directory = at.keys.directory();
     let uses = Place { tickets: &*at.tickets, kind: TicketKind::Session, name: key.id.as_str() };
     if !uses.read::<Used>(now).await?.admit(kept.generation, now) {

@@ -94,16 +94,24 @@ impl House {
             providers: Vec::new(),
             aws_accounts: Vec::new(),
             sts_endpoint_url: None,
+            is_administered_apart: false,
         };
         change(&mut settings);
         let password = settings.local.then_some(PASSWORD);
         let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
         let ledger = Arc::clone(&store.ledger);
-        let state = AdminState { keys, ledger, keys_per_user: 100, sign_in: sign_in.clone(), now };
+        let state = AdminState {
+            keys,
+            ledger,
+            keys_per_user: 100,
+            sign_in: sign_in.clone(),
+            now,
+            side: admin::Side::Administration,
+        };
         let router = router(sign_in.clone()).merge(admin::router(state));
         let mut house = Self { router, sign_in, store, admin_key: String::new(), _folder: folder };
         let token = BootstrapToken::mint([1; 24]);
-        let act = Act { by: Actor::Server, at: now(), request_id: None };
+        let act = Act { by: Actor::Server, at: now(), request_id: None, address: None };
         let end = now() + SignedDuration::from_hours(1);
         house.store.directory.offer_bootstrap(token.digest(), end, &act).await.unwrap();
         let first = json!({

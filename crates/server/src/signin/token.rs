@@ -6,22 +6,19 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, Uri};
-use jiff::Timestamp;
 use serde_json::json;
 use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::{DeviceCode, RefreshToken, Scopes, UnknownScope};
 
-use super::aws::{AWS_IDENTITY, Whence};
+use super::aws::AWS_IDENTITY;
 use super::device::NoTokens;
 use super::local::{self, Refused, Shown};
 use super::oauth::{Form, OAuthError, label};
 use super::oidc::{self, ProviderError};
 use super::person::NotAdmitted;
 use super::session::{Lasting, Tokens};
-use super::{SignIn, aws, device, session};
-use crate::asker::{Asker, Favour, Network};
-use crate::clock;
+use super::{Seen, SignIn, aws, device, session};
+use crate::asker::{Favour, Network};
 
 /// The grant of RFC 8628.
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -33,27 +30,18 @@ const UNSUPPORTED: &str = "unsupported_grant_type";
 const NAME_MOST: usize = 100;
 
 /// `POST /oauth/token`
-pub(super) async fn token(
-    State(at): State<SignIn>,
-    asker: Asker,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Result<Response, OAuthError> {
+pub(super) async fn token(State(at): State<SignIn>, seen: Seen, body: Bytes) -> Result<Response, OAuthError> {
     let now = (at.now)();
-    let request_id = clock::call_id(now).to_string();
+    let act = super::by_server(now, seen.asker);
     let form = Form::parse(&body)?;
-    let network = asker.network();
+    let network = seen.asker.network();
     at.askers.admit(network, Favour::Look, now).map_err(OAuthError::too_often)?;
     let tokens = match form.need("grant_type")? {
-        DEVICE_CODE => by_device(&at, form.need("device_code")?, now, request_id).await?,
-        "refresh_token" => by_refresh(&at, form.need("refresh_token")?, now, &request_id).await?,
-        JWT_BEARER => by_assertion(&at, &form, now, request_id).await?,
-        "password" if at.settings.local => by_password(&at, &form, network, now, request_id).await?,
-        AWS_IDENTITY => {
-            let whence = Whence { asker, headers: &headers, uri: &uri };
-            by_aws(&at, &form, &whence, now, request_id).await?
-        }
+        DEVICE_CODE => by_device(&at, form.need("device_code")?, act).await?,
+        "refresh_token" => by_refresh(&at, form.need("refresh_token")?, &act).await?,
+        JWT_BEARER => by_assertion(&at, &form, act).await?,
+        "password" if at.settings.local => by_password(&at, &form, network, act).await?,
+        AWS_IDENTITY => by_aws(&at, &form, &seen, act).await?,
         _ => {
             let description = "this gateway has no such grant: see /.well-known/oauth-authorization-server";
             return Err(OAuthError::new(UNSUPPORTED, description));
@@ -78,15 +66,10 @@ fn shown(tokens: &Tokens) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
-async fn by_device(
-    at: &SignIn,
-    code: &str,
-    now: Timestamp,
-    request_id: String,
-) -> Result<Tokens, OAuthError> {
+async fn by_device(at: &SignIn, code: &str, act: Act) -> Result<Tokens, OAuthError> {
     let unknown = || OAuthError::invalid_grant("this device code is unknown, or was used");
     let code = DeviceCode::parse(code).map_err(|_not_ours| unknown())?;
-    let (outcome, request) = device::poll(at, &code, now).await?.ok_or_else(unknown)?;
+    let (outcome, request) = device::poll(at, &code, act.at).await?.ok_or_else(unknown)?;
     let approval = outcome.map_err(|why| match why {
         NoTokens::Pending => OAuthError::new("authorization_pending", "nobody has approved this device yet"),
         NoTokens::TooSoon => OAuthError::new("slow_down", "ask five seconds less often"),
@@ -103,29 +86,23 @@ async fn by_device(
     if is_outdated || !session::is_in_good_standing(at, &user).await? {
         return Err(denied());
     }
-    let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
+    let act = Act { by: Actor::User(user.id.clone()), ..act };
     let wanted = (request.scopes(), request.session_name());
     Ok(session::open(at, &user, wanted, Lasting::Refreshed, &act).await?)
 }
 
-async fn by_refresh(at: &SignIn, text: &str, now: Timestamp, request_id: &str) -> Result<Tokens, OAuthError> {
+async fn by_refresh(at: &SignIn, text: &str, act: &Act) -> Result<Tokens, OAuthError> {
     let text = RefreshToken::parse(text).map_err(|_not_ours| OAuthError::sign_in_again())?;
-    session::refresh(at, &text, now, request_id).await?.ok_or_else(OAuthError::sign_in_again)
+    session::refresh(at, &text, act).await?.ok_or_else(OAuthError::sign_in_again)
 }
 
-async fn by_password(
-    at: &SignIn,
-    form: &Form,
-    network: Network,
-    now: Timestamp,
-    request_id: String,
-) -> Result<Tokens, OAuthError> {
+async fn by_password(at: &SignIn, form: &Form, network: Network, act: Act) -> Result<Tokens, OAuthError> {
     let shown = Shown { login: form.need("username")?, password: form.need("password")?, network };
     let scopes = wanted(form)?;
-    let proven = local::sign_in(at, &shown, now, &request_id).await.map_err(|refused| match refused {
+    let proven = local::sign_in(at, &shown, &act).await.map_err(|refused| match refused {
         Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
         Refused::Locked(until) => {
-            let seconds = until.duration_since(now).as_secs().unsigned_abs();
+            let seconds = until.duration_since(act.at).as_secs().unsigned_abs();
             OAuthError::slow_down(seconds, "too many wrong tries; wait before the next")
         }
         Refused::TooOften(seconds) => OAuthError::too_often(seconds),
@@ -134,7 +111,7 @@ async fn by_password(
     })?;
     let name = name(form, "password");
     let user = &proven.user;
-    let act = Act { by: Actor::User(user.id.clone()), at: now, request_id: Some(request_id) };
+    let act = Act { by: Actor::User(user.id.clone()), ..act };
     let tokens = session::open(at, user, (scopes, name), Lasting::Refreshed, &act).await?;
     if local::still_holds(at, &proven, &act).await? {
         Ok(tokens)
@@ -144,32 +121,20 @@ async fn by_password(
 }
 
 /// Somebody shows by a signature who they are to AWS.
-async fn by_aws(
-    at: &SignIn,
-    form: &Form,
-    whence: &Whence<'_>,
-    now: Timestamp,
-    request_id: String,
-) -> Result<Tokens, OAuthError> {
+async fn by_aws(at: &SignIn, form: &Form, seen: &Seen, act: Act) -> Result<Tokens, OAuthError> {
     let aws = at.aws.as_ref().ok_or_else(|| {
         OAuthError::new(UNSUPPORTED, "this gateway trusts no AWS account: sign in in another way")
     })?;
     let assertion = form.need("assertion")?;
     let scopes = wanted(form)?;
-    let act = Act { by: Actor::Server, at: now, request_id: Some(request_id) };
-    let user = aws::sign_in(at, aws, assertion, whence, &act).await?;
+    let user = aws::sign_in(at, aws, assertion, seen, &act).await?;
     let act = Act { by: Actor::User(user.id.clone()), ..act };
     let name = name(form, "aws");
     Ok(session::open(at, &user, (scopes, name), Lasting::Within(aws::SESSION), &act).await?)
 }
 
 /// A machine shows a token of a provider's that is made out to us.
-async fn by_assertion(
-    at: &SignIn,
-    form: &Form,
-    now: Timestamp,
-    request_id: String,
-) -> Result<Tokens, OAuthError> {
+async fn by_assertion(at: &SignIn, form: &Form, act: Act) -> Result<Tokens, OAuthError> {
     let token = form.need("assertion")?;
     let scopes = wanted(form)?;
     let foreign = || OAuthError::invalid_grant("this token is of no provider whose machines are let in here");
@@ -182,7 +147,7 @@ async fn by_assertion(
         .find(|known| known.settings.issuer == issuer)
         .ok_or_else(foreign)?;
     let claims =
-        known.verify(token, &known.settings.audiences, None, now).await.map_err(|error| match error {
+        known.verify(token, &known.settings.audiences, None, act.at).await.map_err(|error| match error {
             ProviderError::Unproven(why) => {
                 OAuthError::invalid_grant(format!("the token does not hold: {why}"))
             }
@@ -195,7 +160,6 @@ async fn by_assertion(
                 OAuthError::unavailable("the token cannot be checked at the moment; try again")
             }
         })?;
-    let act = Act { by: Actor::Server, at: now, request_id: Some(request_id) };
     let user = oidc::claims::admit(at, &known.settings, &claims, &act).await.map_err(|not| match not {
         NotAdmitted::Told(why) => OAuthError::invalid_grant(why),
         NotAdmitted::Away(away) => away.into(),

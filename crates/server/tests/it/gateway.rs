@@ -125,6 +125,7 @@ impl Builder {
         let served = Served::start(&folder, &simulator, &self.settings, &self.line).await;
         TestGateway {
             address: served.address,
+            administration: served.administration,
             key: keys[0].key.clone(),
             keys,
             simulator,
@@ -158,6 +159,7 @@ pub(crate) fn key_of(name: &str, user: &str) -> KeyRequest {
 /// A server under way.
 struct Served {
     address: SocketAddr,
+    administration: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -173,12 +175,18 @@ impl Served {
         let mut store =
             Box::pin(stonegate_store::open(&config.store.url, &options)).await.expect("the store");
         store.ledger = Arc::new(Unsteady::new(store.ledger, Arc::clone(line)));
-        let gateway = Box::pin(Gateway::with_store(config, store)).await.expect("a gateway");
+        let own = match config.admin.listen {
+            Some(address) => Some(TcpListener::bind(address).await.expect("a port")),
+            None => None,
+        };
+        let administration = own.as_ref().map(|own| own.local_addr().expect("an address"));
+        let mut gateway = Box::pin(Gateway::with_store(config, store)).await.expect("a gateway");
+        own.into_iter().for_each(|own| gateway.administer_by(own));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(gateway.serve(listener, async { drop(stopped.await) }));
-        Served { address, stop: Some(stop), task }
+        Served { address, administration, stop: Some(stop), task }
     }
 }
 
@@ -205,6 +213,8 @@ pub(crate) struct Expected {
 /// The whole server with all that belongs to it.
 pub(crate) struct TestGateway {
     pub(crate) address: SocketAddr,
+    /// Where it is administered, when that has a listener of its own.
+    pub(crate) administration: Option<SocketAddr>,
     /// Ann's key, sent unless a request says otherwise.
     pub(crate) key: String,
     /// All keys, Ann's first.

@@ -5,6 +5,7 @@
 mod client;
 mod gateway;
 
+mod administration;
 mod bedrock;
 mod budgets;
 mod charges;

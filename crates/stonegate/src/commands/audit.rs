@@ -103,10 +103,10 @@ impl List {
 }
 
 fn table(entries: &[AuditEntry], style: Style) -> String {
-    let columns = ["TIME", "WHO", "WHAT", "TO", "CHANGE"].map(Column::Text);
+    let columns = ["TIME", "WHO", "FROM", "WHAT", "TO", "CHANGE"].map(Column::Text);
     let rows = entries.iter().map(|entry| {
-        let AuditEntry { at, actor, action, subject, .. } = entry.clone();
-        [at, actor, action, subject, change(entry)]
+        let AuditEntry { at, actor, address, action, subject, .. } = entry.clone();
+        [at, actor, address.unwrap_or_default(), action, subject, change(entry)]
     });
     Table::new(columns, rows).render("nothing was done", style)
 }

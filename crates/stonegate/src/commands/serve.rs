@@ -51,20 +51,33 @@ async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result
         .await
         .with_context(|| format!("cannot listen on {address} (`server.listen`)"))?;
     let address = listener.local_addr()?;
+    let administration = match config.admin.listen {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address} (`admin.listen`)"))?,
+        ),
+        None => None,
+    };
     let scheme = if config.server.tls_cert.is_some() { "https" } else { "http" };
     let data_dir = config.server.data_dir.clone();
     let mut gateway = Gateway::open(config).await.map_err(|error| told(error, shown))?;
     let token = gateway.take_bootstrap_token();
     let token = token.as_ref().map(|token| token.as_str());
     let url = format!("{scheme}://{}", reachable(address));
+    let mut admin_url = None;
+    if let Some(listener) = administration {
+        admin_url = Some(format!("{scheme}://{}", reachable(listener.local_addr()?)));
+        gateway.administer_by(listener);
+    }
     if is_json {
         let ready = json!({
             "event": "ready", "listen": address.to_string(), "url": url, "data_dir": data_dir,
-            "version": env!("CARGO_PKG_VERSION"), "bootstrap_token": token,
+            "version": env!("CARGO_PKG_VERSION"), "bootstrap_token": token, "admin_url": admin_url,
         });
         print(&format!("{ready}\n"))?;
     } else {
-        print(&announcement(&url, token))?;
+        print(&announcement(&url, admin_url.as_deref(), token))?;
     }
     tracing::info!(%address, region = gateway.region(), version = env!("CARGO_PKG_VERSION"), "serving");
     gateway.serve(listener, stop).await;
@@ -73,8 +86,12 @@ async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result
 }
 
 /// What a person reads at the start. The token goes to standard output alone, never into the log.
-fn announcement(url: &str, token: Option<&str>) -> String {
+fn announcement(url: &str, admin_url: Option<&str>, token: Option<&str>) -> String {
     let mut text = format!("Stonegate listens on {url}\n");
+    if let Some(admin_url) = admin_url {
+        text.push_str(&format!("It is administered on {admin_url}\n"));
+    }
+    let url = admin_url.unwrap_or(url);
     if let Some(token) = token {
         text.push_str(&format!(
             "\n  There is no administrator yet. This token makes the first one; it works once, within 24 hours:\n\n    \
@@ -113,9 +130,15 @@ mod tests {
 
     #[test]
     fn the_token_is_shown_with_what_to_do_with_it() {
-        let text = announcement("http://127.0.0.1:80", Some("stone-bootstrap-x"));
+        let text = announcement("http://127.0.0.1:80", None, Some("stone-bootstrap-x"));
         assert!(text.contains("\n    stone-bootstrap-x\n"), "{text}");
         assert!(text.contains("http://127.0.0.1:80/admin/v1/bootstrap"), "{text}");
-        assert_eq!(announcement("http://127.0.0.1:80", None), "Stonegate listens on http://127.0.0.1:80\n");
+        assert_eq!(
+            announcement("http://127.0.0.1:80", None, None),
+            "Stonegate listens on http://127.0.0.1:80\n"
+        );
+        let text =
+            announcement("http://127.0.0.1:80", Some("http://127.0.0.1:81"), Some("stone-bootstrap-x"));
+        assert!(text.contains("http://127.0.0.1:81/admin/v1/bootstrap"), "{text}");
     }
 }

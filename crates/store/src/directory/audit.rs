@@ -31,6 +31,7 @@ pub(crate) fn sealed(
         subject,
         change,
         request_id: act.request_id.clone(),
+        address: act.address.map(|address| address.to_string()),
         seal: None,
     };
     entry.seal = Some(entry.seal_after(&before.unwrap_or(Seal::FIRST)));
@@ -49,6 +50,7 @@ pub(crate) fn entry(row: &impl Cells) -> Result<AuditEntry, DirectoryError> {
         subject: row.value("subject")?,
         change: Change { before: row.value("before")?, after: row.value("after")? },
         request_id: row.value("request_id")?,
+        address: row.value("address")?,
         seal: seal.map(seal_of).transpose()?,
     })
 }

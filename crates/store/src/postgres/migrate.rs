@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     crate::transfer::SUMS_OF_BEFORE,
     include_str!("../../migrations/postgres/0011_charges.sql"),
     include_str!("../../migrations/postgres/0012_forgetting.sql"),
+    include_str!("../../migrations/postgres/0013_audit_address.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     crate::transfer::SUMS_OF_BEFORE,
     include_str!("../../migrations/sqlite/0011_charges.sql"),
     include_str!("../../migrations/sqlite/0012_forgetting.sql"),
+    include_str!("../../migrations/sqlite/0013_audit_address.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

@@ -44,7 +44,12 @@ fn now() -> Timestamp {
 
 /// Puts something into every table.
 pub async fn furnish(store: &Store) {
-    let act = Act { by: Actor::Operator, at: now(), request_id: Some("req_ü\"\\".to_owned()) };
+    let act = Act {
+        by: Actor::Operator,
+        at: now(),
+        request_id: Some("req_ü\"\\".to_owned()),
+        address: "192.0.2.1".parse().ok(),
+    };
     let token = BootstrapToken::mint([7; 24]);
     store.directory.offer_bootstrap(token.digest(), now(), &act).await.unwrap();
     let tenant = TenantId::parse("acme").unwrap();

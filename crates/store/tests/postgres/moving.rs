@@ -42,6 +42,7 @@ async fn acts_and_calls_are_written_down_after_a_move() {
         by: stonegate_identity::directory::Actor::Operator,
         at: jiff::Timestamp::UNIX_EPOCH,
         request_id: None,
+        address: None,
     };
     let key = stonegate_identity::KeyId::mint("2026-11-21T12:00:00Z".parse().unwrap(), [2; 6]);
     server.directory.revoke_key(&key, &act).await.unwrap();

@@ -30,7 +30,7 @@ async fn session(house: &House, of: &Person, number: u8) -> Key {
         expires_at: Some(now() + SignedDuration::from_hours(1)),
         text_until: None,
     };
-    let act = Act { by: Actor::Operator, at: now(), request_id: None };
+    let act = Act { by: Actor::Operator, at: now(), request_id: None, address: None };
     house.store.directory.create_key(new, &act).await.unwrap()
 }
 

@@ -68,7 +68,12 @@ pub(crate) async fn bootstrap(
         ..KeyCreate::default()
     };
     let (key, text) = wire::keys::minted(&key, &owner, arrival.now)?;
-    let act = Act { by: Actor::Bootstrap, at: arrival.now, request_id: Some(arrival.call.to_string()) };
+    let act = Act {
+        by: Actor::Bootstrap,
+        at: arrival.now,
+        request_id: Some(arrival.call.to_string()),
+        address: asker.0,
+    };
     let first = FirstAdmin { user: admin, key, password };
     let key = directory.redeem_bootstrap(token.digest(), first, &act).await.map_err(|error| match error {
         DirectoryError::NotFound { kind: "bootstrap token", .. } => unknown(),

@@ -16,6 +16,7 @@ pub(crate) fn shown(entry: &AuditEntry) -> stonegate_api::AuditEntry {
         before: before.as_deref().map(members),
         after: after.as_deref().map(members),
         request_id: entry.request_id.clone(),
+        address: entry.address.clone(),
         seal: entry.seal.map(|seal| seal.to_string()),
     }
 }

@@ -7,19 +7,18 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::UserCode;
-use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::ticket::{Ticket, TicketKind};
 
 use super::super::page::redirect;
 use super::super::pages::{Guest, Refusal, after_sign_in, parameter};
 use super::super::person::NotAdmitted;
-use super::super::{SignIn, browser, pages};
+use super::super::{Seen, SignIn, browser, pages};
 use super::{Known, ProviderError, claims};
 use crate::asker::{Asker, Favour};
 use crate::clock;
@@ -51,10 +50,9 @@ pub(crate) async fn leave(
     State(at): State<SignIn>,
     Path(id): Path<String>,
     asker: Asker,
-    headers: HeaderMap,
-    uri: Uri,
+    seen: Seen,
 ) -> Result<Response, Refusal> {
-    let guest = Guest::of(&at, &headers, &uri).await?;
+    let guest = Guest::of(&at, &seen).await?;
     guest.ask(&at, asker, Favour::Begin)?;
     let known = at
         .providers
@@ -68,7 +66,7 @@ pub(crate) async fn leave(
         provider: id,
         nonce: nonce.clone(),
         verifier: verifier.clone(),
-        user_code: parameter(&uri, "user_code")
+        user_code: parameter(&seen.uri, "user_code")
             .and_then(|code| UserCode::parse(&code).ok())
             .map(|code| code.to_string()),
         browser: digest(&form_token),
@@ -99,14 +97,13 @@ pub(crate) async fn leave(
 pub(crate) async fn come_back(
     State(at): State<SignIn>,
     asker: Asker,
-    headers: HeaderMap,
-    uri: Uri,
+    seen: Seen,
 ) -> Result<Response, Refusal> {
-    let guest = Guest::of(&at, &headers, &uri).await?;
+    let guest = Guest::of(&at, &seen).await?;
     guest.ask(&at, asker, Favour::Look)?;
     let unknown =
         || told(StatusCode::BAD_REQUEST, "This sign-in was not begun here, or is too old. Start again.");
-    let state = parameter(&uri, "state").ok_or_else(unknown)?;
+    let state = parameter(&seen.uri, "state").ok_or_else(unknown)?;
     let state = digest(&state);
     // What is not there is looked for by reading alone: taking would hold up all who write.
     at.tickets.find(TicketKind::Provider, &state, guest.now).await?.ok_or_else(unknown)?;
@@ -121,10 +118,10 @@ pub(crate) async fn come_back(
         at.providers.iter().find(|known| known.settings.id == pending.provider).ok_or_else(unknown)?;
     // Where the answer says whose it is, it has to be theirs, and where they always say so, it has to be said (RFC 9207).
     let facts = known.facts(guest.now).await.map_err(|error| away(known, &error))?;
-    if !facts.endpoints.may_say(parameter(&uri, "iss").as_deref()) {
+    if !facts.endpoints.may_say(parameter(&seen.uri, "iss").as_deref()) {
         return Err(unknown());
     }
-    let code = parameter(&uri, "code")
+    let code = parameter(&seen.uri, "code")
         .ok_or_else(|| told(StatusCode::FORBIDDEN, "The provider did not let you in. Start again."))?;
     let user = whose(&at, known, &code, &pending, &guest).await?;
     let user_code = pending.user_code.and_then(|code| UserCode::parse(&code).ok());
@@ -147,9 +144,9 @@ async fn whose(
         let claims = known.verify(&token, &audiences, Some(&pending.nonce), guest.now).await?;
         known.complete(claims, access.as_deref(), guest.now).await
     };
-    let act = Act { by: Actor::Server, at: guest.now, request_id: Some(guest.request_id().to_owned()) };
+    let act = &guest.by_server;
     let refused = match proven.await {
-        Ok(proven) => match claims::admit(at, &known.settings, &proven, &act).await {
+        Ok(proven) => match claims::admit(at, &known.settings, &proven, act).await {
             Ok(user) => return Ok(user),
             Err(NotAdmitted::Told(why)) => {
                 told(StatusCode::FORBIDDEN, &format!("You cannot sign in: {why}."))
@@ -159,7 +156,7 @@ async fn whose(
         Err(error) => away(known, &error),
     };
     let subject = format!("provider:{}", known.settings.id);
-    at.keys.directory().record("signin.refuse", subject, &act).await?;
+    at.keys.directory().record("signin.refuse", subject, act).await?;
     Err(refused)
 }
 

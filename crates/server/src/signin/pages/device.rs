@@ -3,25 +3,21 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use stonegate_identity::UserCode;
 
-use super::super::SignIn;
 use super::super::device::{self, Decision, DeviceRequest};
 use super::super::failures::{self, Try};
 use super::super::page::{Form, Page, redirect};
+use super::super::{Seen, SignIn};
 use super::{Guest, Refusal, parameter};
 
 const UNKNOWN: &str = "There is no device with this code, or its time is over. Start again on the device.";
 
 /// `GET /device`
-pub(crate) async fn show(
-    State(at): State<SignIn>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    let guest = Guest::of(&at, &headers, &uri).await?;
-    let typed = parameter(&uri, "user_code").filter(|typed| !typed.trim().is_empty());
+pub(crate) async fn show(State(at): State<SignIn>, seen: Seen) -> Result<Response, Refusal> {
+    let guest = Guest::of(&at, &seen).await?;
+    let typed = parameter(&seen.uri, "user_code").filter(|typed| !typed.trim().is_empty());
     let code = typed.as_deref().map(UserCode::parse);
     if guest.browser.caller.is_none() {
         let to = match code {
@@ -34,7 +30,7 @@ pub(crate) async fn show(
         None => Ok(ask(None).into_response()),
         Some(Err(wrong)) => Ok(ask(Some(&wrong.to_string())).status(StatusCode::BAD_REQUEST).into_response()),
         Some(Ok(code)) => {
-            let request = looked_up(&at, &guest, &headers, &code).await?;
+            let request = looked_up(&at, &guest, &seen.headers, &code).await?;
             Ok(confirm(&guest, &code, &request).into_response())
         }
     }
@@ -86,17 +82,12 @@ fn confirm(guest: &Guest, code: &UserCode, request: &DeviceRequest) -> Page {
 }
 
 /// `POST /device`
-pub(crate) async fn send(
-    State(at): State<SignIn>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Result<Response, Refusal> {
-    let (guest, form) = Guest::with_form(&at, &headers, &uri, &body).await?;
+pub(crate) async fn send(State(at): State<SignIn>, seen: Seen, body: Bytes) -> Result<Response, Refusal> {
+    let (guest, form) = Guest::with_form(&at, &seen, &body).await?;
     let Some(caller) = guest.browser.caller.clone() else { return Ok(redirect("/signin", None)) };
     let unknown = || Refusal::Told(StatusCode::NOT_FOUND, "Unknown code", UNKNOWN.to_owned());
     let code = UserCode::parse(form.find("user_code").unwrap_or_default()).map_err(|_no_code| unknown())?;
-    looked_up(&at, &guest, &headers, &code).await?;
+    looked_up(&at, &guest, &seen.headers, &code).await?;
     let (decision, action, page) = match form.find("decision") {
         Some("approve") => (
             Decision::Approve(&caller.user),

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,7 +14,7 @@ use stonegate_identity::{DirectoryError, PasswordToken, UserId};
 use super::super::page::{Form, Page};
 use super::super::passwords::NotHashed;
 use super::super::session::is_in_good_standing;
-use super::super::{SignIn, local};
+use super::super::{Seen, SignIn, local};
 use super::{Guest, Refusal, parameter};
 use crate::asker::{Asker, Favour};
 use crate::clock;
@@ -80,13 +80,9 @@ async fn offered(at: &SignIn, offer: &Offer) -> Result<Option<User>, DirectoryEr
 }
 
 /// `GET /signin/password`
-pub(crate) async fn show(
-    State(at): State<SignIn>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    let guest = Guest::of(&at, &headers, &uri).await?;
-    let token = parameter(&uri, "token").unwrap_or_default();
+pub(crate) async fn show(State(at): State<SignIn>, seen: Seen) -> Result<Response, Refusal> {
+    let guest = Guest::of(&at, &seen).await?;
+    let token = parameter(&seen.uri, "token").unwrap_or_default();
     let token = PasswordToken::parse(&token).map_err(|_not_ours| unknown())?;
     Ok(form(&guest, &token, None).into_response())
 }
@@ -115,11 +111,10 @@ fn form(guest: &Guest, token: &PasswordToken, wrong: Option<&str>) -> Page {
 pub(crate) async fn send(
     State(at): State<SignIn>,
     asker: Asker,
-    headers: HeaderMap,
-    uri: Uri,
+    seen: Seen,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let (guest, sent) = Guest::with_form(&at, &headers, &uri, &body).await?;
+    let (guest, sent) = Guest::with_form(&at, &seen, &body).await?;
     guest.ask(&at, asker, Favour::Look)?;
     let token =
         PasswordToken::parse(sent.find("token").unwrap_or_default()).map_err(|_not_ours| unknown())?;

@@ -3,24 +3,20 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use stonegate_identity::UserCode;
 
-use super::super::SignIn;
 use super::super::browser;
 use super::super::local::{self, Refused, Shown};
 use super::super::page::{Form, Page, redirect};
+use super::super::{Seen, SignIn};
 use super::{Guest, Refusal, after_sign_in, parameter};
 use crate::asker::Asker;
 
 /// `GET /signin`: who one is here, or the form to say so.
-pub(crate) async fn show(
-    State(at): State<SignIn>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    let guest = Guest::of(&at, &headers, &uri).await?;
-    let user_code = parameter(&uri, "user_code").and_then(|code| UserCode::parse(&code).ok());
+pub(crate) async fn show(State(at): State<SignIn>, seen: Seen) -> Result<Response, Refusal> {
+    let guest = Guest::of(&at, &seen).await?;
+    let user_code = parameter(&seen.uri, "user_code").and_then(|code| UserCode::parse(&code).ok());
     match &guest.browser.caller {
         Some(_) if user_code.is_some() => Ok(redirect(&after_sign_in(user_code.as_ref()), None)),
         Some(caller) => Ok(welcome(&guest, &caller.user_name).into_response()),
@@ -76,11 +72,10 @@ fn form(at: &SignIn, guest: &Guest, user_code: Option<&UserCode>, wrong: Option<
 pub(crate) async fn send(
     State(at): State<SignIn>,
     asker: Asker,
-    headers: HeaderMap,
-    uri: Uri,
+    seen: Seen,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let (guest, sent) = Guest::with_form(&at, &headers, &uri, &body).await?;
+    let (guest, sent) = Guest::with_form(&at, &seen, &body).await?;
     let user_code = sent.find("user_code").and_then(|code| UserCode::parse(code).ok());
     let again = |status, wrong: &str| {
         Ok(form(&at, &guest, user_code.as_ref(), Some(wrong)).status(status).into_response())
@@ -93,7 +88,7 @@ pub(crate) async fn send(
         password: sent.find("password").unwrap_or_default(),
         network: asker.network(),
     };
-    match local::sign_in(&at, &shown, guest.now, guest.request_id()).await {
+    match local::sign_in(&at, &shown, &guest.by_server).await {
         Ok(proven) => {
             let act = guest.act(&proven.user.id);
             end(&at, &guest).await?;
@@ -118,13 +113,8 @@ pub(crate) async fn send(
 }
 
 /// `POST /signout`
-pub(crate) async fn leave(
-    State(at): State<SignIn>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Result<Response, Refusal> {
-    let (guest, _) = Guest::with_form(&at, &headers, &uri, &body).await?;
+pub(crate) async fn leave(State(at): State<SignIn>, seen: Seen, body: Bytes) -> Result<Response, Refusal> {
+    let (guest, _) = Guest::with_form(&at, &seen, &body).await?;
     end(&at, &guest).await?;
     Ok(redirect("/signin", Some(browser::signed_out(&guest.base))))
 }

@@ -1,6 +1,5 @@
 //! People who sign in with AWS credentials; STS is a small one of the test's own.
 
-use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use axum::extract::{ConnectInfo, State};
@@ -402,8 +401,8 @@ async fn a_gateway_that_does_not_know_its_address_takes_nobodys_word_for_it() {
     request.headers[4].1 = format!("http://{HOST}");
     let assertion = encoded(&[("grant_type", AWS_IDENTITY), ("assertion", &request.to_assertion())]);
     for (peer, expected) in [("192.0.2.1", 503), ("127.0.0.1", 200)] {
-        let peer = SocketAddr::new(peer.parse().unwrap(), 9);
-        let sent = Request::post("/oauth/token").header("host", HOST).extension(ConnectInfo(peer));
+        let other_end = ConnectInfo(std::net::SocketAddr::new(peer.parse().unwrap(), 9));
+        let sent = Request::post("/oauth/token").header("host", HOST).extension(other_end);
         assert_eq!(house.send(sent, assertion.clone()).await.status.as_u16(), expected, "{peer}");
     }
 }

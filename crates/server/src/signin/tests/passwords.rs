@@ -52,15 +52,11 @@ async fn a_link_sets_a_password_once_and_ends_what_was() {
 async fn a_sign_in_that_began_by_the_old_password_does_not_outlive_it() {
     let house = House::open().await;
     let ann = house.person("ann", "user").await;
-    let shown = local::Shown {
-        login: "ann@example.org",
-        password: PASSWORD,
-        network: crate::asker::Asker(None).network(),
-    };
-    let proven = local::sign_in(&house.sign_in, &shown, now(), "req").await.unwrap();
+    let shown = local::Shown { login: "ann@example.org", password: PASSWORD, network: Asker(None).network() };
+    let proven = local::sign_in(&house.sign_in, &shown, &by_server(now(), Asker(None))).await.unwrap();
     // Meanwhile, before it has its session:
     house.set_password(&ann, "another good password").await;
-    let act = Act { by: Actor::User(proven.user.id.clone()), at: now(), request_id: None };
+    let act = Act { by: Actor::User(proven.user.id.clone()), at: now(), request_id: None, address: None };
     let wanted = (stonegate_identity::Scopes::for_calls(), "x".to_owned());
     let tokens =
         session::open(&house.sign_in, &proven.user, wanted, session::Lasting::Refreshed, &act).await.unwrap();

@@ -28,8 +28,8 @@ pub(super) async fn record(
     let before = last.flatten().map(|bytes| seal_of(&bytes)).transpose()?;
     let entry = sealed(act, action, subject, change, before);
     sqlx::query(
-        "INSERT INTO audit (at, actor, action, subject, before, after, request_id, seal)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO audit (at, actor, action, subject, before, after, request_id, address, seal)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(stored_time(entry.at))
     .bind(entry.actor)
@@ -38,6 +38,7 @@ pub(super) async fn record(
     .bind(entry.change.before)
     .bind(entry.change.after)
     .bind(entry.request_id)
+    .bind(entry.address)
     .bind(entry.seal.as_ref().map(|seal| seal.as_bytes().to_vec()))
     .execute(connection)
     .await
@@ -65,7 +66,7 @@ pub(super) async fn list(
 ) -> Result<Page<AuditEntry>, DirectoryError> {
     let narrowed = Narrowed::of(filter, page);
     let rows = sqlx::query(
-        "SELECT number, at, actor, action, subject, before, after, request_id, seal FROM audit
+        "SELECT number, at, actor, action, subject, before, after, request_id, address, seal FROM audit
           WHERE number < $1 AND ($2 IS NULL OR actor = $2) AND ($3 IS NULL OR action = $3)
             AND ($4 IS NULL OR subject = $4) AND ($5 IS NULL OR at >= $5)
             AND ($6 IS NULL OR at < $6)
@@ -85,7 +86,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn read(pools: &Pools, after: u64) -> Result<Vec<AuditEntry>, DirectoryError> {
-    let rows = sqlx::query("SELECT number, at, actor, action, subject, before, after, request_id, seal FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
+    let rows = sqlx::query("SELECT number, at, actor, action, subject, before, after, request_id, address, seal FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(BATCH)
         .fetch_all(pools.readers())
