@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use stonegate_catalog::{Catalog, Place};
 use stonegate_ledger::{Basis, Outcome};
+use stonegate_protocol::Usage;
 use stonegate_simulator::{Behaviour, Cut};
 
 use crate::client::Request;
-use crate::gateway::{SONNET, TestGateway, ask, streamed, with};
+use crate::gateway::{HAIKU, SONNET, TestGateway, ask, streamed, with};
 
 /// A whole answer as upstream sends it, with this usage.
 fn answer_with(usage: &Value) -> Behaviour {
@@ -184,5 +186,90 @@ async fn no_second_type_makes_a_text_look_like_an_image() {
     assert_eq!(status, 400);
     assert!(message.starts_with("messages.0.content.0.source.type: The member is given twice"), "{message}");
     assert!(gateway.invocations().is_empty());
+    gateway.finish().await;
+}
+
+/// A turn with such a part in it.
+fn showing(part: &Value) -> Value {
+    let content = json!([part, { "type": "text", "text": "What is it?" }]);
+    with(ask(""), json!({ "messages": [{ "role": "user", "content": content }] }))
+}
+
+/// A turn that answers a call of a tool.
+fn with_result() -> Value {
+    with(
+        ask(""),
+        json!({
+            "tools": [{ "name": "look", "input_schema": { "type": "object" } }],
+            "messages": [
+                { "role": "user", "content": "Look" },
+                { "role": "assistant", "content": [{ "type": "tool_use", "id": "toolu_1", "name": "look", "input": {} }] },
+                { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny" }] },
+            ],
+        }),
+    )
+}
+
+/// A pixel.
+const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
+
+#[tokio::test]
+async fn whatever_is_asked_costs_the_account_what_upstream_counted() {
+    let image =
+        json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": PNG } });
+    let document = json!({ "type": "document",
+        "source": { "type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK" } });
+    let tools = json!({ "tools": [{ "name": "look", "input_schema": { "type": "object" } }] });
+    let thinking = json!({ "model": HAIKU, "max_tokens": 4_000,
+        "thinking": { "type": "enabled", "budget_tokens": 2_000 } });
+    let usage = json!({ "input_tokens": 1_234, "output_tokens": 567 });
+    let counted = Usage { input_tokens: 1_234, output_tokens: 567, ..Usage::default() };
+    for (what, model, body) in [
+        ("a raw id", SONNET, with(ask("Hello"), json!({ "model": "us.anthropic.claude-sonnet-5-5" }))),
+        ("a tool", SONNET, with(ask("Look"), tools)),
+        ("a tool's result", SONNET, with_result()),
+        ("an image", SONNET, showing(&image)),
+        ("a document", SONNET, showing(&document)),
+        ("thinking", HAIKU, with(ask("Hello"), thinking)),
+    ] {
+        for stream in [false, true] {
+            let gateway = TestGateway::builder().budget("user:ann", "100").start().await;
+            let mut behaviour = match what {
+                "a tool" => Behaviour::tool("look", "{}"),
+                "thinking" => Behaviour::text("so").thinking("well"),
+                _ => Behaviour::text("so"),
+            };
+            behaviour.answer.as_mut().expect("an answer").usage =
+                usage.as_object().expect("an object").clone();
+            gateway.simulator.script(behaviour);
+            let answer = gateway.messages(&with(body.clone(), json!({ "stream": stream }))).await;
+            assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+            let record = gateway.record().await;
+            assert_eq!((record.tokens.input, record.tokens.output), (1_234, 567), "{what}: {record:?}");
+            let price = Catalog::builtin().resolve(model, &Place::new("us-east-1")).expect("a model").price;
+            assert_eq!((record.cost, record.basis), (price.cost(&counted), Basis::Reported), "{what}");
+            assert_eq!(record.counters.len(), 1, "{what} is charged to the budget");
+            gateway.finish().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_later_turn_of_a_loop_that_fails_is_charged_beside_the_turns_before_it() {
+    let gateway = TestGateway::builder().budget("user:ann", "100").start().await;
+    gateway.simulator.script(Behaviour::tool("look", "{}"));
+    gateway.simulator.script(Behaviour::dropped(Cut::AfterEvents(3)));
+    let tools = with_result()["tools"].clone();
+    let first = gateway.messages(&streamed(with(ask("Look"), json!({ "tools": tools })))).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    gateway.messages(&streamed(with_result())).await;
+    let records = gateway.records_soon(2).await;
+    let outcomes: Vec<_> = records.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Complete, Outcome::UpstreamFailed]);
+    for record in &records {
+        assert!(record.cost.get() > 0 && record.tokens.input > 0, "{record:?}");
+        assert_eq!(record.counters.len(), 1, "{record:?}");
+    }
     gateway.finish().await;
 }
