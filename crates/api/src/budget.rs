@@ -89,7 +89,7 @@ pub struct Budget {
     pub id: String,
     /// Whose spending is limited.
     pub account: String,
-    /// The name of the user or key whose spending that is.
+    /// The name of the user, key or team whose spending that is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_name: Option<String>,
     /// How often it renews.

@@ -8,8 +8,10 @@ mod audit;
 mod budget;
 mod charge;
 mod key;
+mod nullable;
 mod page;
 mod problem;
+mod team;
 mod tenant;
 mod unresolved;
 mod usage;
@@ -27,6 +29,7 @@ pub use key::{
 };
 pub use page::Page;
 pub use problem::{Problem, ProblemBody, ProblemType};
+pub use team::{Team, TeamCreate, TeamUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use unresolved::{
     CallCorrection, Correction, CorrectionCreate, Unresolved, UnresolvedCall, WriteOff, WriteOffCorrection,

@@ -40,17 +40,12 @@ pub struct TenantUpdate {
     #[schema(example = "Europe/Berlin")]
     pub time_zone: Option<String>,
     /// What is wanted of Claude Code on its users' machines: its managed settings, an object. `null` takes the policy away.
-    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::nullable::some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub managed_settings: Option<Option<Value>>,
     /// Whether its users are locked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
-}
-
-/// Tells `null` from what is not there.
-fn some<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Value>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// A tenant.

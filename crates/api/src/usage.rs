@@ -72,7 +72,7 @@ pub struct UsageRow {
     pub period: Option<String>,
     /// The id of the user, key, team or tenant, or the name of what else it is summed by.
     pub group: String,
-    /// The name of the user or key for people.
+    /// The name of the user, key or team for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// How many calls.

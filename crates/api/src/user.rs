@@ -28,6 +28,9 @@ pub struct UserCreate {
     /// The tenant's id; the caller's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The id of a team of that tenant; none when absent, or the caller's where the caller looks after that team alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// An address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -46,6 +49,11 @@ pub struct UserUpdate {
     /// The user's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The id of a team of the user's tenant; `null` takes the user out of the one they are in. What they used before stays
+    /// the former team's.
+    #[serde(default, deserialize_with = "crate::nullable::some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub team: Option<Option<String>>,
     /// An address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -69,6 +77,9 @@ pub struct User {
     pub name: String,
     /// The tenant's id.
     pub tenant: String,
+    /// The id of the team inside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// An address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,

@@ -13,6 +13,9 @@ pub struct Whoami {
     /// The team's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
+    /// The team's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_name: Option<String>,
     /// The user's id.
     pub user: String,
     /// The user's name.

@@ -9,6 +9,7 @@
 
 use crate::{
     caller::Caller,
+    directory::{Key, NewUser, User},
     id::{KeyId, TeamId, TenantId, UserId},
     kind::KeyKind,
     role::Role,
@@ -46,6 +47,10 @@ pub enum Action {
     ReadUsers,
     /// Create and change users.
     ManageUsers,
+    /// List and show teams.
+    ReadTeams,
+    /// Create and change teams.
+    ManageTeams,
     /// List and show tenants.
     ReadTenants,
     /// Create and change tenants.
@@ -60,7 +65,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::SendMessages,
         Self::SendChat,
         Self::SendResponses,
@@ -75,6 +80,8 @@ impl Action {
         Self::ManageChildKeys,
         Self::ReadUsers,
         Self::ManageUsers,
+        Self::ReadTeams,
+        Self::ManageTeams,
         Self::ReadTenants,
         Self::ManageTenants,
         Self::ReadBudgets,
@@ -111,6 +118,24 @@ pub struct Owner<'a> {
     pub user: &'a UserId,
     /// The user's role; for a user about to be made or changed, the role that they are to have.
     pub role: Role,
+}
+
+impl<'a> From<&'a User> for Owner<'a> {
+    fn from(user: &'a User) -> Self {
+        Self { tenant: &user.tenant, team: user.team.as_ref(), user: &user.id, role: user.role }
+    }
+}
+
+impl<'a> From<&'a NewUser> for Owner<'a> {
+    fn from(new: &'a NewUser) -> Self {
+        Self { tenant: &new.tenant, team: new.team.as_ref(), user: &new.id, role: new.role }
+    }
+}
+
+impl<'a> From<&'a Key> for Owner<'a> {
+    fn from(key: &'a Key) -> Self {
+        Self { tenant: &key.tenant, team: key.team.as_ref(), user: &key.user, role: key.user_role }
+    }
 }
 
 impl<'a> From<&'a Caller> for Owner<'a> {
@@ -271,8 +296,10 @@ impl Need {
             Action::ReadKeys => read(Own::Scope(Scope::KeysManage), Role::User),
             Action::ManageKeys => write(Own::Scope(Scope::KeysManage), Role::User),
             Action::ReadUsers => read(Own::Free, Role::TeamLead),
-            Action::ManageUsers | Action::ManageBudgets => write(Own::Never, Role::TeamLead),
-            Action::ReadTenants => read(Own::Never, Role::TeamLead),
+            Action::ManageUsers | Action::ManageTeams | Action::ManageBudgets => {
+                write(Own::Never, Role::TeamLead)
+            }
+            Action::ReadTeams | Action::ReadTenants => read(Own::Never, Role::TeamLead),
             Action::ManageTenants => write(Own::Never, Role::Admin),
             Action::ReadAudit => read(Own::Never, Role::Admin),
         }
@@ -301,9 +328,18 @@ fn may_manage(caller: &Caller, action: Action, resource: &Resource<'_>) -> bool 
     match (action, resource) {
         (Action::ManageKeys, Resource::User(owner)) => *owner.user == caller.user || above(owner),
         (Action::ManageUsers | Action::ManageBudgets, Resource::User(owner)) => above(owner),
-        (Action::ManageKeys | Action::ManageUsers | Action::ManageBudgets | Action::ManageTenants, _) => {
-            caller.role == Role::Admin
+        // A team's limits bind its own lead, and not the lead of the whole tenant.
+        (Action::ManageTeams | Action::ManageBudgets, Resource::Team(..)) => {
+            caller.role == Role::Admin || caller.team.is_none()
         }
+        (
+            Action::ManageKeys
+            | Action::ManageUsers
+            | Action::ManageTeams
+            | Action::ManageBudgets
+            | Action::ManageTenants,
+            _,
+        ) => caller.role == Role::Admin,
         _ => true,
     }
 }

@@ -19,6 +19,8 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The team inside it, where there is one.
     pub team: Option<TeamId>,
+    /// The team's name.
+    pub team_name: Option<Arc<str>>,
     /// The person.
     pub user: UserId,
     /// The person's name, for lists and logs.
@@ -37,7 +39,7 @@ pub struct Caller {
     pub scopes: Scopes,
     /// What all calls with the key are tagged with, in the form that the ledger keeps.
     pub tags: Option<Arc<str>>,
-    /// Which models: the tenant's, the user's and the key's rules together.
+    /// Which models: the tenant's, the team's, the user's and the key's rules together.
     pub models: ModelPolicy,
 }
 
@@ -171,6 +173,7 @@ mod tests {
         Caller {
             tenant: TenantId::default_tenant(),
             team: None,
+            team_name: None,
             user: UserId::parse("ann").unwrap(),
             user_name: "ann".into(),
             key: None,

@@ -13,6 +13,7 @@ mod kinds;
 mod lists;
 mod people;
 mod sessions;
+mod teams;
 pub mod tickets;
 mod world;
 
@@ -21,6 +22,7 @@ pub use kinds::*;
 pub use lists::*;
 pub use people::*;
 pub use sessions::*;
+pub use teams::*;
 
 /// Makes a test of every promise.
 #[macro_export]
@@ -63,6 +65,12 @@ macro_rules! directory_conformance {
             a_failed_bootstrap_uses_nothing_up,
             every_act_is_written_down,
             the_log_is_a_chain,
+            replicas_are_told_of_teams,
+            a_user_is_in_a_team_of_their_tenant,
+            a_team_is_archived_when_nobody_is_in_it,
+            a_teams_name_is_unique_in_its_tenant,
+            lists_are_narrowed_to_a_team,
+            acts_on_teams_are_written_down,
             lists_are_narrowed,
             lists_come_in_pages,
             ends_of_time_are_kept

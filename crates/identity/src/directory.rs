@@ -1,8 +1,8 @@
-//! What an installation knows of tenants, users and keys, as questions to whoever keeps it.
+//! What an installation knows of tenants, teams, users and keys, as questions to whoever keeps it.
 //!
 //! Every act is written down with its doer in the same transaction ([`Act`]). What people make is never deleted: keys are
-//! revoked, users and tenants disabled, so that usage and audit keep their names. Only what came by itself and is long over
-//! is forgotten ([`Directory::forget`]).
+//! revoked, users and tenants disabled, teams archived, so that usage and audit keep their names. Only what came by itself
+//! and is long over is forgotten ([`Directory::forget`]).
 //!
 //! Every change of who may come in raises the directory's version; a replica that asks [`Directory::changes_since`] a few
 //! times a second therefore learns of a revocation at once.
@@ -15,13 +15,17 @@ use crate::{
     audit::{AuditEntry, Change},
     authorize::Reach,
     caller::KeyGrant,
-    id::{KeyId, TenantId, UserId},
+    id::{KeyId, TeamId, TenantId, UserId},
     key::{KeyDigest, PublicForm},
     kind::KeyKind,
     policy::ModelRule,
     role::Role,
     scope::Scopes,
 };
+
+mod team;
+
+pub use team::{NewTeam, Team, TeamEdit};
 
 /// The answer to come of one question.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DirectoryError>> + Send + 'a>>;
@@ -46,7 +50,19 @@ pub trait Directory: Send + Sync + 'static {
     /// Changes a tenant.
     fn update_tenant<'a>(&'a self, id: &'a TenantId, edit: TenantEdit, act: &'a Act) -> Answer<'a, Tenant>;
 
-    /// Makes a user.
+    /// Makes a team.
+    fn create_team<'a>(&'a self, new: NewTeam, act: &'a Act) -> Answer<'a, Team>;
+    /// One team.
+    fn find_team<'a>(&'a self, id: &'a TeamId) -> Answer<'a, Option<Team>>;
+    /// The team of that name in a tenant.
+    fn find_team_by_name<'a>(&'a self, tenant: &'a TenantId, name: &'a str) -> Answer<'a, Option<Team>>;
+    /// Teams in the order in which they were made. Archived ones are not in force.
+    fn list_teams<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Team>>;
+    /// Changes a team. [`DirectoryError::Conflict`] on `archived` for one that users are in: nobody is to lose a limit, or to
+    /// look after more than before, because a team goes.
+    fn update_team<'a>(&'a self, id: &'a TeamId, edit: TeamEdit, act: &'a Act) -> Answer<'a, Team>;
+
+    /// Makes a user. [`DirectoryError::Conflict`] on `team` for one that is archived.
     fn create_user<'a>(&'a self, new: NewUser, act: &'a Act) -> Answer<'a, User>;
     /// One user.
     fn find_user<'a>(&'a self, id: &'a UserId) -> Answer<'a, Option<User>>;
@@ -54,7 +70,7 @@ pub trait Directory: Send + Sync + 'static {
     fn find_user_by_name<'a>(&'a self, tenant: &'a TenantId, name: &'a str) -> Answer<'a, Option<User>>;
     /// Users in the order in which they were made.
     fn list_users<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<User>>;
-    /// Changes a user.
+    /// Changes a user. [`DirectoryError::Conflict`] on `team` for one that is archived.
     fn update_user<'a>(&'a self, id: &'a UserId, edit: UserEdit, act: &'a Act) -> Answer<'a, User>;
 
     /// Stores a new key. The key itself is known to its maker alone. [`DirectoryError::Conflict`] on `user` when the user has
@@ -140,7 +156,7 @@ pub enum DirectoryError {
     /// There is no such thing.
     #[error("there is no {kind} `{name}`")]
     NotFound {
-        /// `tenant`, `user`, `key` or `bootstrap token`.
+        /// `tenant`, `team`, `user`, `key` or `bootstrap token`.
         kind: &'static str,
         /// What was asked for. Never a secret.
         name: String,
@@ -269,6 +285,8 @@ pub struct User {
     pub id: UserId,
     /// The tenant that the user belongs to.
     pub tenant: TenantId,
+    /// The team inside it.
+    pub team: Option<TeamId>,
     /// A name, the only one of its kind in the tenant.
     pub name: String,
     /// An address.
@@ -290,6 +308,8 @@ pub struct NewUser {
     pub id: UserId,
     /// The tenant that the user belongs to.
     pub tenant: TenantId,
+    /// A team of that tenant.
+    pub team: Option<TeamId>,
     /// A name, the only one of its kind in the tenant.
     pub name: String,
     /// An address.
@@ -307,6 +327,9 @@ pub struct UserEdit {
     pub name: Option<String>,
     /// The user's address.
     pub email: Option<String>,
+    /// A team of the user's tenant; `Some(None)` takes the user out of the one they are in. What they used before stays the
+    /// former team's.
+    pub team: Option<Option<TeamId>>,
     /// What the user is. Keys lose at once what the new role may not hold.
     pub role: Option<Role>,
     /// Models that the user may use.
@@ -322,6 +345,8 @@ pub struct Key {
     pub id: KeyId,
     /// Whose tenant.
     pub tenant: TenantId,
+    /// The owner's team.
+    pub team: Option<TeamId>,
     /// Whose it is.
     pub user: UserId,
     /// The owner's name.
@@ -425,13 +450,15 @@ pub struct Filter {
     pub reach: Reach,
     /// Only this tenant's.
     pub tenant: Option<TenantId>,
+    /// Only those of this team's users.
+    pub team: Option<TeamId>,
     /// Only this user's.
     pub user: Option<UserId>,
     /// Only those with this name.
     pub name: Option<String>,
     /// Only keys of this kind.
     pub kind: Option<KeyKind>,
-    /// Only those that are neither revoked, expired nor disabled at this time.
+    /// Only those that are neither revoked, expired, disabled nor archived at this time.
     pub in_force_at: Option<Timestamp>,
 }
 
@@ -439,7 +466,7 @@ impl Filter {
     /// Whatever is in reach.
     #[must_use]
     pub fn within(reach: Reach) -> Self {
-        Self { reach, tenant: None, user: None, name: None, kind: None, in_force_at: None }
+        Self { reach, tenant: None, team: None, user: None, name: None, kind: None, in_force_at: None }
     }
 }
 

@@ -21,7 +21,7 @@ mod values;
 use std::path::PathBuf;
 
 pub use accounts::{AwsAccount, AwsRule, AwsWhom};
-pub use members::Place;
+pub use members::{Place, PlaceTeam};
 pub use meta::{Default, Meta, Setting};
 pub use problem::{Problem, Problems};
 pub use providers::{Provider, ProviderRule};

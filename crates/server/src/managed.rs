@@ -1,4 +1,5 @@
-//! `GET /managed/settings`: what a tenant's administrators want of Claude Code on its users' machines.
+//! `GET /managed/settings`: what the administrators of a team want of Claude Code on its users' machines; where they want
+//! nothing, what those of its tenant want.
 //!
 //! Claude Code asks once an hour with the checksum of what it holds: SHA-256 over the settings as JSON with sorted keys and no
 //! whitespace. 404 tells it that there is no policy, which is not the same as an empty one.
@@ -12,6 +13,7 @@ use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use stonegate_identity::{Caller, DirectoryError};
 use stonegate_protocol::{Dialect, Problem, ProblemKind};
 
 use crate::app::App;
@@ -32,10 +34,8 @@ pub(crate) async fn settings(State(app): State<Arc<App>>, headers: HeaderMap) ->
 
 async fn find(app: &App, headers: &HeaderMap, intake: &Intake) -> Result<Response, Problem> {
     let caller = authenticate(app, headers, intake.at).await?;
-    let away = |away| error::directory_away(&away);
-    let tenant = app.directory.directory().find_tenant(&caller.tenant).await.map_err(away)?;
     let none = || Problem::new(ProblemKind::NotFound, "there are no managed settings for you").retry(false);
-    let text = tenant.and_then(|tenant| tenant.managed_settings).ok_or_else(none)?;
+    let text = kept(app, &caller).await.map_err(|away| error::directory_away(&away))?.ok_or_else(none)?;
     let settings: Value = serde_json::from_str(&text).map_err(|bad| {
         tracing::error!(error = &bad as &dyn std::error::Error, tenant = %caller.tenant, "managed settings are no JSON");
         none()
@@ -48,6 +48,17 @@ async fn find(app: &App, headers: &HeaderMap, intake: &Intake) -> Result<Respons
     }
     let body = json!({ "uuid": caller.user.as_str(), "checksum": checksum, "settings": settings });
     Ok(([(ETAG, tag)], Json(body)).into_response())
+}
+
+/// The team's settings in the place of the tenant's, as they are: settings that are put together out of two are nobody's.
+async fn kept(app: &App, caller: &Caller) -> Result<Option<String>, DirectoryError> {
+    let directory = app.directory.directory();
+    if let Some(team) = &caller.team
+        && let Some(settings) = directory.find_team(team).await?.and_then(|team| team.managed_settings)
+    {
+        return Ok(Some(settings));
+    }
+    Ok(directory.find_tenant(&caller.tenant).await?.and_then(|tenant| tenant.managed_settings))
 }
 
 fn checksum(settings: &Value) -> String {

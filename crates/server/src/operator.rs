@@ -18,6 +18,7 @@ mod budgets;
 mod keys;
 pub mod moment;
 mod store;
+mod teams;
 mod tenants;
 mod usage;
 mod users;

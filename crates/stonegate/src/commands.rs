@@ -1,5 +1,6 @@
 //! A file for each command: arguments in, one thing done, text or JSON out.
 
+pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod charges;
@@ -20,6 +21,7 @@ pub(crate) mod serve;
 pub(crate) mod setup;
 pub(crate) mod simulate;
 pub(crate) mod store;
+pub(crate) mod teams;
 pub(crate) mod tenants;
 pub(crate) mod token;
 pub(crate) mod usage;

@@ -5,8 +5,8 @@ mod remote;
 
 use stonegate_api::{
     Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
-    CorrectionCreate, Key, KeyCreated, Tenant, TenantCreate, TenantUpdate, Unresolved, Usage, User,
-    UserCreate, UserUpdate,
+    CorrectionCreate, Key, KeyCreated, Team, TeamCreate, TeamUpdate, Tenant, TenantCreate, TenantUpdate,
+    Unresolved, Usage, User, UserCreate, UserUpdate,
 };
 use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, Operator, UsageRequest};
 
@@ -48,8 +48,11 @@ at_either! {
     revoke_key(key: &str) -> Key;
     rotate_key(key: &str, overlap_seconds: Option<u64>) -> KeyCreated;
     create_user(wanted: &UserCreate) -> User;
-    list_users(tenant: Option<&str>) -> Vec<User>;
+    list_users(tenant: Option<&str>, team: Option<&str>) -> Vec<User>;
     update_user(tenant: Option<&str>, user: &str, wanted: &UserUpdate) -> User;
+    create_team(wanted: &TeamCreate) -> Team;
+    list_teams(tenant: Option<&str>, is_all: bool) -> Vec<Team>;
+    update_team(tenant: Option<&str>, team: &str, wanted: &TeamUpdate) -> Team;
     create_tenant(wanted: &TenantCreate) -> Tenant;
     list_tenants() -> Vec<Tenant>;
     update_tenant(id: &str, wanted: &TenantUpdate) -> Tenant;

@@ -21,12 +21,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use mimalloc::MiMalloc;
-use stonegate_server::admin;
+use stonegate_server::admin::Problem;
 use stonegate_server::config::Problems;
 
 use crate::commands::{
-    audit, budgets, charges, claude, codex, completions, config, configure, demo, doctor, env, keys, login,
-    logout, models, run as run_program, serve, setup, simulate, store, tenants, token, usage, users, whoami,
+    admin, claude, codex, completions, config, configure, demo, doctor, env, login, logout, models,
+    run as run_program, serve, setup, simulate, store, token, whoami,
 };
 use crate::trouble::Trouble;
 
@@ -86,26 +86,11 @@ enum Command {
     Demo(demo::Arguments),
     /// Serve Amazon Bedrock to clients.
     Serve(serve::Arguments),
-    /// Create, list, revoke and rotate keys, at the gateway that one is signed in to or on the store of this machine.
+    #[command(flatten)]
+    Administer(admin::Command),
+    /// The same as a group of their own: keys, users, teams, tenants, budgets, charges, usage and audit.
     #[command(subcommand)]
-    Keys(keys::Command),
-    /// Create, list and change users.
-    #[command(subcommand)]
-    Users(users::Command),
-    /// Create, list and change tenants.
-    #[command(subcommand)]
-    Tenants(tenants::Command),
-    /// Set, list and remove budgets.
-    #[command(subcommand)]
-    Budgets(budgets::Command),
-    /// Look at what services outside hold of budgets, and free it.
-    #[command(subcommand)]
-    Charges(charges::Command),
-    /// What was used, and what it cost.
-    Usage(Box<usage::Arguments>),
-    /// What was done and by whom, and whether the log of it is whole.
-    #[command(subcommand)]
-    Audit(audit::Command),
+    Admin(admin::Command),
     /// Look at the store, and move an installation from one to another.
     #[command(subcommand)]
     Store(store::Command),
@@ -147,13 +132,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Keys(command) => keys::run(&command),
-        Command::Users(command) => users::run(&command),
-        Command::Tenants(command) => tenants::run(&command),
-        Command::Budgets(command) => budgets::run(&command),
-        Command::Charges(command) => charges::run(&command),
-        Command::Usage(arguments) => usage::run(&arguments),
-        Command::Audit(command) => audit::run(&command),
+        Command::Administer(command) | Command::Admin(command) => admin::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Models(arguments) => models::run(&arguments),
@@ -188,8 +167,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
             if let Some(trouble) = error.downcast_ref::<Trouble>() {
                 return ExitCode::from(trouble.exit_code());
             }
-            let problem = error.downcast_ref::<admin::Problem>();
-            if problem.is_some_and(admin::Problem::is_invalid_request) {
+            let problem = error.downcast_ref::<Problem>();
+            if problem.is_some_and(Problem::is_invalid_request) {
                 ExitCode::from(2)
             } else {
                 ExitCode::FAILURE
@@ -220,7 +199,9 @@ mod tests {
     fn named(command: &clap::Command, before: &str) -> Vec<String> {
         let with_those_below = |below: &clap::Command| {
             let name = format!("{before}{}", below.get_name());
-            let further = named(below, &format!("{name} "));
+            // What is in this group stands without it, too.
+            let is_group = name == "admin";
+            let further = if is_group { Vec::new() } else { named(below, &format!("{name} ")) };
             [name].into_iter().chain(further)
         };
         command.get_subcommands().flat_map(with_those_below).collect()

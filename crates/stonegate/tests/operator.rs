@@ -122,6 +122,45 @@ fn a_key_is_rotated_and_revoked_by_name() {
 }
 
 #[test]
+fn teams_are_kept_and_named() {
+    let home = Home::new();
+    home.tells(&["tenants", "create", "acme"]);
+    for tenant in ["default", "acme"] {
+        home.tells(&["teams", "create", "core", "--tenant", tenant]);
+    }
+    let ann = home.tells(&["users", "create", "--name", "ann", "--tenant", "acme", "--team", "core"]);
+    let listed = home.tells(&["teams", "list", "--tenant", "acme"]);
+    assert_eq!((&ann["team"], listed["data"].as_array().map(Vec::len)), (&listed["data"][0]["id"], Some(1)));
+    let (code, told) = home.refuses(&["teams", "update", "core", "--name", "heart"]);
+    assert_eq!((code, told.contains("several tenants have a team `core`")), (Some(2), true), "{told}");
+    home.says(&["teams", "update", "core", "--tenant", "acme", "--name", "heart", "--deny-model", "nova-*"]);
+    let budget = ["budgets", "set", "--account", "team:heart", "--window", "daily", "--limit-usd", "5"];
+    assert_eq!(home.tells(&budget)["account_name"], "heart");
+    assert!(home.says(&["budgets", "list", "--account", "team:heart"]).contains("team:heart"));
+    let (code, told) = home.refuses(&["teams", "update", "heart", "--archive"]);
+    assert_eq!((code, told.contains("a user is in the team `heart`")), (Some(1), true), "{told}");
+    home.says(&["users", "update", "ann", "--tenant", "acme", "--no-team"]);
+    home.says(&["teams", "update", "heart", "--archive"]);
+    home.says(&["teams", "update", "heart", "--restore"]);
+    assert_eq!(home.tells(&["usage", "--team", "heart"])["total"]["calls"], 0);
+    let (code, told) = home.refuses(&["usage", "--team", "nothing"]);
+    assert_eq!((code, told.contains("there is no team `nothing`")), (Some(1), true), "{told}");
+}
+
+#[test]
+fn what_is_administered_stands_in_a_group_of_its_own_too() {
+    let home = Home::new();
+    home.says(&["admin", "tenants", "create", "acme"]);
+    home.says(&["admin", "teams", "create", "core"]);
+    home.says(&["admin", "users", "create", "--name", "ann"]);
+    home.says(&["admin", "keys", "create", "--name", "laptop", "--user", "ann"]);
+    for group in ["tenants", "teams", "users", "keys", "budgets", "audit"] {
+        assert_eq!(home.tells(&["admin", group, "list"]), home.tells(&[group, "list"]), "{group}");
+    }
+    assert_eq!(home.tells(&["admin", "usage"]), home.tells(&["usage"]));
+}
+
+#[test]
 fn tenants_users_and_budgets_are_kept() {
     let home = Home::new();
     home.tells(&["tenants", "create", "acme", "--name", "Acme Corp"]);

@@ -46,6 +46,7 @@ async fn ann(store: &Store) -> UserId {
     let new = NewUser {
         id: id.clone(),
         tenant: TenantId::default_tenant(),
+        team: None,
         name: "ann".to_owned(),
         email: None,
         role: Role::User,
@@ -88,6 +89,7 @@ async fn many_may_open_an_empty_folder_at_once_and_write() {
             let new = NewUser {
                 id: UserId::mint(at(0), [number; 6]),
                 tenant: TenantId::default_tenant(),
+                team: None,
                 name: format!("user {number}"),
                 email: None,
                 role: Role::User,

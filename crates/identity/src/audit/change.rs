@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    directory::{Key, Tenant, User},
-    id::KeyId,
+    directory::{Key, Team, Tenant, User},
+    id::{KeyId, TeamId},
     policy::ModelRule,
 };
 
@@ -72,11 +72,25 @@ impl Audited for Tenant {
     }
 }
 
-impl Audited for User {
+impl Audited for Team {
     fn members(&self) -> Map<String, Value> {
-        let Self { id: _, tenant, name, email, role, models, disabled_at, created_at: _ } = self;
+        let Self { id: _, tenant, name, models, managed_settings, archived_at, created_at: _ } = self;
         members([
             ("tenant", json!(tenant.as_str())),
+            ("name", json!(name)),
+            ("models", rule(models)),
+            ("managed_settings", json!(managed_settings.as_deref().map(checksum))),
+            ("archived_at", time(*archived_at)),
+        ])
+    }
+}
+
+impl Audited for User {
+    fn members(&self) -> Map<String, Value> {
+        let Self { id: _, tenant, team, name, email, role, models, disabled_at, created_at: _ } = self;
+        members([
+            ("tenant", json!(tenant.as_str())),
+            ("team", json!(team.as_ref().map(TeamId::as_str))),
             ("name", json!(name)),
             ("email", json!(email)),
             ("role", json!(role.as_str())),
@@ -88,7 +102,8 @@ impl Audited for User {
 
 impl Audited for Key {
     fn members(&self) -> Map<String, Value> {
-        let Self { id: _, tenant: _, user, user_name: _, user_role: _, name, kind, parent, .. } = self;
+        let Self { id: _, tenant: _, team: _, user, user_name: _, user_role: _, name, kind, parent, .. } =
+            self;
         // Revoking and rotating are acts of their own.
         let Self { public_form, scopes, models, tags, expires_at, revoked_at: _, .. } = self;
         let Self { rotated_at: _, created_at: _, .. } = self;

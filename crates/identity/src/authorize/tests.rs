@@ -7,23 +7,26 @@ use crate::{
     scope::Scopes,
 };
 
-const ADMINISTRATIVE: [(Action, [&str; 3]); 12] = [
+const ADMINISTRATIVE: [(Action, [&str; 3]); 14] = [
     // Columns: one's own · a plain user of the same team · of the same tenant, another team · of another tenant ·
-    // a lead of the same tenant and team · the own tenant as a whole · another tenant · the installation.
-    //                           user        team lead of    tenant's lead
-    (Action::SeeSelf, ["y-------", "y-------", "y-------"]),
-    (Action::ReadUsage, ["y-------", "yy--y---", "yyy-yy--"]),
-    (Action::ReadKeys, ["y-------", "yy--y---", "yyy-yy--"]),
-    (Action::ManageKeys, ["y-------", "yy------", "yyy-----"]),
+    // a lead of the same tenant and team · the own team as a whole · another team of the tenant · one of another tenant ·
+    // the own tenant as a whole · another tenant · the installation.
+    //                           user           team lead of   tenant's lead
+    (Action::SeeSelf, ["y----------", "y----------", "y----------"]),
+    (Action::ReadUsage, ["y----------", "yy--yy-----", "yyy-yyy-y--"]),
+    (Action::ReadKeys, ["y----------", "yy--yy-----", "yyy-yyy-y--"]),
+    (Action::ManageKeys, ["y----------", "yy---------", "yyy--------"]),
     // Only ever of a key's own, which has a test of its own.
-    (Action::ManageChildKeys, ["--------", "--------", "--------"]),
-    (Action::ReadUsers, ["y-------", "yy--y---", "yyy-yy--"]),
-    (Action::ManageUsers, ["--------", "-y------", "-yy-----"]),
-    (Action::ReadTenants, ["--------", "yyy-yy--", "yyy-yy--"]),
-    (Action::ManageTenants, ["--------", "--------", "--------"]),
-    (Action::ReadBudgets, ["y-------", "yy--y---", "yyy-yy--"]),
-    (Action::ManageBudgets, ["--------", "-y------", "-yy-----"]),
-    (Action::ReadAudit, ["--------", "--------", "--------"]),
+    (Action::ManageChildKeys, ["-----------", "-----------", "-----------"]),
+    (Action::ReadUsers, ["y----------", "yy--yy-----", "yyy-yyy-y--"]),
+    (Action::ManageUsers, ["-----------", "-y---------", "-yy--------"]),
+    (Action::ReadTeams, ["-----------", "yy--yy-----", "yyy-yyy-y--"]),
+    (Action::ManageTeams, ["-----------", "-----------", "-----yy----"]),
+    (Action::ReadTenants, ["-----------", "yyy-yyy-y--", "yyy-yyy-y--"]),
+    (Action::ManageTenants, ["-----------", "-----------", "-----------"]),
+    (Action::ReadBudgets, ["y----------", "yy--yy-----", "yyy-yyy-y--"]),
+    (Action::ManageBudgets, ["-----------", "-y---------", "-yy--yy----"]),
+    (Action::ReadAudit, ["-----------", "-----------", "-----------"]),
 ];
 
 fn tenant(name: &str) -> TenantId {
@@ -42,6 +45,7 @@ fn caller(role: Role, team_name: Option<&str>, scopes: Scopes) -> Caller {
     Caller {
         tenant: tenant("own"),
         team: team_name.map(team),
+        team_name: team_name.map(Into::into),
         user: user("me"),
         user_name: "me".into(),
         key: Some(KeyId::parse("key").unwrap()),
@@ -67,6 +71,9 @@ fn row(caller: &Caller, action: Action) -> String {
         owner(&own, Some(&another), &bob, Role::User),
         owner(&other, Some(&another), &eve, Role::User),
         owner(&own, Some(&mine), &lea, Role::TeamLead),
+        Resource::Team(&own, &mine),
+        Resource::Team(&own, &another),
+        Resource::Team(&other, &another),
         Resource::Tenant(&own),
         Resource::Tenant(&other),
         Resource::Installation,
@@ -91,9 +98,9 @@ fn every_action_role_and_relation_is_decided_as_written() {
         }
         // An administrator may do everything, but "who am I" is only ever about oneself.
         let expected = match action {
-            Action::SeeSelf => "y-------",
-            Action::ManageChildKeys => "--------",
-            _ => "yyyyyyyy",
+            Action::SeeSelf => "y----------",
+            Action::ManageChildKeys => "-----------",
+            _ => "yyyyyyyyyyy",
         };
         assert_eq!(row(&caller(Role::Admin, None, Scopes::all()), action), expected, "{action:?} as admin");
     }
@@ -104,8 +111,8 @@ fn a_key_without_scopes_sees_itself_and_nothing_else() {
     for role in Role::ALL {
         for (action, _) in ADMINISTRATIVE {
             let expected = match action {
-                Action::SeeSelf | Action::ReadUsers => "y-------",
-                _ => "--------",
+                Action::SeeSelf | Action::ReadUsers => "y----------",
+                _ => "-----------",
             };
             assert_eq!(
                 row(&caller(role, Some("mine"), Scopes::none()), action),
@@ -121,8 +128,8 @@ fn an_administrators_key_for_calls_does_not_administer() {
     let admin = caller(Role::Admin, None, Scopes::for_calls());
     for (action, _) in ADMINISTRATIVE {
         let expected = match action {
-            Action::SeeSelf | Action::ReadUsers | Action::ReadUsage | Action::ReadBudgets => "y-------",
-            _ => "--------",
+            Action::SeeSelf | Action::ReadUsers | Action::ReadUsage | Action::ReadBudgets => "y----------",
+            _ => "-----------",
         };
         assert_eq!(row(&admin, action), expected, "{action:?}");
     }
@@ -132,13 +139,13 @@ fn an_administrators_key_for_calls_does_not_administer() {
 fn reading_and_writing_are_separate_scopes() {
     let scopes = |scope: Scope| [scope].into_iter().collect();
     let reader = caller(Role::Admin, None, scopes(Scope::AdminRead));
-    assert_eq!(row(&reader, Action::ReadKeys), "yyyyyyyy");
-    assert_eq!(row(&reader, Action::ManageKeys), "--------");
+    assert_eq!(row(&reader, Action::ReadKeys), "yyyyyyyyyyy");
+    assert_eq!(row(&reader, Action::ManageKeys), "-----------");
     let writer = caller(Role::Admin, None, scopes(Scope::AdminWrite));
-    assert_eq!(row(&writer, Action::ReadKeys), "--------");
-    assert_eq!(row(&writer, Action::ManageKeys), "yyyyyyyy");
+    assert_eq!(row(&writer, Action::ReadKeys), "-----------");
+    assert_eq!(row(&writer, Action::ManageKeys), "yyyyyyyyyyy");
     let own = caller(Role::Admin, None, scopes(Scope::KeysManage));
-    assert_eq!(row(&own, Action::ManageKeys), "y-------");
+    assert_eq!(row(&own, Action::ManageKeys), "y----------");
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) fn new_user(number: u8, name: &str, role: Role) -> NewUser {
     NewUser {
         id: UserId::mint(at(i64::from(number)), [number; 6]),
         tenant: TenantId::default_tenant(),
+        team: None,
         name: name.to_owned(),
         email: None,
         role,

@@ -20,7 +20,7 @@ use super::v1;
 #[openapi(
     info(
         title = "Stonegate admin API",
-        description = "Keys, users, tenants, budgets and usage of a Stonegate gateway.",
+        description = "Keys, users, teams, tenants, budgets and usage of a Stonegate gateway.",
         version = "1",
     ),
     security(("key" = [])),
@@ -42,6 +42,10 @@ use super::v1;
         v1::users::show::show,
         v1::users::update::update,
         v1::users::password_link::password_link,
+        v1::teams::list::list,
+        v1::teams::create::create,
+        v1::teams::show::show,
+        v1::teams::update::update,
         v1::tenants::list::list,
         v1::tenants::create::create,
         v1::tenants::show::show,

@@ -22,6 +22,7 @@ mod document;
 mod ephemeral;
 mod forgetting;
 mod rights;
+mod teams;
 
 /// The admin API with people in it.
 struct House {
@@ -125,6 +126,22 @@ impl House {
 
     async fn as_admin(&self, method: &str, path: &str, body: Value) -> Reply {
         self.send(Some(&self.admin.key), method, path, body).await
+    }
+
+    /// A team's id.
+    async fn team(&self, tenant: &str, name: &str) -> String {
+        let team = self.as_admin("POST", "/teams", json!({ "name": name, "tenant": tenant })).await;
+        assert_eq!(team.status, StatusCode::CREATED, "{team:?}");
+        team.text("id")
+    }
+
+    /// The same as `person`, in a team.
+    async fn member(&self, tenant: &str, team: &str, name: &str, role: &str) -> Person {
+        let person = self.person(tenant, name, role).await;
+        let path = format!("/users/{}", person.user);
+        let moved = self.as_admin("PATCH", &path, json!({ "team": team })).await;
+        assert_eq!(moved.status, StatusCode::OK, "{moved:?}");
+        person
     }
 
     /// A user with a key of all the scopes that the role may hold.

@@ -13,6 +13,7 @@ pub(super) mod budgets;
 pub(super) mod charges;
 pub(super) mod keys;
 pub(super) mod list;
+pub(super) mod teams;
 pub(super) mod tenants;
 pub(super) mod usage;
 pub(super) mod users;
@@ -41,6 +42,8 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/users", get(users::list::list).post(users::create::create))
         .route("/users/{id}", get(users::show::show).patch(users::update::update))
         .route("/users/{id}/password-link", post(users::password_link::password_link))
+        .route("/teams", get(teams::list::list).post(teams::create::create))
+        .route("/teams/{id}", get(teams::show::show).patch(teams::update::update))
         .route("/tenants", get(tenants::list::list).post(tenants::create::create))
         .route("/tenants/{id}", get(tenants::show::show).patch(tenants::update::update))
         .route("/budgets", get(budgets::list::list).post(budgets::create::create))

@@ -2,6 +2,7 @@
 //! and the operator's commands.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use stonegate_identity::{ModelRule, Role};
 
 use super::Problem;
@@ -12,12 +13,13 @@ pub(crate) mod budgets;
 pub(crate) mod charges;
 pub(crate) mod forecast;
 pub(crate) mod keys;
+pub(crate) mod teams;
 pub(crate) mod tenants;
 pub(crate) mod unresolved;
 pub(crate) mod usage;
 pub(crate) mod users;
 
-/// The longest name of a user, key or tenant.
+/// The longest name of a user, key, team or tenant.
 const NAME_MOST: usize = 100;
 
 /// A name for people: something visible, on one line, not endless.
@@ -40,6 +42,19 @@ fn rule(rule: Option<&stonegate_api::ModelRule>) -> Result<ModelRule, Problem> {
 
 fn shown_rule(rule: &ModelRule) -> stonegate_api::ModelRule {
     stonegate_api::ModelRule { allow: rule.allow().to_vec(), deny: rule.deny().to_vec() }
+}
+
+/// Claude Code's managed settings as they are kept.
+fn managed(settings: &Option<Value>) -> Result<Option<String>, Problem> {
+    match settings {
+        None => Ok(None),
+        Some(settings @ Value::Object(_)) => Ok(Some(settings.to_string())),
+        Some(_) => Err(Problem::invalid("managed_settings", "an object, or null to take the policy away")),
+    }
+}
+
+fn shown_managed(kept: Option<&str>) -> Option<Value> {
+    kept.and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// A time as the wire writes it.

@@ -18,6 +18,7 @@ pub(crate) struct Admission {
     chosen: usize,
     path: AccountPath,
     user_name: Arc<str>,
+    team_name: Option<Arc<str>>,
     key_name: Option<Arc<str>>,
     _permit: Permit,
 }
@@ -38,7 +39,8 @@ impl Admission {
         let name = match account.kind {
             AccountKind::User => &*self.user_name,
             AccountKind::Key => self.key_name.as_deref().unwrap_or(&account.id),
-            AccountKind::Tenant | AccountKind::Team => &*account.id,
+            AccountKind::Team => self.team_name.as_deref().unwrap_or(&account.id),
+            AccountKind::Tenant => &*account.id,
         };
         format!("{}:{name}", account.kind)
     }
@@ -112,6 +114,7 @@ fn grant(
         chosen,
         path,
         user_name: Arc::clone(&caller.user_name),
+        team_name: caller.team_name.clone(),
         key_name: caller.payer.as_ref().map(|payer| Arc::clone(&payer.name)),
         _permit: permit,
     };

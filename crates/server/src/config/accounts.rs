@@ -5,7 +5,7 @@ use std::path::Path;
 use stonegate_identity::ModelRule;
 
 use super::kind::Kind;
-use super::members::{Members, Place};
+use super::members::{Members, Place, settle_teams};
 use super::source::Written;
 
 /// An AWS account whose people and machines may sign in with their credentials.
@@ -78,12 +78,10 @@ fn account(written: &Written) -> Option<AwsAccount> {
     // A number would have lost its zeros.
     let account = members.text("account")??;
     let partition = members.text("partition")?.unwrap_or_else(|| "aws".to_owned());
-    let account = AwsAccount {
-        allow_instances: members.switch("allow_instances")?,
-        rules: members.list("rules", rule)?,
-        account,
-        partition,
-    };
+    let mut rules = members.list("rules", rule)?;
+    settle_teams(rules.iter_mut().map(|rule| &mut rule.place));
+    let account =
+        AwsAccount { allow_instances: members.switch("allow_instances")?, rules, account, partition };
     let is_account = account.account.len() == 12 && account.account.bytes().all(|byte| byte.is_ascii_digit());
     let is_partition = account.partition.split('-').next() == Some("aws") && account.partition.len() <= 32;
     let is_of_use = !account.rules.is_empty();

@@ -9,16 +9,40 @@ use super::source::Written;
 pub struct Place {
     /// Whose user one becomes.
     pub tenant: TenantId,
+    /// Which of its teams one is in.
+    pub team: PlaceTeam,
     /// What one becomes.
     pub role: Role,
     /// Which models one may use.
     pub models: ModelRule,
 }
 
+/// Which team somebody is in for whom another one vouches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceTeam {
+    /// Whichever an administrator has put one into: none of the rules speaks of teams.
+    Left,
+    /// None.
+    None,
+    /// The one of this name.
+    Named(String),
+}
+
+/// Where one rule names a team, all of them decide: whom the others are for is in none.
+pub(super) fn settle_teams<'a>(places: impl Iterator<Item = &'a mut Place>) {
+    let mut places: Vec<_> = places.collect();
+    if places.iter().any(|place| matches!(place.team, PlaceTeam::Named(_))) {
+        for place in places.iter_mut().filter(|place| place.team == PlaceTeam::Left) {
+            place.team = PlaceTeam::None;
+        }
+    }
+}
+
 impl Default for Place {
     /// A user of the default tenant, with every model.
     fn default() -> Self {
-        Self { tenant: TenantId::default_tenant(), role: Role::User, models: ModelRule::default() }
+        let (tenant, team) = (TenantId::default_tenant(), PlaceTeam::Left);
+        Self { tenant, team, role: Role::User, models: ModelRule::default() }
     }
 }
 
@@ -85,19 +109,20 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// `tenant`, `role`, `allow_models` and `deny_models`.
+    /// `tenant`, `team`, `role`, `allow_models` and `deny_models`.
     pub(super) fn place(&mut self) -> Option<Place> {
         let tenant = match self.text("tenant")? {
             Some(text) => TenantId::parse(&text).ok()?,
             None => TenantId::default_tenant(),
         };
+        let team = self.text("team")?.map_or(PlaceTeam::Left, PlaceTeam::Named);
         let role = match self.text("role")? {
             Some(word) => word.parse().ok()?,
             None => Role::User,
         };
         let (allow, deny) = (self.texts("allow_models")?, self.texts("deny_models")?);
         let models = ModelRule::new(allow, deny).ok()?;
-        Some(Place { tenant, role, models })
+        Some(Place { tenant, team, role, models })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 use stonegate_identity::ModelRule;
 
 use super::kind::Kind;
-use super::members::{Members, Place};
+use super::members::{Members, Place, settle_teams};
 use super::settings::Secret;
 use super::source::Written;
 
@@ -78,7 +78,8 @@ fn provider(written: &Written) -> Option<Provider> {
     let issuer = members.text("issuer")??;
     let client_id = members.text("client_id")?;
     let audiences = members.texts("audiences")?;
-    let rules = members.list("rules", rule)?;
+    let mut rules = members.list("rules", rule)?;
+    settle_teams(rules.iter_mut().map(|rule| &mut rule.place));
     let allow_private = members.switch("allow_private")?;
     let provider = Provider {
         name: members.text("name")?.unwrap_or_else(|| id.clone()),

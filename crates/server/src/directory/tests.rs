@@ -33,6 +33,7 @@ impl Office {
         let new = NewUser {
             id: user.clone(),
             tenant: TenantId::default_tenant(),
+            team: None,
             name: "ann".to_owned(),
             email: None,
             role: Role::User,

@@ -1,7 +1,7 @@
 //! Budgets.
 
 use stonegate_api::{AdjustmentCreate, BudgetCreate};
-use stonegate_identity::{KeyId, UserId};
+use stonegate_identity::{KeyId, TeamId, UserId};
 use stonegate_ledger::{
     AccountId, AccountKind, AdjustmentQuery, BudgetFilter, BudgetId, BudgetState, EventQuery,
 };
@@ -61,7 +61,11 @@ impl Operator {
                 Ok(id) => self.directory().find_key(&id).await?.map(|key| key.name),
                 Err(_) => None,
             },
-            AccountKind::Tenant | AccountKind::Team => None,
+            AccountKind::Team => match TeamId::parse(&account.id) {
+                Ok(id) => self.directory().find_team(&id).await?.map(|team| team.name),
+                Err(_) => None,
+            },
+            AccountKind::Tenant => None,
         };
         Ok(stonegate_api::Budget { account_name, ..wire::budgets::shown(state) })
     }
@@ -134,7 +138,7 @@ impl Operator {
         self.budgeting().remove(id).await
     }
 
-    /// An account that exists. Users and keys may be given by name.
+    /// An account that exists. Teams, users and keys may be given by name.
     async fn account(&self, text: &str) -> Result<AccountId, Problem> {
         let account = wire::budgets::account("account", text)?;
         let missing = || Problem::not_found("account", text);
@@ -142,8 +146,7 @@ impl Operator {
             AccountKind::Tenant => self.tenant(Some(&account.id)).await?.to_arc(),
             AccountKind::User => self.user(None, &account.id).await?.ok_or_else(missing)?.id.to_arc(),
             AccountKind::Key => self.key(&account.id).await?.id.to_arc(),
-            // There are no teams yet.
-            AccountKind::Team => return Err(missing()),
+            AccountKind::Team => self.team(None, &account.id).await?.id.to_arc(),
         };
         Ok(AccountId::new(account.kind, id))
     }

@@ -41,6 +41,8 @@ pub struct KeySelection {
     pub user: Option<String>,
     /// Only those of this tenant.
     pub tenant: Option<String>,
+    /// Only those of this team's users, by id or name.
+    pub team: Option<String>,
     /// Also those that are revoked or expired, and those of sign-ins and made for a while.
     pub is_all: bool,
 }
@@ -102,7 +104,7 @@ impl Operator {
     /// Keys in the order in which they were made.
     ///
     /// # Errors
-    /// When there is no such user or tenant, or the store does not answer.
+    /// When there is no such user, team or tenant, or the store does not answer.
     pub async fn list_keys(&self, selection: &KeySelection) -> Result<Vec<stonegate_api::Key>, Problem> {
         let tenant = selection.tenant.as_deref();
         let mut filter = Filter::within(Reach::Everything);
@@ -111,6 +113,9 @@ impl Operator {
             filter.user = Some(user.id);
         } else if tenant.is_some() {
             filter.tenant = Some(self.tenant(tenant).await?);
+        }
+        if let Some(text) = selection.team.as_deref() {
+            filter.team = Some(self.team(tenant, text).await?.id);
         }
         filter.in_force_at = (!selection.is_all).then_some(self.now);
         filter.kind = (!selection.is_all).then_some(KeyKind::LongLived);

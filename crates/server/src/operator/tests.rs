@@ -20,7 +20,7 @@ async fn a_key_can_be_made_on_an_empty_data_dir() {
     let grant =
         operator.directory().grant_by_digest(KeyText::parse(&key.key).unwrap().digest()).await.unwrap();
     assert!(grant.unwrap().admit(operator.now).is_ok());
-    assert_eq!(operator.list_users(None).await.unwrap()[0].role, Role::Admin);
+    assert_eq!(operator.list_users(None, None).await.unwrap()[0].role, Role::Admin);
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_named_user_is_made_once_and_without_rights_over_others() {
     let operator = operator(&folder).await;
     operator.create_key(&named("one", Some("ann"))).await.unwrap();
     operator.create_key(&named("two", Some("ann"))).await.unwrap();
-    let users = operator.list_users(None).await.unwrap();
+    let users = operator.list_users(None, None).await.unwrap();
     assert_eq!((users.len(), users[0].role), (1, Role::User));
     let wanted = KeyRequest { scopes: Some("all".to_owned()), ..named("three", Some("ann")) };
     let refused = operator.create_key(&wanted).await.unwrap_err().to_string();

@@ -22,7 +22,7 @@ pub struct UsageRequest {
     pub to: Option<String>,
     /// Calls of this tenant.
     pub tenant: Option<String>,
-    /// Calls of this team.
+    /// Calls of this team, by id or name.
     pub team: Option<String>,
     /// Calls of this user, by id or name.
     pub user: Option<String>,
@@ -116,7 +116,6 @@ impl Operator {
         let mut filter = UsageFilter {
             from: time("from", &wanted.from)?,
             until: time("to", &wanted.to)?,
-            team: label(&wanted.team),
             model: label(&wanted.model),
             endpoint: label(&wanted.endpoint),
             client: label(&wanted.client),
@@ -127,6 +126,9 @@ impl Operator {
         let tenant = wanted.tenant.as_deref();
         if tenant.is_some() {
             filter.tenant = Some(self.tenant(tenant).await?.to_arc());
+        }
+        if let Some(name) = wanted.team.as_deref() {
+            filter.team = Some(self.team(tenant, name).await?.id.to_arc());
         }
         if let Some(name) = wanted.user.as_deref() {
             let user = self.user(tenant, name).await?.ok_or_else(|| Problem::not_found("user", name))?;

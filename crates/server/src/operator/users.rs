@@ -13,6 +13,11 @@ impl Operator {
     /// When the request is wrong, the name is taken, or the store does not answer.
     pub async fn create_user(&self, wanted: &UserCreate) -> Result<stonegate_api::User, Problem> {
         let tenant = self.tenant(wanted.tenant.as_deref()).await?;
+        let team = match wanted.team.as_deref() {
+            Some(text) => Some(self.team(Some(tenant.as_str()), text).await?.id.to_string()),
+            None => None,
+        };
+        let wanted = &UserCreate { team, ..wanted.clone() };
         let new = wire::users::new(wanted, tenant, self.now)?;
         Ok(wire::users::shown(&self.directory().create_user(new, &self.act()).await?))
     }
@@ -20,11 +25,18 @@ impl Operator {
     /// Users in the order in which they were made.
     ///
     /// # Errors
-    /// When there is no such tenant, or the store does not answer.
-    pub async fn list_users(&self, tenant: Option<&str>) -> Result<Vec<stonegate_api::User>, Problem> {
+    /// When there is no such tenant or team, or the store does not answer.
+    pub async fn list_users(
+        &self,
+        tenant: Option<&str>,
+        team: Option<&str>,
+    ) -> Result<Vec<stonegate_api::User>, Problem> {
         let mut filter = Filter::within(Reach::Everything);
         if tenant.is_some() {
             filter.tenant = Some(self.tenant(tenant).await?);
+        }
+        if let Some(text) = team {
+            filter.team = Some(self.team(tenant, text).await?.id);
         }
         let filter = &filter;
         let users = whole(async |page| Ok(self.directory().list_users(filter, &page).await?)).await?;
@@ -42,7 +54,14 @@ impl Operator {
         wanted: &UserUpdate,
     ) -> Result<stonegate_api::User, Problem> {
         let found = self.user(tenant, user).await?.ok_or_else(|| Problem::not_found("user", user))?;
-        let edit = wire::users::edit(wanted)?;
+        let team = match &wanted.team {
+            Some(Some(text)) => {
+                Some(Some(self.team(Some(found.tenant.as_str()), text).await?.id.to_string()))
+            }
+            Some(None) => Some(None),
+            None => None,
+        };
+        let edit = wire::users::edit(&UserUpdate { team, ..wanted.clone() })?;
         Ok(wire::users::shown(&self.directory().update_user(&found.id, edit, &self.act()).await?))
     }
 }

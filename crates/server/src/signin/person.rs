@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::directory::{Act, Actor, NewUser, User, UserEdit};
 use stonegate_identity::ticket::{Ticket, TicketKind};
-use stonegate_identity::{DirectoryError, UserId};
+use stonegate_identity::{DirectoryError, TeamId, UserId};
 
 use super::SignIn;
 use super::oauth::label;
 use super::session::is_in_good_standing;
-use crate::config::Place;
+use crate::config::{Place, PlaceTeam};
 
 /// The longest name of a user, in characters.
 const NAME_MOST: usize = 100;
@@ -53,9 +53,10 @@ pub(super) struct Vouched<'a> {
 pub(super) async fn admit(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
     let directory = at.keys.directory();
     let action = person.action;
+    let team = team(at, &person).await?;
     let user = match directory.find_user(&person.id).await? {
-        Some(user) => updated(at, user, person, act).await?,
-        None => made(at, person, act).await?,
+        Some(user) => updated(at, user, person, team, act).await?,
+        None => made(at, person, team.flatten(), act).await?,
     };
     if !is_in_good_standing(at, &user).await? {
         return Err(NotAdmitted::Told(
@@ -67,8 +68,32 @@ pub(super) async fn admit(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result
     Ok(user)
 }
 
+/// The team that the rules put somebody into; `None` where they leave that to administrators.
+async fn team(at: &SignIn, person: &Vouched<'_>) -> Result<Option<Option<TeamId>>, NotAdmitted> {
+    let place = person.place;
+    let name = match &place.team {
+        PlaceTeam::Left => return Ok(None),
+        PlaceTeam::None => return Ok(Some(None)),
+        PlaceTeam::Named(name) => name,
+    };
+    let found = at.keys.directory().find_team_by_name(&place.tenant, name).await?;
+    match found.filter(|team| team.archived_at.is_none()) {
+        Some(team) => Ok(Some(Some(team.id))),
+        None => {
+            tracing::error!(by = person.by, tenant = %place.tenant, team = name, "a rule names a team that there is not");
+            Err(NotAdmitted::Told("this gateway is not set up for you yet; ask its administrator"))
+        }
+    }
+}
+
 /// What has changed at who vouches, or in the rules, since the last time.
-async fn updated(at: &SignIn, user: User, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
+async fn updated(
+    at: &SignIn,
+    user: User,
+    person: Vouched<'_>,
+    team: Option<Option<TeamId>>,
+    act: &Act,
+) -> Result<User, NotAdmitted> {
     let Vouched { place, email, .. } = person;
     if user.tenant != place.tenant {
         tracing::warn!(user = %user.id, is = %user.tenant, rule = %place.tenant, "the rules lead a user to another tenant");
@@ -77,12 +102,15 @@ async fn updated(at: &SignIn, user: User, person: Vouched<'_>, act: &Act) -> Res
         ));
     }
     let has_other_email = email.is_some() && email != user.email;
+    let has_other_team = team.as_ref().is_some_and(|team| *team != user.team);
     let is_back = was_let_go(at, &user, act.at).await?;
-    if user.role == place.role && user.models == place.models && !has_other_email && !is_back {
+    let is_as_before = user.role == place.role && user.models == place.models;
+    if is_as_before && !has_other_email && !has_other_team && !is_back {
         return Ok(user);
     }
     let edit = UserEdit {
         role: Some(place.role),
+        team: team.filter(|_| has_other_team),
         models: Some(place.models.clone()),
         email: email.filter(|_| has_other_email),
         disabled: is_back.then_some(false),
@@ -138,13 +166,19 @@ fn disabled_since(user: &User) -> String {
     user.disabled_at.map_or(0, Timestamp::as_microsecond).to_string()
 }
 
-async fn made(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
+async fn made(
+    at: &SignIn,
+    person: Vouched<'_>,
+    team: Option<TeamId>,
+    act: &Act,
+) -> Result<User, NotAdmitted> {
     let Vouched { id, name, by, email, place, .. } = person;
     let directory = at.keys.directory();
     let name = label(name, NAME_MOST - 30);
     let new = |name: String| NewUser {
         id: id.clone(),
         tenant: place.tenant.clone(),
+        team: team.clone(),
         name,
         email: email.clone(),
         role: place.role,

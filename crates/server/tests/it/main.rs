@@ -31,4 +31,5 @@ mod rerank;
 mod responses;
 mod sharing;
 mod stopping;
+mod teams;
 mod upstream;

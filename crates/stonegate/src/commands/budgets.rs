@@ -37,12 +37,13 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   stonegate budgets set --account tenant:default --window monthly --limit-usd 500
+  stonegate budgets set --account team:platform --window monthly --limit-usd 200
   stonegate budgets set --account user:ann --window daily --limit-usd 12.50
   stonegate budgets set --account key:laptop --window total --limit-tokens 1000000
   stonegate budgets set --account user:ann --window daily --limit-usd 20 --mode throttle --per-minute 0.10
   stonegate budgets set --account tenant:default --window weekly --limit-usd 300 --mode notify --thresholds 80,100")]
 pub(crate) struct Set {
-    /// Whose spending is limited: tenant:ID, team:ID, user:ID or key:ID; users and keys may be given by name.
+    /// Whose spending is limited: tenant:ID, team:ID, user:ID or key:ID; teams, users and keys may be given by name.
     #[arg(long, value_name = "ACCOUNT")]
     account: String,
     /// How often it renews, by the calendar of its tenant.

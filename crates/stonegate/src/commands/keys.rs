@@ -66,6 +66,9 @@ pub(crate) struct List {
     /// Only this tenant's.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// Only those of this team's users, by id or name.
+    #[arg(long, value_name = "TEAM")]
+    team: Option<String>,
     /// Also those that are revoked or expired.
     #[arg(long)]
     all: bool,
@@ -122,8 +125,12 @@ impl Create {
 
 impl List {
     fn run(&self) -> anyhow::Result<()> {
-        let selection =
-            KeySelection { user: self.user.clone(), tenant: self.tenant.clone(), is_all: self.all };
+        let selection = KeySelection {
+            user: self.user.clone(),
+            tenant: self.tenant.clone(),
+            team: self.team.clone(),
+            is_all: self.all,
+        };
         let keys = self.store.operate(async |operator| operator.list_keys(&selection).await)?;
         self.store.print_list(&keys, table)
     }

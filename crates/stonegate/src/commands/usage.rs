@@ -67,8 +67,8 @@ struct Which {
     /// Only this tenant's.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
-    /// Only this team's.
-    #[arg(long, value_name = "ID")]
+    /// Only this team's, by id or name.
+    #[arg(long, value_name = "TEAM")]
     team: Option<String>,
     /// Only this user's, by id or name.
     #[arg(long, value_name = "USER")]

@@ -1,9 +1,12 @@
 //! `stonegate users`: users on the store of this machine.
 
+use std::collections::HashMap;
+
 use clap::{Args, Subcommand, ValueEnum};
 use stonegate_api::{ModelRule, Role, User, UserCreate, UserUpdate};
 
 use crate::{
+    desk::Desk,
     operate::StoreArguments,
     output::{Column, Table},
     terminal::Style,
@@ -27,6 +30,9 @@ pub(crate) struct Create {
     /// The user's tenant [default: default]
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// A team of that tenant, by id or name.
+    #[arg(long, value_name = "TEAM")]
+    team: Option<String>,
     /// An address.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
@@ -42,6 +48,9 @@ pub(crate) struct List {
     /// Only this tenant's.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// Only this team's, by id or name.
+    #[arg(long, value_name = "TEAM")]
+    team: Option<String>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -50,7 +59,8 @@ pub(crate) struct List {
 #[command(after_help = "\
 Examples:
   stonegate users update ann --disable         her keys stop within a second
-  stonegate users update ann --role team_lead
+  stonegate users update ann --role team_lead  she looks after her team; in none, after her tenant
+  stonegate users update ann --team platform
   stonegate users update ann --allow-model 'claude-haiku-*'")]
 pub(crate) struct Update {
     /// The user's id or name.
@@ -62,6 +72,12 @@ pub(crate) struct Update {
     /// A new name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Another team, by id or name; what was used before stays the former team's.
+    #[arg(long, value_name = "TEAM", conflicts_with = "no_team")]
+    team: Option<String>,
+    /// No team any more.
+    #[arg(long)]
+    no_team: bool,
     /// A new address.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
@@ -90,7 +106,7 @@ pub(crate) struct Update {
 pub(crate) enum RoleArgument {
     /// Uses models.
     User,
-    /// Also looks after the tenant's users.
+    /// Also looks after the users of the team; in no team, of the tenant.
     TeamLead,
     /// Looks after the whole installation.
     Admin,
@@ -119,19 +135,28 @@ impl Create {
         let wanted = UserCreate {
             name: self.name.clone(),
             tenant: self.tenant.clone(),
+            team: self.team.clone(),
             email: self.email.clone(),
             role: self.role.into(),
             models: None,
         };
-        let user = self.store.operate(async |operator| operator.create_user(&wanted).await)?;
-        self.store.print(&user, |user, style| table(std::slice::from_ref(user), style))
+        let (user, teams) = self.store.operate(async |desk| {
+            let user = desk.create_user(&wanted).await?;
+            let teams = team_names(desk, std::slice::from_ref(&user)).await;
+            Ok((user, teams))
+        })?;
+        self.store.print(&user, |user, style| table(std::slice::from_ref(user), &teams, style))
     }
 }
 
 impl List {
     fn run(&self) -> anyhow::Result<()> {
-        let users = self.store.operate(async |operator| operator.list_users(self.tenant.as_deref()).await)?;
-        self.store.print_list(&users, table)
+        let (users, teams) = self.store.operate(async |desk| {
+            let users = desk.list_users(self.tenant.as_deref(), self.team.as_deref()).await?;
+            let teams = team_names(desk, &users).await;
+            Ok((users, teams))
+        })?;
+        self.store.print_list(&users, |users, style| table(users, &teams, style))
     }
 }
 
@@ -140,6 +165,11 @@ impl Update {
         let wanted = UserUpdate {
             name: self.name.clone(),
             email: self.email.clone(),
+            team: match (&self.team, self.no_team) {
+                (Some(team), _) => Some(Some(team.clone())),
+                (None, true) => Some(None),
+                (None, false) => None,
+            },
             role: self.role.map(Into::into),
             models: (!self.allow_models.is_empty() || !self.deny_models.is_empty())
                 .then(|| ModelRule { allow: self.allow_models.clone(), deny: self.deny_models.clone() }),
@@ -150,17 +180,30 @@ impl Update {
             },
         };
         let tenant = self.tenant.as_deref();
-        let user =
-            self.store.operate(async |operator| operator.update_user(tenant, &self.user, &wanted).await)?;
-        self.store.print(&user, |user, style| table(std::slice::from_ref(user), style))
+        let (user, teams) = self.store.operate(async |desk| {
+            let user = desk.update_user(tenant, &self.user, &wanted).await?;
+            let teams = team_names(desk, std::slice::from_ref(&user)).await;
+            Ok((user, teams))
+        })?;
+        self.store.print(&user, |user, style| table(std::slice::from_ref(user), &teams, style))
     }
 }
 
-fn table(users: &[User], style: Style) -> String {
+/// The names of the teams that these users are in. Whoever may not list teams sees ids.
+async fn team_names(desk: &Desk, users: &[User]) -> HashMap<String, String> {
+    if users.iter().all(|user| user.team.is_none()) {
+        return HashMap::new();
+    }
+    let teams = desk.list_teams(None, true).await.unwrap_or_default();
+    teams.into_iter().map(|team| (team.id, team.name)).collect()
+}
+
+fn table(users: &[User], teams: &HashMap<String, String>, style: Style) -> String {
     let columns = [
         Column::Text("ID"),
         Column::Text("NAME"),
         Column::Text("TENANT"),
+        Column::Text("TEAM"),
         Column::Text("ROLE"),
         Column::Text("EMAIL"),
         Column::Text("STATUS"),
@@ -170,6 +213,7 @@ fn table(users: &[User], style: Style) -> String {
             user.id.clone(),
             user.name.clone(),
             user.tenant.clone(),
+            user.team.as_ref().map(|id| teams.get(id).unwrap_or(id).clone()).unwrap_or_default(),
             match user.role {
                 Role::User => "user",
                 Role::TeamLead => "team_lead",

@@ -45,6 +45,7 @@ fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
         Some(KeyKind::Session) => "Sign-in",
         Some(KeyKind::LongLived | KeyKind::Browser | KeyKind::Ephemeral) | None => "Key",
     };
+    let team = whoami.team.as_deref().map(|id| named(whoami.team_name.as_deref().unwrap_or("–"), id));
     let key = whoami.key.as_deref().map(|id| named(whoami.key_name.as_deref().unwrap_or("–"), id) + &by);
     facts(
         [
@@ -52,7 +53,7 @@ fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
             ("User", Some(named(&style.bold(&whoami.user_name), &whoami.user))),
             ("Role", Some(role.to_owned())),
             ("Tenant", Some(whoami.tenant.clone())),
-            ("Team", whoami.team.clone()),
+            ("Team", team),
             (kind, key),
             ("Until", whoami.expires_at.clone()),
             ("Scopes", Some(whoami.scopes.join(" "))),

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use stonegate_api::{
     Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
-    CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Tenant, TenantCreate, TenantUpdate, Unresolved,
-    Usage, User, UserCreate, UserUpdate,
+    CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Team, TeamCreate, TeamUpdate, Tenant, TenantCreate,
+    TenantUpdate, Unresolved, Usage, User, UserCreate, UserUpdate,
 };
 use stonegate_server::clock;
 use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, UsageRequest, moment};
@@ -79,9 +79,16 @@ impl Remote {
             Some(name) => Some(self.user(tenant, name).await?),
             None => None,
         };
+        let team = self.maybe_team(tenant, selection.team.as_deref()).await?;
         let active = (!selection.is_all).then_some("true");
         let kind = selection.is_all.then_some("all");
-        let query = [("user", user.as_deref()), ("tenant", tenant), ("active", active), ("kind", kind)];
+        let query = [
+            ("user", user.as_deref()),
+            ("tenant", tenant),
+            ("team", team.as_deref()),
+            ("active", active),
+            ("kind", kind),
+        ];
         self.list("/keys", &query).await
     }
 
@@ -100,11 +107,17 @@ impl Remote {
     }
 
     pub(super) async fn create_user(&self, wanted: &UserCreate) -> anyhow::Result<User> {
-        self.post("/users", wanted).await
+        let team = self.maybe_team(wanted.tenant.as_deref(), wanted.team.as_deref()).await?;
+        self.post("/users", &UserCreate { team, ..wanted.clone() }).await
     }
 
-    pub(super) async fn list_users(&self, tenant: Option<&str>) -> anyhow::Result<Vec<User>> {
-        self.list("/users", &[("tenant", tenant)]).await
+    pub(super) async fn list_users(
+        &self,
+        tenant: Option<&str>,
+        team: Option<&str>,
+    ) -> anyhow::Result<Vec<User>> {
+        let team = self.maybe_team(tenant, team).await?;
+        self.list("/users", &[("tenant", tenant), ("team", team.as_deref())]).await
     }
 
     pub(super) async fn update_user(
@@ -114,7 +127,31 @@ impl Remote {
         wanted: &UserUpdate,
     ) -> anyhow::Result<User> {
         let id = self.user(tenant, user).await?;
-        self.patch(&format!("/users/{id}"), wanted).await
+        let team = match &wanted.team {
+            Some(Some(text)) => Some(Some(self.team(tenant, text).await?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        self.patch(&format!("/users/{id}"), &UserUpdate { team, ..wanted.clone() }).await
+    }
+
+    pub(super) async fn create_team(&self, wanted: &TeamCreate) -> anyhow::Result<Team> {
+        self.post("/teams", wanted).await
+    }
+
+    pub(super) async fn list_teams(&self, tenant: Option<&str>, is_all: bool) -> anyhow::Result<Vec<Team>> {
+        let active = (!is_all).then_some("true");
+        self.list("/teams", &[("tenant", tenant), ("active", active)]).await
+    }
+
+    pub(super) async fn update_team(
+        &self,
+        tenant: Option<&str>,
+        team: &str,
+        wanted: &TeamUpdate,
+    ) -> anyhow::Result<Team> {
+        let id = self.team(tenant, team).await?;
+        self.patch(&format!("/teams/{id}"), wanted).await
     }
 
     pub(super) async fn create_tenant(&self, wanted: &TenantCreate) -> anyhow::Result<Tenant> {
@@ -227,6 +264,7 @@ impl Remote {
             Some(name) => Some(self.key(name).await?),
             None => None,
         };
+        let team = self.maybe_team(tenant, wanted.team.as_deref()).await?;
         let (by, per) = (serde_json::to_value(wanted.by)?, serde_json::to_value(wanted.per)?);
         let query = [
             ("by", by.as_str()),
@@ -234,7 +272,7 @@ impl Remote {
             ("from", from.as_deref()),
             ("to", to.as_deref()),
             ("tenant", tenant),
-            ("team", wanted.team.as_deref()),
+            ("team", team.as_deref()),
             ("user", user.as_deref()),
             ("key", key.as_deref()),
             ("model", wanted.model.as_deref()),

@@ -62,6 +62,36 @@ fn an_administrator_works_from_anywhere() {
 }
 
 #[test]
+fn teams_are_administered_from_anywhere_by_name() {
+    let gateway = served();
+    let grace = administrator(&gateway);
+    grace.says(&["teams", "create", "core", "--allow-model", "claude-*"]);
+    gateway.operator(&["teams", "create", "rest"]);
+    assert_eq!(names(&grace.tells(&["teams", "list"]), "name"), ["core", "rest"]);
+    grace.says(&["users", "create", "--name", "ann", "--team", "core"]);
+    assert!(grace.says(&["users", "list", "--team", "core"]).contains("core"));
+    let made = grace.tells(&["keys", "create", "--name", "ci", "--user", "ann"]);
+    assert_eq!(names(&grace.tells(&["keys", "list", "--team", "core"]), "name"), ["ci"]);
+    let budget = ["budgets", "set", "--account", "team:core", "--window", "daily", "--limit-usd", "5"];
+    let team = grace.tells(&["teams", "list"])["data"][0]["id"].as_str().expect("text").to_owned();
+    assert_eq!(grace.tells(&budget)["account"], json!(format!("team:{team}")));
+    assert_eq!(grace.tells(&["usage", "--by", "team", "--team", "core"])["total"]["calls"], 0);
+    let ann = Person::new();
+    let whoami = ann.as_caller(&gateway, made["key"].as_str().expect("text"), &["whoami"]);
+    assert!(text(&whoami.stdout).contains("core"), "{}", text(&whoami.stdout));
+
+    let (code, told) = grace.refuses(&["teams", "update", "core", "--archive"]);
+    assert_eq!((code, told.contains("move them first")), (Some(1), true), "{told}");
+    grace.says(&["users", "update", "ann", "--team", "rest"]);
+    grace.says(&["teams", "update", "core", "--archive"]);
+    assert_eq!(names(&grace.tells(&["teams", "list"]), "name"), ["rest"]);
+    assert_eq!(names(&grace.tells(&["teams", "list", "--all"]), "name"), ["core", "rest"]);
+    grace.says(&["users", "update", "ann", "--no-team"]);
+    let (code, told) = grace.refuses(&["users", "update", "ann", "--team", "nothing"]);
+    assert_eq!((code, told.contains("there is no team `nothing`")), (Some(1), true), "{told}");
+}
+
+#[test]
 fn a_person_looks_after_their_own_keys_and_no_others() {
     let gateway = served();
     gateway.key("bob", &[]);

@@ -9,10 +9,12 @@ use super::row::stored_time;
 
 /// The parameters of every list.
 pub(crate) struct Narrowed {
-    /// Both tenants that the thing has to belong to: by the asker's reach, and by the asker's wish.
+    /// Both tenants that the thing has to belong to: by the asker's reach, and by the asker's wish. So with the team.
     pub(crate) reach_tenant: Option<String>,
+    pub(crate) reach_team: Option<String>,
     pub(crate) reach_user: Option<String>,
     pub(crate) tenant: Option<String>,
+    pub(crate) team: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) kind: Option<&'static str>,
@@ -23,26 +25,26 @@ pub(crate) struct Narrowed {
 }
 
 impl Narrowed {
-    /// `None` when nothing can be within reach.
-    pub(crate) fn of(filter: &Filter, page: &PageRequest) -> Option<Self> {
-        let (reach_tenant, reach_user) = match &filter.reach {
-            Reach::Everything => (None, None),
-            Reach::Tenant(tenant) => (Some(tenant.to_string()), None),
-            Reach::Own(user) => (None, Some(user.to_string())),
-            // Users are in no teams yet.
-            Reach::Team(..) => return None,
+    pub(crate) fn of(filter: &Filter, page: &PageRequest) -> Self {
+        let (reach_tenant, reach_team, reach_user) = match &filter.reach {
+            Reach::Everything => (None, None, None),
+            Reach::Tenant(tenant) => (Some(tenant.to_string()), None, None),
+            Reach::Team(tenant, team) => (Some(tenant.to_string()), Some(team.to_string()), None),
+            Reach::Own(user) => (None, None, Some(user.to_string())),
         };
-        Some(Self {
+        Self {
             reach_tenant,
+            reach_team,
             reach_user,
             tenant: filter.tenant.as_ref().map(ToString::to_string),
+            team: filter.team.as_ref().map(ToString::to_string),
             user: filter.user.as_ref().map(ToString::to_string),
             name: filter.name.clone(),
             kind: filter.kind.map(KeyKind::as_str),
             in_force_at: filter.in_force_at.map(stored_time),
             after: page.after.clone(),
             limit: i64::from(size(page)) + 1,
-        })
+        }
     }
 }
 

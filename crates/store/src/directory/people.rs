@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use stonegate_identity::{
     Caller, DirectoryError, KeyDigest, KeyGrant, KeyKind, ModelPolicy, ModelRule, Payer, Role, Scopes,
-    Standing, TenantId, UserId,
+    Standing, TeamId, TenantId, UserId,
 };
 
 use super::{error::unreadable, row::Columns};
@@ -16,10 +16,12 @@ pub(crate) struct People(HashMap<String, Person>);
 
 struct Person {
     tenant: TenantId,
+    team: Option<TeamId>,
+    team_name: Option<Arc<str>>,
     id: UserId,
     name: Arc<str>,
     role: Role,
-    rules: [ModelRule; 2],
+    rules: [ModelRule; 3],
     policy: ModelPolicy,
     standing: Standing,
 }
@@ -36,7 +38,8 @@ impl People {
         };
         let caller = Caller {
             tenant: person.tenant.clone(),
-            team: None,
+            team: person.team.clone(),
+            team_name: person.team_name.clone(),
             user: person.id.clone(),
             user_name: Arc::clone(&person.name),
             key: Some(id),
@@ -76,9 +79,11 @@ impl People {
 impl Person {
     fn of(row: &Columns<'_>) -> Result<Self, DirectoryError> {
         let is_set = |column| Ok(row.value::<Option<i64>>(column)?.is_some());
-        let rules = [row.rule("tenant_models")?, row.rule("user_models")?];
+        let rules = [row.rule("tenant_models")?, row.rule("team_models")?, row.rule("user_models")?];
         Ok(Self {
             tenant: row.tenant_id("tenant_id")?,
+            team: row.maybe_team_id("team_id")?,
+            team_name: row.value::<Option<&str>>("team_name")?.map(Arc::from),
             id: row.user_id("user_id")?,
             name: row.value::<&str>("user_name")?.into(),
             role: row.parsed::<Role>("role")?,

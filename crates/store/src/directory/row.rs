@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonegate_identity::{
-    BadRule, DirectoryError, KeyId, KeyKind, ModelRule, Role, Scopes, TenantId, UserId,
-    directory::{Key, Tenant, User},
+    BadRule, DirectoryError, KeyId, KeyKind, ModelRule, Role, Scopes, TeamId, TenantId, UserId,
+    directory::{Key, Team, Tenant, User},
 };
 
 use super::error::{unavailable, unreadable};
@@ -79,6 +79,15 @@ impl<'a> Columns<'a> {
         TenantId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
 
+    pub(crate) fn team_id(&self, column: &'static str) -> Result<TeamId, DirectoryError> {
+        TeamId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
+    }
+
+    pub(crate) fn maybe_team_id(&self, column: &'static str) -> Result<Option<TeamId>, DirectoryError> {
+        let stored: Option<&str> = self.value(column)?;
+        stored.map(TeamId::parse).transpose().map_err(|error| unreadable(column, error))
+    }
+
     pub(crate) fn user_id(&self, column: &'static str) -> Result<UserId, DirectoryError> {
         UserId::parse(self.value(column)?).map_err(|error| unreadable(column, error))
     }
@@ -106,11 +115,25 @@ pub(crate) fn tenant(row: &impl Cells) -> Result<Tenant, DirectoryError> {
     })
 }
 
+pub(crate) fn team(row: &impl Cells) -> Result<Team, DirectoryError> {
+    let row = Columns(row);
+    Ok(Team {
+        id: row.team_id("id")?,
+        tenant: row.tenant_id("tenant_id")?,
+        name: row.value("name")?,
+        models: row.rule("models")?,
+        managed_settings: row.value("managed_settings")?,
+        archived_at: row.maybe_time("archived_at")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
 pub(crate) fn user(row: &impl Cells) -> Result<User, DirectoryError> {
     let row = Columns(row);
     Ok(User {
         id: row.user_id("id")?,
         tenant: row.tenant_id("tenant_id")?,
+        team: row.maybe_team_id("team_id")?,
         name: row.value("name")?,
         email: row.value("email")?,
         role: row.parsed::<Role>("role")?,
@@ -125,6 +148,7 @@ pub(crate) fn key(row: &impl Cells) -> Result<Key, DirectoryError> {
     Ok(Key {
         id: row.key_id("id")?,
         tenant: row.tenant_id("tenant_id")?,
+        team: row.maybe_team_id("team_id")?,
         user: row.user_id("user_id")?,
         user_name: row.value("user_name")?,
         user_role: row.parsed::<Role>("user_role")?,

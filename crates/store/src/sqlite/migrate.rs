@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0011_charges.sql"),
     include_str!("../../migrations/sqlite/0012_forgetting.sql"),
     include_str!("../../migrations/sqlite/0013_audit_address.sql"),
+    include_str!("../../migrations/sqlite/0014_teams.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

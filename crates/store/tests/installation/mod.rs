@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stonegate_identity::{
-    BootstrapToken, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TenantId, UserId,
+    BootstrapToken, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TeamId, TenantId, UserId,
     archive::{Document, DocumentOwner},
-    directory::{Act, Actor, NewKey, NewPassword, NewTenant, NewUser, Rotation},
+    directory::{Act, Actor, NewKey, NewPassword, NewTeam, NewTenant, NewUser, Rotation},
     ticket::{Ticket, TicketKind},
 };
 use stonegate_ledger::{
@@ -61,10 +61,19 @@ pub async fn furnish(store: &Store) {
         time_zone: "Asia/Kathmandu".to_owned(),
     };
     store.directory.create_tenant(new, &act).await.unwrap();
+    let team = TeamId::mint(now(), [1; 6]);
+    let new = NewTeam {
+        id: team.clone(),
+        tenant: tenant.clone(),
+        name: "platform".to_owned(),
+        models: ModelRule::default(),
+    };
+    store.directory.create_team(new, &act).await.unwrap();
     let user = UserId::mint(now(), [1; 6]);
     let new = NewUser {
         id: user.clone(),
         tenant: tenant.clone(),
+        team: Some(team),
         name: "ann".to_owned(),
         email: Some("ann@example.org".to_owned()),
         role: Role::User,

@@ -3,53 +3,71 @@
 use super::*;
 
 /// Who asks, in the order of the table's letters.
-const ASKERS: [&str; 6] = ["nobody", "user", "lead", "other lead", "admin for calls", "admin"];
+const ASKERS: [&str; 8] = [
+    "nobody",
+    "user",
+    "lead",
+    "lead of the team",
+    "lead of another team",
+    "other lead",
+    "admin for calls",
+    "admin",
+];
 
 /// What stands behind the table's letters: `y` yes (2xx), `1` 401, `3` 403, `4` 404.
 ///
-/// The things asked about belong to the plain user `ann` of the tenant `acme`; `user` is `bob` of the same tenant, `lead`
-/// the team lead of `acme`, `other lead` the one of another tenant, `admin for calls` an administrator's key without
-/// administrative scopes.
+/// The things asked about belong to the plain user `ann` of the team `core` of the tenant `acme`; `user` is `bob` of the same
+/// tenant's team `rest`, `lead` the lead of `acme` (in no team), then come the leads of `core` and `rest`, `other lead` is the
+/// one of another tenant, `admin for calls` an administrator's key without administrative scopes.
 const ROUTES: &[(&str, &str, &str, &str)] = &[
-    ("POST", "/bootstrap", "1-----", ""),
-    ("GET", "/whoami", "1yyyyy", ""),
-    ("GET", "/keys", "1yyy3y", ""),
-    ("POST", "/keys", "1yyy3y", r#"{"name":"own"}"#),
-    ("POST", "/keys", "14y43y", r#"{"name":"hers","user":"ANN","scopes":["messages:send"]}"#),
-    ("GET", "/keys/{id}", "14y43y", ""),
-    ("POST", "/keys/ephemeral", "1yyyyy", r#"{"scopes":["messages:send"]}"#),
-    ("POST", "/keys/{id}/renew", "14y43y", ""),
-    ("POST", "/keys/{id}/rotate", "14y43y", ""),
-    ("POST", "/keys/{id}/revoke", "14y43y", ""),
-    ("GET", "/users", "1yyyyy", ""),
-    ("POST", "/users", "13y43y", r#"{"name":"NEW","tenant":"acme"}"#),
-    ("POST", "/users", "13343y", r#"{"name":"NEW","tenant":"acme","role":"admin"}"#),
-    ("GET", "/users/{id}", "14y44y", ""),
-    ("PATCH", "/users/{id}", "13y43y", r#"{"email":"ann@example.org"}"#),
-    ("POST", "/users/{id}/password-link", "13y43y", ""),
-    ("GET", "/tenants", "13yy3y", ""),
-    ("POST", "/tenants", "13333y", r#"{"id":"NEW"}"#),
-    ("GET", "/tenants/{id}", "13y43y", ""),
-    ("PATCH", "/tenants/{id}", "13333y", r#"{"name":"Acme"}"#),
-    ("GET", "/budgets", "1yyyyy", ""),
-    ("POST", "/budgets", "13y43y", r#"{"account":"user:ANN","window":"daily","limit_usd":"5"}"#),
-    ("POST", "/budgets", "13343y", r#"{"account":"tenant:acme","window":"daily","limit_usd":"5"}"#),
-    ("DELETE", "/budgets/{id}", "13y43y", ""),
-    ("GET", "/budgets/{id}/adjustments", "14y44y", ""),
-    ("POST", "/budgets/{id}/adjustments", "13y43y", r#"{"amount":"1","reason":"a test"}"#),
-    ("GET", "/budget-events", "1yyyyy", ""),
-    ("POST", "/charges", "1yyy3y", r#"{"service":"search","amount_usd":"0.01"}"#),
-    ("GET", "/charges/{id}", "144434", ""),
-    ("POST", "/charges/{id}/capture", "144434", ""),
-    ("POST", "/charges/{id}/void", "144434", ""),
-    ("GET", "/usage", "1yyyyy", ""),
-    ("GET", "/audit", "13333y", ""),
-    ("GET", "/usage/unresolved", "1yyyyy", ""),
-    ("GET", "/usage/corrections", "13333y", ""),
+    ("POST", "/bootstrap", "1-------", ""),
+    ("GET", "/whoami", "1yyyyyyy", ""),
+    ("GET", "/keys", "1yyyyy3y", ""),
+    ("POST", "/keys", "1yyyyy3y", r#"{"name":"own"}"#),
+    ("POST", "/keys", "14yy443y", r#"{"name":"hers","user":"ANN","scopes":["messages:send"]}"#),
+    ("GET", "/keys/{id}", "14yy443y", ""),
+    ("POST", "/keys/ephemeral", "1yyyyyyy", r#"{"scopes":["messages:send"]}"#),
+    ("POST", "/keys/{id}/renew", "14yy443y", ""),
+    ("POST", "/keys/{id}/rotate", "14yy443y", ""),
+    ("POST", "/keys/{id}/revoke", "14yy443y", ""),
+    ("GET", "/users", "1yyyyyyy", ""),
+    ("POST", "/users", "13yyy43y", r#"{"name":"NEW","tenant":"acme"}"#),
+    ("POST", "/users", "13yy443y", r#"{"name":"NEW","tenant":"acme","team":"CORE"}"#),
+    ("POST", "/users", "1333343y", r#"{"name":"NEW","tenant":"acme","role":"admin"}"#),
+    ("GET", "/users/{id}", "14yy444y", ""),
+    ("PATCH", "/users/{id}", "13yy443y", r#"{"email":"ann@example.org"}"#),
+    ("PATCH", "/users/{id}", "13yy443y", r#"{"team":"CORE"}"#),
+    ("PATCH", "/users/{id}", "13y4443y", r#"{"team":"REST"}"#),
+    ("PATCH", "/users/{id}", "13y3443y", r#"{"team":null}"#),
+    ("POST", "/users/{id}/password-link", "13yy443y", ""),
+    ("GET", "/teams", "13yyyy3y", ""),
+    ("POST", "/teams", "13y3343y", r#"{"name":"NEW","tenant":"acme"}"#),
+    ("GET", "/teams/{id}", "13yy443y", ""),
+    ("PATCH", "/teams/{id}", "13y3443y", r#"{"name":"core"}"#),
+    ("GET", "/tenants", "13yyyy3y", ""),
+    ("POST", "/tenants", "1333333y", r#"{"id":"NEW"}"#),
+    ("GET", "/tenants/{id}", "13yyy43y", ""),
+    ("PATCH", "/tenants/{id}", "1333333y", r#"{"name":"Acme"}"#),
+    ("GET", "/budgets", "1yyyyyyy", ""),
+    ("POST", "/budgets", "13yy443y", r#"{"account":"user:ANN","window":"daily","limit_usd":"5"}"#),
+    ("POST", "/budgets", "13y3443y", r#"{"account":"team:CORE","window":"daily","limit_usd":"5"}"#),
+    ("POST", "/budgets", "1334443y", r#"{"account":"tenant:acme","window":"daily","limit_usd":"5"}"#),
+    ("DELETE", "/budgets/{id}", "13yy443y", ""),
+    ("GET", "/budgets/{id}/adjustments", "14yy444y", ""),
+    ("POST", "/budgets/{id}/adjustments", "13yy443y", r#"{"amount":"1","reason":"a test"}"#),
+    ("GET", "/budget-events", "1yyyyyyy", ""),
+    ("POST", "/charges", "1yyyyy3y", r#"{"service":"search","amount_usd":"0.01"}"#),
+    ("GET", "/charges/{id}", "14444434", ""),
+    ("POST", "/charges/{id}/capture", "14444434", ""),
+    ("POST", "/charges/{id}/void", "14444434", ""),
+    ("GET", "/usage", "1yyyyyyy", ""),
+    ("GET", "/audit", "1333333y", ""),
+    ("GET", "/usage/unresolved", "1yyyyyyy", ""),
+    ("GET", "/usage/corrections", "1333333y", ""),
     (
         "POST",
         "/usage/corrections",
-        "134434",
+        "13444434",
         r#"{"call":{"id":"req_00000000000000000000000001","cost_usd":"0"},"reason":"a test"}"#,
     ),
 ];
@@ -65,7 +83,7 @@ fn letter(status: StatusCode) -> char {
 }
 
 /// Something of ann's, made anew for each try, since some tries take it away.
-async fn hers(house: &House, ann: &Person, method: &str, path: &str) -> String {
+async fn hers(house: &House, (ann, core): (&Person, &str), method: &str, path: &str) -> String {
     match path.split('/').nth(1) {
         Some("keys") if path.ends_with("/renew") => {
             let wanted = json!({ "scopes": ["messages:send"] });
@@ -76,7 +94,14 @@ async fn hers(house: &House, ann: &Person, method: &str, path: &str) -> String {
             house.as_admin("POST", "/keys", wanted).await.text("id")
         }
         Some("keys") => ann.key_id.clone(),
-        Some("users") => ann.user.clone(),
+        Some("users") => {
+            // Some tries move her.
+            let back =
+                house.as_admin("PATCH", &format!("/users/{}", ann.user), json!({ "team": core })).await;
+            assert_eq!(back.status, StatusCode::OK, "{back:?}");
+            ann.user.clone()
+        }
+        Some("teams") => core.to_owned(),
         Some("charges") => {
             let wanted = json!({ "service": "search", "amount_usd": "0.01" });
             house.send(Some(&ann.key), "POST", "/charges", wanted).await.text("id")
@@ -96,24 +121,31 @@ async fn every_route_is_open_to_whom_the_table_says() {
     for tenant in ["acme", "other"] {
         house.as_admin("POST", "/tenants", json!({ "id": tenant })).await;
     }
-    let ann = house.person("acme", "ann", "user").await;
-    let bob = house.person("acme", "bob", "user").await;
+    let (core, rest) = (house.team("acme", "core").await, house.team("acme", "rest").await);
+    let ann = house.member("acme", &core, "ann", "user").await;
+    let bob = house.member("acme", &rest, "bob", "user").await;
     let lead = house.person("acme", "lea", "team_lead").await;
+    let core_lead = house.member("acme", &core, "cole", "team_lead").await;
+    let rest_lead = house.member("acme", &rest, "rex", "team_lead").await;
     let other = house.person("other", "leo", "team_lead").await;
     let calls = house.as_admin("POST", "/keys", json!({ "name": "calls" })).await.text("key");
-    let keys =
-        [None, Some(&bob.key), Some(&lead.key), Some(&other.key), Some(&calls), Some(&house.admin.key)];
+    let people = [&bob, &lead, &core_lead, &rest_lead, &other].map(|person| Some(&person.key));
+    let keys = [&[None][..], &people, &[Some(&calls), Some(&house.admin.key)]].concat();
 
     let mut wrong = Vec::new();
     for (number, (method, path, expected, body)) in ROUTES.iter().copied().enumerate() {
-        for (at, (asker, key)) in ASKERS.into_iter().zip(keys).enumerate() {
+        for (at, (asker, key)) in ASKERS.into_iter().zip(keys.iter().copied()).enumerate() {
             let expected = char::from(expected.as_bytes()[at]);
             if expected == '-' {
                 continue;
             }
-            let id =
-                if path.contains("{id}") { hers(&house, &ann, method, path).await } else { String::new() };
-            let body = body.replace("ANN", &ann.user).replace("NEW", &format!("new-{number}-{at}"));
+            let id = if path.contains("{id}") {
+                hers(&house, (&ann, &core), method, path).await
+            } else {
+                String::new()
+            };
+            let body = body.replace("ANN", &ann.user).replace("CORE", &core).replace("REST", &rest);
+            let body = body.replace("NEW", &format!("new-{number}-{at}"));
             let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
             let body = if path == "/bootstrap" {
                 json!({ "token": BootstrapToken::mint([9; 24]).as_str() })
@@ -143,22 +175,35 @@ fn the_table_names_every_route_of_the_document() {
 async fn a_list_shows_only_what_is_in_reach() {
     let house = House::open().await;
     house.as_admin("POST", "/tenants", json!({ "id": "acme" })).await;
+    let core = house.team("acme", "core").await;
+    house.team("acme", "rest").await;
     let ann = house.person("acme", "ann", "user").await;
+    let bob = house.member("acme", &core, "bob", "user").await;
+    let core_lead = house.member("acme", &core, "cole", "team_lead").await;
     let lead = house.person("acme", "lea", "team_lead").await;
-    let budget = |account: String| json!({ "account": account, "window": "daily", "limit_usd": "5" });
-    house.as_admin("POST", "/budgets", budget(format!("user:{}", ann.user))).await;
-    house.as_admin("POST", "/budgets", budget(format!("key:{}", lead.key_id))).await;
-    house.as_admin("POST", "/budgets", budget("tenant:acme".to_owned())).await;
-    house.as_admin("POST", "/budgets", budget("tenant:default".to_owned())).await;
-    for (person, keys, users, budgets) in [(&ann, 1, 1, 1), (&lead, 2, 2, 3), (&house.admin, 3, 3, 4)] {
-        for (path, expected) in [("/keys", keys), ("/users", users), ("/budgets", budgets)] {
+    for account in [
+        format!("user:{}", ann.user),
+        format!("user:{}", bob.user),
+        format!("key:{}", lead.key_id),
+        format!("team:{core}"),
+        "tenant:acme".to_owned(),
+        "tenant:default".to_owned(),
+    ] {
+        let budget = json!({ "account": account, "window": "daily", "limit_usd": "5" });
+        assert_eq!(house.as_admin("POST", "/budgets", budget).await.status, StatusCode::CREATED);
+    }
+    for (person, keys, users, teams, budgets) in [
+        (&ann, 1, 1, None, 1),
+        (&bob, 1, 1, None, 1),
+        (&core_lead, 2, 2, Some(1), 2),
+        (&lead, 4, 4, Some(2), 5),
+        (&house.admin, 5, 5, Some(2), 6),
+    ] {
+        for (path, expected) in
+            [("/keys", Some(keys)), ("/users", Some(users)), ("/teams", teams), ("/budgets", Some(budgets))]
+        {
             let list = house.send(Some(&person.key), "GET", path, Value::Null).await;
-            assert_eq!(
-                list.body["data"].as_array().map(Vec::len),
-                Some(expected),
-                "{path} of {}",
-                person.user
-            );
+            assert_eq!(list.body["data"].as_array().map(Vec::len), expected, "{path} of {}", person.user);
         }
     }
 }

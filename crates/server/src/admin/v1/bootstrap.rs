@@ -55,6 +55,7 @@ pub(crate) async fn bootstrap(
     let owner = User {
         id: admin.id.clone(),
         tenant: admin.tenant.clone(),
+        team: None,
         name: admin.name.clone(),
         email: None,
         role: admin.role,

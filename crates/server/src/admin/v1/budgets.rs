@@ -1,6 +1,6 @@
 //! `/admin/v1/budgets`
 
-use stonegate_identity::{Action, KeyId, Owner, Resource, TenantId, UserId};
+use stonegate_identity::{Action, KeyId, Resource, TeamId, TenantId, UserId};
 use stonegate_ledger::{AccountId, AccountKind, Budget};
 
 use crate::admin::{AdminState, Problem, Visit};
@@ -45,16 +45,17 @@ pub(super) async fn allow(
         AccountKind::User => {
             let id = UserId::parse(&account.id).map_err(|_no_id| missing())?;
             let user = directory.find_user(&id).await?.ok_or_else(missing)?;
-            let owner = Owner { tenant: &user.tenant, team: None, user: &user.id, role: user.role };
-            told(visit.authorize(action, &Resource::User(owner)))
+            told(visit.authorize(action, &Resource::User((&user).into())))
         }
         AccountKind::Key => {
             let id = KeyId::parse(&account.id).map_err(|_no_id| missing())?;
             let key = directory.find_key(&id).await?.ok_or_else(missing)?;
-            let owner = Owner { tenant: &key.tenant, team: None, user: &key.user, role: key.user_role };
-            told(visit.authorize(action, &Resource::User(owner)))
+            told(visit.authorize(action, &Resource::User((&key).into())))
         }
-        // There are no teams yet.
-        AccountKind::Team => Err(missing()),
+        AccountKind::Team => {
+            let id = TeamId::parse(&account.id).map_err(|_no_id| missing())?;
+            let team = directory.find_team(&id).await?.ok_or_else(missing)?;
+            told(visit.authorize(action, &Resource::Team(&team.tenant, &team.id)))
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `/admin/v1/keys`
 
-use stonegate_identity::{Action, KeyId, Owner, Resource, directory::Key};
+use stonegate_identity::{Action, KeyId, Resource, directory::Key};
 
 use crate::admin::{AdminState, Problem, Visit};
 
@@ -31,9 +31,8 @@ async fn authorized(state: &AdminState, visit: &Visit, action: Action, id: &str)
     let missing = || Problem::not_found("key", id);
     let parsed = KeyId::parse(id).map_err(|_no_id| missing())?;
     let key = state.keys.directory().find_key(&parsed).await?.ok_or_else(missing)?;
-    let owner = Owner { tenant: &key.tenant, team: None, user: &key.user, role: key.user_role };
     let _permit = visit
-        .authorize(action, &Resource::User(owner))
+        .authorize(action, &Resource::User((&key).into()))
         .map_err(|denied| Problem::denied(&denied, "key", id))?;
     Ok(key)
 }

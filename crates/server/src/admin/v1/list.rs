@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use stonegate_identity::{
-    KeyKind, Reach, TenantId, UnknownKind, UserId,
+    KeyKind, Reach, TeamId, TenantId, UnknownKind, UserId,
     directory::{Filter, Page, PageRequest},
 };
 use utoipa::IntoParams;
@@ -25,11 +25,13 @@ pub(crate) struct ListParams {
     pub(crate) limit: Option<u32>,
     /// Only this tenant's, by its id.
     pub(crate) tenant: Option<String>,
+    /// Only this team's, by its id.
+    pub(crate) team: Option<String>,
     /// Only this user's, by the user's id.
     pub(crate) user: Option<String>,
     /// Only those with this name.
     pub(crate) name: Option<String>,
-    /// Only those that are neither revoked, expired nor disabled.
+    /// Only those that are neither revoked, expired, disabled nor archived.
     pub(crate) active: Option<bool>,
 }
 
@@ -40,10 +42,12 @@ impl ListParams {
 
     pub(crate) fn filter(&self, reach: Reach, now: Timestamp) -> Result<Filter, Problem> {
         let tenant = self.tenant.as_deref().map(TenantId::parse).transpose();
+        let team = self.team.as_deref().map(TeamId::parse).transpose();
         let user = self.user.as_deref().map(UserId::parse).transpose();
         Ok(Filter {
             reach,
             tenant: tenant.map_err(|bad| Problem::invalid("tenant", bad.to_string()))?,
+            team: team.map_err(|bad| Problem::invalid("team", bad.to_string()))?,
             user: user.map_err(|bad| Problem::invalid("user", bad.to_string()))?,
             name: self.name.clone(),
             kind: None,
@@ -64,6 +68,8 @@ pub(crate) struct KeyListParams {
     pub(crate) limit: Option<u32>,
     /// Only this tenant's, by its id.
     pub(crate) tenant: Option<String>,
+    /// Only those of this team's users, by its id.
+    pub(crate) team: Option<String>,
     /// Only this user's, by the user's id.
     pub(crate) user: Option<String>,
     /// Only those with this name.
@@ -77,7 +83,7 @@ pub(crate) struct KeyListParams {
 impl KeyListParams {
     /// What all lists share, and the kind; `None` for all of them.
     pub(crate) fn split(self) -> Result<(ListParams, Option<KeyKind>), Problem> {
-        let Self { after, limit, tenant, user, name, active, kind } = self;
+        let Self { after, limit, tenant, team, user, name, active, kind } = self;
         let kind = match kind.as_deref() {
             None => Some(KeyKind::LongLived),
             Some("all") => None,
@@ -86,7 +92,7 @@ impl KeyListParams {
                     .map_err(|bad: UnknownKind| Problem::invalid("kind", format!("{bad}, or `all`")))?,
             ),
         };
-        Ok((ListParams { after, limit, tenant, user, name, active }, kind))
+        Ok((ListParams { after, limit, tenant, team, user, name, active }, kind))
     }
 }
 

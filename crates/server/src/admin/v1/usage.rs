@@ -97,7 +97,7 @@ pub(crate) async fn usage(
     let wanted = wire::usage::Wanted {
         by: params.by,
         per: params.per,
-        filter: within(reach, params.filter()?)?,
+        filter: within(&visit, reach, params.filter()?)?,
         limit: Some(params.limit.unwrap_or(wire::usage::PAGE)),
         after: params.after,
     };
@@ -136,7 +136,11 @@ impl UsageParams {
 }
 
 /// What is asked for, narrowed to what the caller may see. Another's usage is refused, not shown as none.
-fn within(reach: Reach, mut filter: UsageFilter) -> Result<UsageFilter, Problem> {
+fn within(visit: &Visit, reach: Reach, mut filter: UsageFilter) -> Result<UsageFilter, Problem> {
+    // What is one's own may have been used before one came into a team.
+    if filter.user.as_deref() == Some(visit.caller.user.as_str()) {
+        return Ok(filter);
+    }
     let (place, mine, kind) = match &reach {
         Reach::Everything => return Ok(filter),
         Reach::Own(user) => (&mut filter.user, user.to_arc(), "user"),

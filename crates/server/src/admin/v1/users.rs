@@ -1,6 +1,6 @@
 //! `/admin/v1/users`
 
-use stonegate_identity::{Action, Owner, Resource, Role, UserId, directory::User};
+use stonegate_identity::{Action, Owner, Resource, UserId, directory::User};
 
 use crate::admin::{AdminState, Problem, Visit};
 
@@ -16,15 +16,15 @@ async fn authorized(state: &AdminState, visit: &Visit, action: Action, id: &str)
     let missing = || Problem::not_found("user", id);
     let parsed = UserId::parse(id).map_err(|_no_id| missing())?;
     let user = state.keys.directory().find_user(&parsed).await?.ok_or_else(missing)?;
-    allow(visit, action, &user, user.role)?;
+    allow(visit, action, (&user).into())?;
     Ok(user)
 }
 
-/// Whether the caller may do this to a user of that role.
-fn allow(visit: &Visit, action: Action, user: &User, role: Role) -> Result<(), Problem> {
-    let owner = Owner { tenant: &user.tenant, team: None, user: &user.id, role };
+/// Whether the caller may do this to a user as they are, or are to be.
+fn allow(visit: &Visit, action: Action, owner: Owner<'_>) -> Result<(), Problem> {
+    let user = owner.user;
     match visit.authorize(action, &Resource::User(owner)) {
         Ok(_permit) => Ok(()),
-        Err(denied) => Err(Problem::denied(&denied, "user", &user.id)),
+        Err(denied) => Err(Problem::denied(&denied, "user", user)),
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stonegate_api::{BudgetCreate, BudgetMode, BudgetOverride, BudgetWhenShort, BudgetWindow};
-use stonegate_identity::{Directory, KeyId, TenantId, UserId};
+use stonegate_identity::{Directory, KeyId, TeamId, TenantId, UserId};
 use stonegate_ledger::{
     AccountId, AccountKind, Allowance, Amount, Budget, BudgetFilter, BudgetId, BudgetState, LedgerStore,
     Limit, Mode, Nanodollars, WhenShort, Window, Zone,
@@ -68,8 +68,10 @@ pub(crate) async fn tenant_of(
             Ok(id) => directory.find_key(&id).await?.map(|key| key.tenant),
             Err(_) => None,
         },
-        // There are no teams yet.
-        AccountKind::Team => None,
+        AccountKind::Team => match TeamId::parse(&account.id) {
+            Ok(id) => directory.find_team(&id).await?.map(|team| team.tenant),
+            Err(_) => None,
+        },
     })
 }
 

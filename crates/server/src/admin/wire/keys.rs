@@ -201,6 +201,7 @@ pub(crate) fn whoami(caller: &Caller, ends_at: Option<Timestamp>, email: Option<
     Whoami {
         tenant: caller.tenant.to_string(),
         team: caller.team.as_ref().map(ToString::to_string),
+        team_name: caller.team_name.as_ref().map(ToString::to_string),
         user: caller.user.to_string(),
         user_name: caller.user_name.to_string(),
         role: shown_role(caller.role),

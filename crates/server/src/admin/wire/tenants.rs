@@ -1,6 +1,5 @@
 //! Tenants on the wire.
 
-use serde_json::Value;
 use stonegate_api::{TenantCreate, TenantUpdate};
 use stonegate_identity::{
     TenantId,
@@ -8,7 +7,7 @@ use stonegate_identity::{
 };
 use stonegate_ledger::{UnknownZone, Zone};
 
-use super::{Problem, name, rule, shown_rule, shown_time};
+use super::{Problem, managed, name, rule, shown_managed, shown_rule, shown_time};
 
 pub(crate) fn new(wanted: &TenantCreate) -> Result<NewTenant, Problem> {
     let id = TenantId::parse(&wanted.id).map_err(|bad| Problem::invalid("id", bad.to_string()))?;
@@ -27,15 +26,6 @@ pub(crate) fn edit(wanted: &TenantUpdate) -> Result<TenantEdit, Problem> {
     })
 }
 
-/// Managed settings as they are kept.
-fn managed(settings: &Option<Value>) -> Result<Option<String>, Problem> {
-    match settings {
-        None => Ok(None),
-        Some(settings @ Value::Object(_)) => Ok(Some(settings.to_string())),
-        Some(_) => Err(Problem::invalid("managed_settings", "an object, or null to take the policy away")),
-    }
-}
-
 /// A time zone by the name that the database gives it.
 fn zone(text: &str) -> Result<String, Problem> {
     let zone: Result<Zone, UnknownZone> = text.parse();
@@ -48,7 +38,7 @@ pub(crate) fn shown(tenant: &Tenant) -> stonegate_api::Tenant {
         name: tenant.name.clone(),
         models: shown_rule(&tenant.models),
         time_zone: tenant.time_zone.clone(),
-        managed_settings: tenant.managed_settings.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+        managed_settings: shown_managed(tenant.managed_settings.as_deref()),
         disabled_at: tenant.disabled_at.map(shown_time),
         created_at: shown_time(tenant.created_at),
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use stonegate_api::{Usage, UsageBy, UsagePer, UsageRow, UsageTokens};
-use stonegate_identity::{Directory, KeyId, UserId};
+use stonegate_identity::{Directory, KeyId, TeamId, UserId};
 use stonegate_ledger::{LedgerStore, Nanodollars, UsageFilter, UsageQuery, UsageSum};
 
 use super::{Problem, budgets::dollars, shown_time, time};
@@ -130,6 +130,10 @@ async fn names(
                 Ok(id) => {
                     directory.find_key(&id).await?.map(|key| format!("{} ({})", key.name, key.user_name))
                 }
+                Err(_) => None,
+            },
+            Some(UsageBy::Team) => match TeamId::parse(&sum.group) {
+                Ok(id) => directory.find_team(&id).await?.map(|team| team.name),
                 Err(_) => None,
             },
             _ => return Ok(names),

@@ -7,7 +7,7 @@ use stonegate_identity::{
     directory::{NewUser, User, UserEdit},
 };
 
-use super::{Problem, name, role, rule, shown_role, shown_rule, shown_time};
+use super::{Problem, name, role, rule, shown_role, shown_rule, shown_time, teams};
 use crate::clock;
 
 /// The longest address that mail allows.
@@ -17,6 +17,7 @@ pub(crate) fn new(wanted: &UserCreate, tenant: TenantId, now: Timestamp) -> Resu
     Ok(NewUser {
         id: UserId::mint(now, clock::random()),
         tenant,
+        team: wanted.team.as_deref().map(teams::id).transpose()?,
         name: name("name", &wanted.name)?,
         email: wanted.email.as_deref().map(email).transpose()?,
         role: role(wanted.role),
@@ -28,6 +29,11 @@ pub(crate) fn edit(wanted: &UserUpdate) -> Result<UserEdit, Problem> {
     Ok(UserEdit {
         name: wanted.name.as_deref().map(|text| name("name", text)).transpose()?,
         email: wanted.email.as_deref().map(email).transpose()?,
+        team: match &wanted.team {
+            Some(Some(text)) => Some(Some(teams::id(text)?)),
+            Some(None) => Some(None),
+            None => None,
+        },
         role: wanted.role.map(role),
         models: wanted.models.as_ref().map(|models| rule(Some(models))).transpose()?,
         disabled: wanted.disabled,
@@ -46,6 +52,7 @@ pub(crate) fn shown(user: &User) -> stonegate_api::User {
         id: user.id.to_string(),
         name: user.name.clone(),
         tenant: user.tenant.to_string(),
+        team: user.team.as_ref().map(ToString::to_string),
         email: user.email.clone(),
         role: shown_role(user.role),
         models: shown_rule(&user.models),

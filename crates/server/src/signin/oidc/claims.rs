@@ -50,7 +50,7 @@ mod tests {
     use stonegate_identity::Role;
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, PlaceTeam};
 
     #[test]
     fn the_first_rule_that_fits_decides() {
@@ -62,23 +62,25 @@ mod tests {
             client_id = "stonegate"
             rules = [
                 { group = "gateway-admins", role = "admin" },
-                { group = "ml-*", tenant = "ml", role = "team_lead", allow_models = ["claude-*"] },
+                { group = "ml-*", tenant = "ml", team = "research", role = "team_lead", allow_models = ["claude-*"] },
                 { group = "staff" },
             ]
             "#,
         )
         .unwrap();
         let provider = &config.signin.providers[0];
-        let found =
-            |groups: &[&str]| place(provider, groups).map(|place| (place.tenant.to_string(), place.role));
+        let found = |groups: &[&str]| {
+            place(provider, groups).map(|place| (place.tenant.to_string(), place.team, place.role))
+        };
+        let research = PlaceTeam::Named("research".to_owned());
         for (groups, expected) in [
-            (&["staff", "gateway-admins"][..], Some(("default", Role::Admin))),
-            (&["staff", "ml-research"], Some(("ml", Role::TeamLead))),
-            (&["staff"], Some(("default", Role::User))),
+            (&["staff", "gateway-admins"][..], Some(("default", PlaceTeam::None, Role::Admin))),
+            (&["staff", "ml-research"], Some(("ml", research, Role::TeamLead))),
+            (&["staff"], Some(("default", PlaceTeam::None, Role::User))),
             (&["xml-research", "gateway-admins-2"], None),
             (&[], None),
         ] {
-            let expected = expected.map(|(tenant, role)| (tenant.to_owned(), role));
+            let expected = expected.map(|(tenant, team, role)| (tenant.to_owned(), team, role));
             assert_eq!(found(groups), expected, "{groups:?}");
         }
         let silent = Provider { rules: Vec::new(), ..provider.clone() };

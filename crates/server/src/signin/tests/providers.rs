@@ -112,6 +112,18 @@ impl Idp {
     }
 
     async fn house(&self) -> House {
+        self.house_by(
+            r#"
+            { group = "leads", role = "team_lead" },
+            { group = "staff", allow_models = ["claude-*"] },
+            { group = "elsewhere", tenant = "acme" },
+            "#,
+        )
+        .await
+    }
+
+    /// One with these rules.
+    async fn house_by(&self, rules: &str) -> House {
         let config = Config::from_toml(&format!(
             r#"
             [[signin.providers]]
@@ -121,11 +133,7 @@ impl Idp {
             client_id = "stonegate"
             audiences = ["stonegate"]
             allow_private = true
-            rules = [
-                {{ group = "leads", role = "team_lead" }},
-                {{ group = "staff", allow_models = ["claude-*"] }},
-                {{ group = "elsewhere", tenant = "acme" }},
-            ]
+            rules = [{rules}]
             "#,
             self.issuer
         ))
@@ -223,6 +231,58 @@ async fn what_a_token_leaves_out_is_asked_for_and_has_to_be_about_the_same_perso
     let users = house.as_admin("GET", "/users?name=ann", Value::Null).await.json();
     assert_eq!(users["data"][0]["role"], json!("team_lead"));
     assert_eq!(users["data"][0]["email"], json!("ann@example.org"), "what the token says itself holds");
+}
+
+#[tokio::test]
+async fn groups_say_which_team_somebody_is_in() {
+    let idp = Idp::start().await;
+    let house = idp
+        .house_by(
+            r#"
+            { group = "research", team = "research" },
+            { group = "core", team = "core", role = "team_lead" },
+            { group = "staff" },
+            "#,
+        )
+        .await;
+    let sign_in = async |group: &str| {
+        let token = idp.signed(&[("groups", json!([group]))]);
+        house.form("/oauth/token", &assertion(&token, "messages:send")).await
+    };
+    let refused = sign_in("core").await;
+    assert_eq!(refused.error(), (400, "invalid_grant".to_owned()), "there is no such team yet");
+    let mut ids = Vec::new();
+    for name in ["core", "research"] {
+        ids.push(house.as_admin("POST", "/teams", json!({ "name": name })).await.member("id"));
+    }
+    for (group, team, role) in [
+        ("core", Some("core"), "team_lead"),
+        ("research", Some("research"), "user"),
+        ("staff", None, "user"),
+        ("core", Some("core"), "team_lead"),
+    ] {
+        let tokens = sign_in(group).await;
+        let who = house.whoami(&tokens.member("access_token")).await.json();
+        assert_eq!((who["team_name"].as_str(), &who["role"]), (team, &json!(role)), "{group}");
+    }
+    // A team that is over lets nobody in, and keeps nobody where they are not to be.
+    house.as_admin("PATCH", &format!("/teams/{}", ids[1]), json!({ "archived": true })).await;
+    assert_eq!(sign_in("research").await.error(), (400, "invalid_grant".to_owned()));
+}
+
+#[tokio::test]
+async fn rules_without_teams_leave_people_where_an_administrator_put_them() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let sign_in = async || {
+        let tokens = house.form("/oauth/token", &assertion(&idp.signed(&[]), "messages:send")).await;
+        house.whoami(&tokens.member("access_token")).await
+    };
+    let who = sign_in().await;
+    let core = house.as_admin("POST", "/teams", json!({ "name": "core" })).await.member("id");
+    let path = format!("/users/{}", who.member("user"));
+    house.as_admin("PATCH", &path, json!({ "team": core })).await;
+    assert_eq!(sign_in().await.member("team"), core);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The demo's people: a tenant, an administrator, a user with a budget, a key for each. Made over the admin API, as an
+//! The demo's people: a tenant with a team, an administrator, a user with a budget, a key for each. Made over the admin API, as an
 //! administrator would.
 
 use std::fs;
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stonegate_api::{Budget, KeyCreated, Page, Usage, User};
+use stonegate_api::{Budget, KeyCreated, Page, Team, Usage, User};
 
 use super::place::Place;
 use crate::client::Client;
@@ -50,7 +50,9 @@ async fn make(url: &str, token: &str) -> anyhow::Result<Sample> {
     let client = Client::new(url, Some(&admin.key))?;
     let _tenant: serde_json::Value =
         post(&client, "tenants", json!({ "id": "acme", "name": "Acme" })).await?;
-    let user: User = post(&client, "users", json!({ "name": USER, "tenant": "acme" })).await?;
+    let team: Team = post(&client, "teams", json!({ "name": "platform", "tenant": "acme" })).await?;
+    let user = json!({ "name": USER, "tenant": "acme", "team": team.id });
+    let user: User = post(&client, "users", user).await?;
     let budget = json!({
         "account": format!("user:{}", user.id), "window": "daily",
         "limit_usd": BUDGET.trim_start_matches('$'),

@@ -2,7 +2,7 @@
 
 use anyhow::{anyhow, bail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use stonegate_api::{Key, User, Whoami};
+use stonegate_api::{Key, Team, User, Whoami};
 
 use super::Remote;
 use crate::client::Client;
@@ -21,6 +21,29 @@ impl Remote {
         only("user", text, named.into_iter().map(|user| user.id).collect(), &told)
     }
 
+    /// A team's id, for an id or a name.
+    pub(super) async fn team(&self, tenant: Option<&str>, text: &str) -> anyhow::Result<String> {
+        match self.get::<Team>(&format!("/teams/{}", segment(text)), &[]).await {
+            Ok(team) => return Ok(team.id),
+            Err(Trouble::Refused { status: 400 | 404, .. }) => {}
+            Err(trouble) => return Err(trouble.into()),
+        }
+        let named: Vec<Team> = self.list("/teams", &[("name", Some(text)), ("tenant", tenant)]).await?;
+        let told: Vec<String> = named.iter().map(|team| format!("{} ({})", team.id, team.tenant)).collect();
+        only("team", text, named.into_iter().map(|team| team.id).collect(), &told)
+    }
+
+    pub(super) async fn maybe_team(
+        &self,
+        tenant: Option<&str>,
+        text: Option<&str>,
+    ) -> anyhow::Result<Option<String>> {
+        match text {
+            Some(text) => Ok(Some(self.team(tenant, text).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// A key's id, for an id, its whole text, or the name of one that is in force.
     pub(super) async fn key(&self, text: &str) -> anyhow::Result<String> {
         if text.starts_with("sk-stone-") {
@@ -37,9 +60,10 @@ impl Remote {
         only("key", text, named.into_iter().map(|key| key.id).collect(), &told)
     }
 
-    /// An account, `KIND:ID`, for one whose user or key may be named.
+    /// An account, `KIND:ID`, for one whose team, user or key may be named.
     pub(super) async fn account(&self, text: &str) -> anyhow::Result<String> {
         match text.split_once(':') {
+            Some(("team", name)) => Ok(format!("team:{}", self.team(None, name).await?)),
             Some(("user", name)) => Ok(format!("user:{}", self.user(None, name).await?)),
             Some(("key", name)) => Ok(format!("key:{}", self.key(name).await?)),
             Some(_) | None => Ok(text.to_owned()),

@@ -22,11 +22,13 @@ macro_rules! grants_where {
                     keys.scopes, keys.models AS key_models, keys.tags AS key_tags, keys.expires_at,
                     keys.parent_id, parents.name AS parent_name,
                     coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, users.id AS user_id,
-                    users.name AS user_name, users.role, users.models AS user_models,
+                    users.name AS user_name, users.role, users.models AS user_models, users.team_id,
+                    teams.name AS team_name, coalesce(teams.models, '') AS team_models,
                     users.disabled_at AS user_disabled_at, tenants.id AS tenant_id, tenants.models AS tenant_models,
                     tenants.disabled_at AS tenant_disabled_at
              FROM key_texts JOIN keys ON keys.id = key_texts.key_id JOIN users ON users.id = keys.user_id
-                  JOIN tenants ON tenants.id = users.tenant_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id
+                  JOIN tenants ON tenants.id = users.tenant_id LEFT JOIN teams ON teams.id = users.team_id
+                  LEFT JOIN keys AS parents ON parents.id = keys.parent_id
              WHERE ",
             $condition
         )
@@ -87,7 +89,9 @@ pub(super) async fn since(pools: &Pools, seen: u64) -> Result<Changes, Directory
                            WHERE parents.version > $1
                      UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id WHERE users.version > $1
                      UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id
-                           JOIN tenants ON tenants.id = users.tenant_id WHERE tenants.version > $1)"
+                           JOIN tenants ON tenants.id = users.tenant_id WHERE tenants.version > $1
+                     UNION SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id
+                           JOIN teams ON teams.id = users.team_id WHERE teams.version > $1)"
     );
     let seen = i64::try_from(seen).map_err(|error| unreadable("version", error))?;
     let rows = sqlx::query(sql).bind(seen).fetch_all(&mut *transaction).await.map_err(unavailable)?;

@@ -9,7 +9,7 @@ use stonegate_identity::{
 use super::{Connection, Pools, audit::record, grants::next_version, users, write};
 use crate::directory::{
     error::{not_found, unavailable},
-    filter::{Narrowed, nothing, paged},
+    filter::{Narrowed, paged},
     keys::{check_refreshable, check_renewable, check_rotatable, long_ago, too_many_keys},
     row::{self, stored_rule, stored_time},
 };
@@ -110,7 +110,7 @@ async fn read(connection: &mut Connection, id: &KeyId) -> Result<Option<Key>, Di
     let found = sqlx::query(
         "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
-                keys.last_used_at, keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
+                keys.last_used_at, keys.created_at, users.tenant_id, users.team_id, users.name AS user_name, users.role AS user_role
          FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id WHERE keys.id = $1",
     )
     .bind(id.as_str())
@@ -129,11 +129,11 @@ pub(super) async fn list(
     filter: &Filter,
     page: &PageRequest,
 ) -> Result<Page<Key>, DirectoryError> {
-    let Some(narrowed) = Narrowed::of(filter, page) else { return Ok(nothing()) };
+    let narrowed = Narrowed::of(filter, page);
     let rows = sqlx::query(
         "SELECT keys.id, keys.user_id, keys.name, keys.kind, keys.parent_id, keys.public_form, keys.scopes, keys.models, keys.tags,
                 keys.expires_at, coalesce(keys.revoked_at, parents.revoked_at) AS revoked_at, keys.rotated_at,
-                keys.last_used_at, keys.created_at, users.tenant_id, users.name AS user_name, users.role AS user_role
+                keys.last_used_at, keys.created_at, users.tenant_id, users.team_id, users.name AS user_name, users.role AS user_role
          FROM keys JOIN users ON users.id = keys.user_id LEFT JOIN keys AS parents ON parents.id = keys.parent_id
               JOIN tenants ON tenants.id = users.tenant_id
          WHERE ($1 IS NULL OR users.tenant_id = $1) AND ($2 IS NULL OR users.id = $2)
@@ -142,6 +142,7 @@ pub(super) async fn list(
            AND ($6 IS NULL OR (keys.revoked_at IS NULL AND parents.revoked_at IS NULL
                                AND coalesce(keys.expires_at > $6, TRUE) AND users.disabled_at IS NULL AND tenants.disabled_at IS NULL))
            AND ($7 IS NULL OR keys.id > $7) AND ($9 IS NULL OR keys.kind = $9)
+           AND ($10 IS NULL OR users.team_id = $10) AND ($11 IS NULL OR users.team_id = $11)
          ORDER BY keys.id LIMIT $8",
     )
     .bind(narrowed.reach_tenant)
@@ -153,6 +154,8 @@ pub(super) async fn list(
     .bind(narrowed.after)
     .bind(narrowed.limit)
     .bind(narrowed.kind)
+    .bind(narrowed.reach_team)
+    .bind(narrowed.team)
     .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;

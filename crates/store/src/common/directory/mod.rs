@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use sqlx::Transaction;
 use stonegate_identity::{
-    AuditEntry, Change, Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, TenantId, UserId,
+    AuditEntry, Change, Directory, DirectoryError, KeyDigest, KeyGrant, KeyId, TeamId, TenantId, UserId,
     directory::{
-        Act, Answer, AuditFilter, Changes, Filter, FirstAdmin, Key, NewKey, NewPassword, NewTenant, NewUser,
-        Page, PageRequest, Rotation, Snapshot, Tenant, TenantEdit, User, UserEdit,
+        Act, Answer, AuditFilter, Changes, Filter, FirstAdmin, Key, NewKey, NewPassword, NewTeam, NewTenant,
+        NewUser, Page, PageRequest, Rotation, Snapshot, Team, TeamEdit, Tenant, TenantEdit, User, UserEdit,
     },
 };
 
@@ -19,10 +19,11 @@ mod forgetting;
 mod grants;
 mod keys;
 mod passwords;
+mod teams;
 mod tenants;
 mod users;
 
-/// Tenants, users and keys in one database.
+/// Tenants, teams, users and keys in one database.
 pub(crate) struct SqlDirectory {
     pools: Pools,
 }
@@ -60,6 +61,26 @@ impl Directory for SqlDirectory {
 
     fn update_tenant<'a>(&'a self, id: &'a TenantId, edit: TenantEdit, act: &'a Act) -> Answer<'a, Tenant> {
         Box::pin(tenants::update(&self.pools, id, edit, act))
+    }
+
+    fn create_team<'a>(&'a self, new: NewTeam, act: &'a Act) -> Answer<'a, Team> {
+        Box::pin(teams::create(&self.pools, new, act))
+    }
+
+    fn find_team<'a>(&'a self, id: &'a TeamId) -> Answer<'a, Option<Team>> {
+        Box::pin(teams::find(&self.pools, id))
+    }
+
+    fn find_team_by_name<'a>(&'a self, tenant: &'a TenantId, name: &'a str) -> Answer<'a, Option<Team>> {
+        Box::pin(teams::find_by_name(&self.pools, tenant, name))
+    }
+
+    fn list_teams<'a>(&'a self, filter: &'a Filter, page: &'a PageRequest) -> Answer<'a, Page<Team>> {
+        Box::pin(teams::list(&self.pools, filter, page))
+    }
+
+    fn update_team<'a>(&'a self, id: &'a TeamId, edit: TeamEdit, act: &'a Act) -> Answer<'a, Team> {
+        Box::pin(teams::update(&self.pools, id, edit, act))
     }
 
     fn create_user<'a>(&'a self, new: NewUser, act: &'a Act) -> Answer<'a, User> {

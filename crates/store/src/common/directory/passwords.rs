@@ -68,7 +68,7 @@ pub(super) async fn set_at(pools: &Pools, user: &UserId) -> Result<Option<Timest
 
 pub(super) async fn find(pools: &Pools, login: &str) -> Result<Option<(User, String)>, DirectoryError> {
     let found = sqlx::query(
-        "SELECT users.id, users.tenant_id, users.name, users.email, users.role, users.models, users.disabled_at,
+        "SELECT users.id, users.tenant_id, users.team_id, users.name, users.email, users.role, users.models, users.disabled_at,
                 users.created_at, passwords.hash
          FROM passwords JOIN users ON users.id = passwords.user_id
          WHERE passwords.login = $1",

@@ -64,14 +64,18 @@ pub(super) async fn list(
     filter: &Filter,
     page: &PageRequest,
 ) -> Result<Page<Tenant>, DirectoryError> {
-    let Some(narrowed) = Narrowed::of(filter, page).filter(|narrowed| narrowed.reach_user.is_none()) else {
+    let narrowed = Narrowed::of(filter, page);
+    // A tenant is nobody's own.
+    if narrowed.reach_user.is_some() {
         return Ok(nothing());
-    };
+    }
     let rows = sqlx::query(
         "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
          FROM tenants
          WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR name = $3)
            AND ($4 IS NULL OR disabled_at IS NULL) AND ($5 IS NULL OR id > $5)
+           AND ($7 IS NULL OR id = (SELECT tenant_id FROM teams WHERE teams.id = $7))
+           AND ($8 IS NULL OR id = (SELECT tenant_id FROM users WHERE users.id = $8))
          ORDER BY id LIMIT $6",
     )
     .bind(narrowed.reach_tenant)
@@ -80,6 +84,8 @@ pub(super) async fn list(
     .bind(narrowed.in_force_at)
     .bind(narrowed.after)
     .bind(narrowed.limit)
+    .bind(narrowed.team)
+    .bind(narrowed.user)
     .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;

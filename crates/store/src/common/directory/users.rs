@@ -1,14 +1,14 @@
 //! Users.
 
 use stonegate_identity::{
-    Change, DirectoryError, TenantId, UserId,
+    Change, DirectoryError, TeamId, TenantId, UserId,
     directory::{Act, Filter, NewUser, Page, PageRequest, User, UserEdit},
 };
 
-use super::{Connection, Pools, audit::record, grants::next_version, tenants, write};
+use super::{Connection, Pools, audit::record, grants::next_version, teams, tenants, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
-    filter::{Narrowed, nothing, paged},
+    filter::{Narrowed, paged},
     row::{self, stored_rule, stored_time},
 };
 
@@ -28,10 +28,14 @@ pub(super) async fn insert(
     if tenants::read(connection, &new.tenant).await?.is_none() {
         return Err(not_found("tenant", &new.tenant));
     }
+    if let Some(team) = &new.team {
+        teams::read_open(connection, &new.tenant, team).await?;
+    }
     refuse_taken_name(connection, &new.tenant, &new.name).await?;
     let user = User {
         id: new.id,
         tenant: new.tenant,
+        team: new.team,
         name: new.name,
         email: new.email,
         role: new.role,
@@ -41,8 +45,8 @@ pub(super) async fn insert(
     };
     let version = next_version(connection).await?;
     sqlx::query(
-        "INSERT INTO users (id, tenant_id, name, email, role, models, created_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO users (id, tenant_id, name, email, role, models, created_at, version, team_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(user.id.as_str())
     .bind(user.tenant.as_str())
@@ -52,6 +56,7 @@ pub(super) async fn insert(
     .bind(stored_rule(&user.models))
     .bind(stored_time(act.at))
     .bind(version)
+    .bind(user.team.as_ref().map(TeamId::as_str))
     .execute(&mut *connection)
     .await
     .map_err(unavailable)?;
@@ -77,7 +82,7 @@ pub(super) async fn find(pools: &Pools, id: &UserId) -> Result<Option<User>, Dir
 
 pub(super) async fn read(connection: &mut Connection, id: &UserId) -> Result<Option<User>, DirectoryError> {
     let found = sqlx::query(
-        "SELECT id, tenant_id, name, email, role, models, disabled_at, created_at FROM users WHERE id = $1",
+        "SELECT id, tenant_id, team_id, name, email, role, models, disabled_at, created_at FROM users WHERE id = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -100,7 +105,7 @@ async fn read_by_name(
     tenant: &TenantId,
     name: &str,
 ) -> Result<Option<User>, DirectoryError> {
-    let found = sqlx::query("SELECT id, tenant_id, name, email, role, models, disabled_at, created_at FROM users WHERE tenant_id = $1 AND name = $2")
+    let found = sqlx::query("SELECT id, tenant_id, team_id, name, email, role, models, disabled_at, created_at FROM users WHERE tenant_id = $1 AND name = $2")
         .bind(tenant.as_str())
         .bind(name)
         .fetch_optional(connection)
@@ -114,12 +119,13 @@ pub(super) async fn list(
     filter: &Filter,
     page: &PageRequest,
 ) -> Result<Page<User>, DirectoryError> {
-    let Some(narrowed) = Narrowed::of(filter, page) else { return Ok(nothing()) };
+    let narrowed = Narrowed::of(filter, page);
     let rows = sqlx::query(
-        "SELECT id, tenant_id, name, email, role, models, disabled_at, created_at FROM users
+        "SELECT id, tenant_id, team_id, name, email, role, models, disabled_at, created_at FROM users
          WHERE ($1 IS NULL OR tenant_id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR tenant_id = $3)
            AND ($4 IS NULL OR id = $4) AND ($5 IS NULL OR name = $5)
            AND ($6 IS NULL OR disabled_at IS NULL) AND ($7 IS NULL OR id > $7)
+           AND ($9 IS NULL OR team_id = $9) AND ($10 IS NULL OR team_id = $10)
          ORDER BY id LIMIT $8",
     )
     .bind(narrowed.reach_tenant)
@@ -130,6 +136,8 @@ pub(super) async fn list(
     .bind(narrowed.in_force_at)
     .bind(narrowed.after)
     .bind(narrowed.limit)
+    .bind(narrowed.reach_team)
+    .bind(narrowed.team)
     .fetch_all(pools.readers())
     .await
     .map_err(unavailable)?;
@@ -148,7 +156,12 @@ pub(super) async fn update(
     if let Some(name) = edit.name.as_ref().filter(|name| **name != before.name) {
         refuse_taken_name(&mut transaction, &before.tenant, name).await?;
     }
+    let team = edit.team.unwrap_or_else(|| before.team.clone());
+    if let Some(team) = team.as_ref().filter(|team| before.team.as_ref() != Some(*team)) {
+        teams::read_open(&mut transaction, &before.tenant, team).await?;
+    }
     let after = User {
+        team,
         name: edit.name.unwrap_or_else(|| before.name.clone()),
         email: edit.email.or_else(|| before.email.clone()),
         role: edit.role.unwrap_or(before.role),
@@ -163,7 +176,8 @@ pub(super) async fn update(
     let change = Change::between(&before, &after);
     let version = next_version(&mut transaction).await?;
     sqlx::query(
-        "UPDATE users SET name = $2, email = $3, role = $4, models = $5, disabled_at = $6, version = $7
+        "UPDATE users SET name = $2, email = $3, role = $4, models = $5, disabled_at = $6, version = $7,
+                team_id = $8
          WHERE id = $1",
     )
     .bind(id.as_str())
@@ -173,6 +187,7 @@ pub(super) async fn update(
     .bind(stored_rule(&after.models))
     .bind(after.disabled_at.map(stored_time))
     .bind(version)
+    .bind(after.team.as_ref().map(TeamId::as_str))
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;

@@ -21,7 +21,7 @@ const MOST: u32 = 1_000;
 pub(crate) struct EventParams {
     /// Only of that budget.
     budget: Option<String>,
-    /// Only of budgets on this account: `tenant:ID`, `user:ID` or `key:ID`.
+    /// Only of budgets on this account: `tenant:ID`, `team:ID`, `user:ID` or `key:ID`.
     account: Option<String>,
     /// Only those after that number.
     #[serde(default)]

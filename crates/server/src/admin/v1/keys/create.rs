@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
 use stonegate_api::{KeyCreate, KeyCreated, Problem as ProblemReply};
-use stonegate_identity::{Action, Owner, Resource, UserId};
+use stonegate_identity::{Action, Resource, UserId};
 
 use super::limits::Limits;
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
@@ -29,9 +29,8 @@ pub(crate) async fn create(
     };
     let directory = state.keys.directory();
     let user = directory.find_user(&id).await?.ok_or_else(|| Problem::not_found("user", &id))?;
-    let owner = Owner { tenant: &user.tenant, team: None, user: &user.id, role: user.role };
     let _permit = visit
-        .authorize(Action::ManageKeys, &Resource::User(owner))
+        .authorize(Action::ManageKeys, &Resource::User((&user).into()))
         .map_err(|denied| Problem::denied(&denied, "user", &id))?;
 
     let limits = Limits::of(&state, &visit).await?;

@@ -39,7 +39,7 @@ pub(crate) async fn list(
     Params(params): Params<UnresolvedParams>,
 ) -> Result<Json<Unresolved>, Problem> {
     let reach = visit.reach(Action::ReadUsage)?;
-    let filter = within(reach.clone(), UsageFilter::default())?;
+    let filter = within(&visit, reach.clone(), UsageFilter::default())?;
     let before =
         params.before.as_deref().map(|text| wire::unresolved::call_id("before", text)).transpose()?;
     let page = state.ledger.unresolved(JournalQuery { filter, before, limit: MOST }).await?;

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
 use stonegate_api::{Problem as ProblemReply, User, UserCreate};
-use stonegate_identity::{Action, Owner, Resource, TenantId};
+use stonegate_identity::{Action, Reach, Resource, TenantId};
 
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
 
@@ -21,16 +21,22 @@ pub(crate) async fn create(
     visit: Visit,
     Body(wanted): Body<UserCreate>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
-    visit.reach(Action::ManageUsers)?;
+    let reach = visit.reach(Action::ManageUsers)?;
     let tenant = match wanted.tenant.as_deref() {
         Some(id) => TenantId::parse(id).map_err(|_no_id| Problem::not_found("tenant", id))?,
         None => visit.caller.tenant.clone(),
     };
-    let new = wire::users::new(&wanted, tenant, visit.now)?;
-    let owner = Owner { tenant: &new.tenant, team: None, user: &new.id, role: new.role };
-    let _permit = visit
-        .authorize(Action::ManageUsers, &Resource::User(owner))
-        .map_err(|denied| Problem::denied(&denied, "tenant", &new.tenant))?;
+    let mut new = wire::users::new(&wanted, tenant, visit.now)?;
+    if let (None, Reach::Team(_, mine)) = (&new.team, reach) {
+        new.team = Some(mine);
+    }
+    let _permit =
+        visit.authorize(Action::ManageUsers, &Resource::User((&new).into())).map_err(
+            |denied| match &wanted.team {
+                Some(team) if new.tenant == visit.caller.tenant => Problem::denied(&denied, "team", team),
+                Some(_) | None => Problem::denied(&denied, "tenant", &new.tenant),
+            },
+        )?;
     let user = state.keys.directory().create_user(new, &visit.act()).await?;
     Ok((StatusCode::CREATED, Json(wire::users::shown(&user))))
 }

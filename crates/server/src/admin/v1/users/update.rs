@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use stonegate_api::{Problem as ProblemReply, User, UserUpdate};
-use stonegate_identity::Action;
+use stonegate_identity::{Action, Owner, Resource, directory::UserEdit};
 
 use super::{allow, authorized};
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
@@ -28,10 +28,24 @@ pub(crate) async fn update(
 ) -> Result<Json<User>, Problem> {
     let user = authorized(&state, &visit, Action::ManageUsers, &id).await?;
     let edit = wire::users::edit(&wanted)?;
-    if let Some(role) = edit.role {
-        allow(&visit, Action::ManageUsers, &user, role)?;
-    }
+    let owner = Owner { role: edit.role.unwrap_or(user.role), ..Owner::from(&user) };
+    allow(&visit, Action::ManageUsers, owner)?;
+    allow_team(&visit, owner, &edit)?;
     let user = state.keys.directory().update_user(&user.id, edit, &visit.act()).await?;
     state.keys.refresh(visit.now).await?;
     Ok(Json(wire::users::shown(&user)))
+}
+
+/// Whether the caller looks after the team, too, that a user is to be in; out of all teams, after the tenant.
+fn allow_team(visit: &Visit, owner: Owner<'_>, edit: &UserEdit) -> Result<(), Problem> {
+    let Some(team) = &edit.team else { return Ok(()) };
+    let moved = Resource::User(Owner { team: team.as_ref(), ..owner });
+    match (visit.authorize(Action::ManageUsers, &moved), team) {
+        (Ok(_permit), _) => Ok(()),
+        (Err(denied), Some(team)) => Err(Problem::denied(&denied, "team", team)),
+        (Err(_), None) => Err(Problem::forbidden(
+            "team",
+            "only someone who looks after the tenant takes a user out of a team",
+        )),
+    }
 }

@@ -1,0 +1,46 @@
+//! `stonegate admin`: everything that is administered, in one group. Each command stands without `admin`, too: keys, budgets
+//! and usage are also looked at by those whose own they are.
+
+use clap::Subcommand;
+
+use super::{audit, budgets, charges, keys, teams, tenants, usage, users};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create, list, revoke and rotate keys, at the gateway that one is signed in to or on the store of this machine.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Create, list and change users.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Create, list, change and archive teams.
+    #[command(subcommand)]
+    Teams(teams::Command),
+    /// Create, list and change tenants.
+    #[command(subcommand)]
+    Tenants(tenants::Command),
+    /// Set, list and remove budgets.
+    #[command(subcommand)]
+    Budgets(budgets::Command),
+    /// Look at what services outside hold of budgets, and free it.
+    #[command(subcommand)]
+    Charges(charges::Command),
+    /// What was used, and what it cost.
+    Usage(Box<usage::Arguments>),
+    /// What was done and by whom, and whether the log of it is whole.
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Keys(command) => keys::run(command),
+        Command::Users(command) => users::run(command),
+        Command::Teams(command) => teams::run(command),
+        Command::Tenants(command) => tenants::run(command),
+        Command::Budgets(command) => budgets::run(command),
+        Command::Charges(command) => charges::run(command),
+        Command::Usage(arguments) => usage::run(arguments),
+        Command::Audit(command) => audit::run(command),
+    }
+}
