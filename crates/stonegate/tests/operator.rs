@@ -103,7 +103,10 @@ fn people_read_tables_and_a_key_stands_alone_on_its_line() {
     );
     let table = home.says(&["keys", "list"]);
     let heading: Vec<&str> = table.lines().next().expect("a line").split_whitespace().collect();
-    assert_eq!(heading, ["ID", "NAME", "TENANT", "USER", "KEY", "STATUS", "EXPIRES", "CREATED"]);
+    assert_eq!(
+        heading,
+        ["ID", "NAME", "TENANT", "USER", "KEY", "STATUS", "EXPIRES", "LAST", "USED", "CREATED"]
+    );
     let set = ["budgets", "set", "--account", "user:ann", "--window", "daily", "--limit-usd", "0.000125"];
     let table = home.says(&set);
     assert!(table.contains("$0.00013") && !table.contains("$0.000125 "), "{table}");

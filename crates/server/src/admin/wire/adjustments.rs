@@ -32,8 +32,12 @@ pub(crate) fn is_the_same(kept: &Adjustment, wanted: &Adjustment) -> bool {
         (Change::Credit { amount, window }, Change::Credit { amount: other, window: other_window }) => {
             amount == other && window.is_some() == other_window.is_some()
         }
-        (Change::Override(kept), Change::Override(wanted)) => {
-            kept.amount == wanted.amount && kept.until == wanted.until
+        (Change::Override(its), Change::Override(own)) => {
+            // Stores keep microseconds. Who asked for `1d` and asks again means the same length.
+            let (its_end, own_end) = (its.until.as_microsecond(), own.until.as_microsecond());
+            let length = |end: i64, at: Timestamp| end.saturating_sub(at.as_microsecond());
+            let is_as_long = length(its_end, kept.at) == length(own_end, wanted.at);
+            its.amount == own.amount && (its_end == own_end || is_as_long)
         }
         (Change::EndOverride, Change::EndOverride) => true,
         (Change::Credit { .. } | Change::Override(_) | Change::EndOverride, _) => false,
@@ -144,5 +148,35 @@ pub(crate) fn shown_event(event: &BudgetEvent) -> stonegate_api::BudgetEvent {
         unit: budgets::unit(event.limit).to_owned(),
         spent: event.spent(),
         limit: event.limit.amount(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stonegate_ledger::BudgetId;
+
+    use super::*;
+
+    #[test]
+    fn an_override_that_is_asked_for_again_is_the_same_though_time_went_on() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let asked = |now: &str, amount: u64, until: &str| Adjustment {
+            id: "x1".into(),
+            budget: BudgetId::new("b1"),
+            at: at(now),
+            by: "ann".into(),
+            reason: "a release".to_owned(),
+            change: Change::Override(Override { amount, from: at(now), until: at(until) }),
+        };
+        let kept = asked("2026-11-21T12:00:00.000001Z", 5, "2026-11-22T12:00:00.000001Z");
+        for (wanted, is_it) in [
+            (asked("2026-11-21T12:00:00.000001900Z", 5, "2026-11-22T12:00:00.000001900Z"), true),
+            (asked("2026-11-21T12:00:03Z", 5, "2026-11-22T12:00:03Z"), true),
+            (asked("2026-11-21T12:00:03Z", 5, "2026-11-22T12:00:00.000001Z"), true),
+            (asked("2026-11-21T12:00:03Z", 5, "2026-11-23T12:00:03Z"), false),
+            (asked("2026-11-21T12:00:03Z", 6, "2026-11-22T12:00:03Z"), false),
+        ] {
+            assert_eq!(is_the_same(&kept, &wanted), is_it, "{wanted:?}");
+        }
     }
 }
