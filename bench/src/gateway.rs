@@ -20,8 +20,12 @@ const BUDGET_USD: &str = "1000000";
 pub(crate) struct Gateway {
     binary: PathBuf,
     directory: TempDir,
+    /// Where its store is, if not in its directory.
+    store: Option<String>,
     /// The key that the load generator shows.
     pub(crate) key: String,
+    /// A key of another tenant, where nothing has a budget.
+    pub(crate) key_without_budgets: String,
 }
 
 /// The sums over all usage records.
@@ -32,14 +36,19 @@ pub(crate) struct Recorded {
 
 impl Gateway {
     /// Makes a data directory with one key, and a budget on each account of its path.
-    pub(crate) fn install(binary: &Path) -> Result<Self> {
+    pub(crate) fn install(binary: &Path, store: Option<&str>) -> Result<Self> {
         ensure!(
             binary.is_file(),
             "{} is not there: build Stonegate first (`make bench` does)",
             binary.display()
         );
         let directory = TempDir::with_prefix("stonegate-bench-")?;
-        let mut gateway = Self { binary: binary.to_owned(), directory, key: String::new() };
+        let (key, key_without_budgets) = (String::new(), String::new());
+        let store = store.map(ToOwned::to_owned);
+        let mut gateway = Self { binary: binary.to_owned(), directory, store, key, key_without_budgets };
+        gateway.ask(&["tenants", "create", "unlimited"])?;
+        let created = gateway.ask(&["keys", "create", "--name", "bench", "--tenant", "unlimited"])?;
+        gateway.key_without_budgets = text(&created, "key")?;
         let created = gateway.ask(&["keys", "create", "--name", "bench"])?;
         gateway.key = text(&created, "key")?;
         let id = text(&created, "id")?;
@@ -101,6 +110,9 @@ impl Gateway {
         let mut command = Command::new(&self.binary);
         command.env_clear().env("HOME", self.directory.path()).args(arguments);
         command.arg("--data-dir").arg(self.directory.path().join("data")).arg("--json");
+        if let Some(store) = &self.store {
+            command.args(["--store", store]);
+        }
         command
     }
 

@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// Only these scenarios.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Scenario>,
+    /// Where Stonegate's store is, such as `postgres://…`; without it, in a file. It has to be empty.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["calibrate", "stand_in"])]
+    store: Option<String>,
     /// Put a second bare proxy in Stonegate's place: what differs from 1 is the noise of this machine.
     #[arg(long)]
     calibrate: bool,
@@ -68,6 +71,8 @@ pub(crate) struct Options {
 enum Scenario {
     /// One client: added latency.
     Latency,
+    /// One client: what budgets add.
+    Budgets,
     /// 32 clients, short calls.
     Short,
     /// Streams of 200 deltas without a pause.
@@ -145,7 +150,8 @@ async fn measure(options: &Options, cores: Cores) -> Result<Report> {
         None
     } else {
         let beside = || myself.with_file_name("stonegate");
-        Some(Gateway::install(&options.stonegate.clone().unwrap_or_else(beside))?)
+        let binary = options.stonegate.clone().unwrap_or_else(beside);
+        Some(Gateway::install(&binary, options.store.as_deref())?)
     };
     let stand_in = options.stand_in.clone().unwrap_or(myself);
     let bench = Bench {
@@ -173,6 +179,16 @@ impl Bench {
         if is_wanted(Scenario::Latency) {
             tell("one client")?;
             scenario::latency::measure(&direct, &pair, plan, &mut report).await?;
+        }
+        if is_wanted(Scenario::Budgets)
+            && let Some(gateway) = &self.gateway
+        {
+            tell("one client, with budgets and without")?;
+            let unlimited = Receiver::Stonegate { key: &gateway.key_without_budgets };
+            let unlimited = Target::new(pair.stonegate.target.address, unlimited, plan.slow_seconds);
+            scenario::latency::budgets(&direct, &unlimited, &pair.stonegate.target, plan, &mut report)
+                .await?;
+            self.count(&unlimited);
         }
         if is_wanted(Scenario::Short) {
             tell("32 clients, short calls")?;
@@ -222,10 +238,15 @@ impl Bench {
 
     fn end(&self, which: Which, subject: Subject) -> Result<()> {
         if which == Which::Stonegate {
-            self.answers_before.set(self.answers_before.get() + subject.target.answers());
-            self.output_before.set(self.output_before.get() + subject.target.output_tokens());
+            self.count(&subject.target);
         }
         subject.process.stop()
+    }
+
+    /// Counts what Stonegate answered.
+    fn count(&self, target: &Target) {
+        self.answers_before.set(self.answers_before.get() + target.answers());
+        self.output_before.set(self.output_before.get() + target.output_tokens());
     }
 
     /// As many usage records as answers, or the figures are those of a gateway that does not do its work.

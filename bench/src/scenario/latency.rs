@@ -35,7 +35,8 @@ pub(crate) async fn measure(direct: &Target, pair: &Pair, plan: Plan, report: &m
     let mut whole_p99 = Figure::new("  added to an unstreamed call p99 (commit)", "µs");
     let mut alone = Samples::default();
     for _ in 0..plan.rounds {
-        let [straight, bare, stonegate] = round(direct, pair, plan.latency_calls).await?;
+        let targets = [direct, &pair.bare.target, &pair.stonegate.target];
+        let [straight, bare, stonegate] = round(targets, plan.latency_calls).await?;
         alone.push(percentile(&straight.stream_first.sorted(), 50.0));
         let added = |seen: &Samples, base: &Samples, percent| {
             percentile(&seen.sorted(), percent) - percentile(&base.sorted(), percent)
@@ -61,9 +62,33 @@ pub(crate) async fn measure(direct: &Target, pair: &Pair, plan: Plan, report: &m
     Ok(())
 }
 
-/// One round: direct, bare and Stonegate in turns, streams and whole calls apart.
-async fn round(direct: &Target, pair: &Pair, calls: usize) -> Result<[Seen; 3]> {
-    let targets = [direct, &pair.bare.target, &pair.stonegate.target];
+/// What budgets add: the same gateway, asked with the key of a tenant that has none and with one of which all accounts have.
+pub(crate) async fn budgets(
+    direct: &Target,
+    without: &Target,
+    with: &Target,
+    plan: Plan,
+    report: &mut Report,
+) -> Result<()> {
+    let mut first =
+        Figure::new("budgets add to the first event p50, 1 client", "µs").with_aim(Aim::AtMost(20.0, 10.0));
+    let mut whole = Figure::new("  budgets add to an unstreamed call p50 (commit)", "µs");
+    let mut alone = Samples::default();
+    for _ in 0..plan.rounds {
+        let [straight, without, with] = round([direct, without, with], plan.latency_calls).await?;
+        let p50 = |seen: &Samples| percentile(&seen.sorted(), 50.0);
+        alone.push(p50(&without.stream_first) - p50(&straight.stream_first));
+        first.stonegate.push(p50(&with.stream_first) - p50(&without.stream_first));
+        whole.stonegate.push(p50(&with.whole_total) - p50(&without.whole_total));
+    }
+    report.figures.extend([first, whole]);
+    let alone = percentile(&alone.sorted(), 50.0);
+    report.notes.push(format!("Without budgets, Stonegate adds {alone:.0} µs to the first event (p50)."));
+    Ok(())
+}
+
+/// One round: the targets in turns, streams and whole calls apart.
+async fn round(targets: [&Target; 3], calls: usize) -> Result<[Seen; 3]> {
     let mut seen: [Seen; 3] = Default::default();
     for _ in 0..calls.div_ceil(BATCH) {
         for (target, seen) in targets.iter().zip(&mut seen) {
