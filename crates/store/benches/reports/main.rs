@@ -2,7 +2,7 @@
 //!
 //! `STONEGATE_BENCH_CALLS` says how many calls the year has (default 1,000,000). PostgreSQL is the one that
 //! `TEST_POSTGRES_URL` names, in a database in which nothing is: `xtask/postgres.sh run cargo bench -p stonegate-store
-//! --bench reports`.
+//! --bench reports`; `-- postgres` or `-- sqlite` behind it measures one of them.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
@@ -33,12 +33,18 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let options = Options { durability: Durability::Process, ..Options::default() };
-        let folder = tempfile::tempdir().unwrap();
-        println!("SQLite");
-        let file = format!("sqlite:{}", folder.path().join("year.db").display());
-        measure(open(&file, &options).await.unwrap()).await;
-        drop(folder);
-        if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
+        let named: Vec<String> =
+            std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        let is_wanted = |name: &str| named.is_empty() || named.iter().any(|wanted| wanted == name);
+        if is_wanted("sqlite") {
+            let folder = tempfile::tempdir().unwrap();
+            println!("SQLite");
+            let file = format!("sqlite:{}", folder.path().join("year.db").display());
+            measure(open(&file, &options).await.unwrap()).await;
+        }
+        if is_wanted("postgres")
+            && let Ok(server) = std::env::var("TEST_POSTGRES_URL")
+        {
             println!("PostgreSQL");
             measure(open(&server, &options).await.unwrap()).await;
         }
