@@ -1,12 +1,7 @@
 //! The directory's promises, kept by SQLite; and what only a file on a disk can get wrong.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may unwrap as the test itself does")]
 
-use std::{
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use sqlx::{Connection as _, Executor as _};
@@ -204,25 +199,17 @@ const MANY: &str = "
            'messages:send usage:read', '', 0, 1 FROM numbers;
     INSERT INTO key_texts (digest, key_id, created_at) SELECT randomblob(32), id, 0 FROM keys;";
 
-/// In a release build they load in a fraction of a second; the bound is what an unoptimised build on a busy machine
-/// keeps, so that a query that lost its index is noticed.
+/// How long this takes is the business of `make bench-keys`.
 #[tokio::test]
-async fn a_hundred_thousand_keys_load_quickly() {
+async fn of_a_hundred_thousand_keys_only_what_changed_is_told_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&address(folder.path()), &quick()).await.unwrap();
     ann(&store).await;
     let mut connection = sqlx::SqliteConnection::connect(&address(folder.path())).await.unwrap();
     connection.execute(sqlx::raw_sql(MANY)).await.unwrap();
-    let begin = Instant::now();
     let loaded = store.directory.all_grants(at(0)).await.unwrap();
-    let loading = begin.elapsed();
     assert_eq!(loaded.grants.len(), 100_000);
-    assert!(loading < Duration::from_secs(8), "{loading:?}");
-    let begin = Instant::now();
     store.directory.revoke_key(&KeyId::parse("key_00000077").unwrap(), &act()).await.unwrap();
     let changes = store.directory.changes_since(loaded.version).await.unwrap();
-    let changing = begin.elapsed();
     assert!(matches!(changes, Changes::Grants(changes) if changes.grants.len() == 1));
-    assert!(changing < Duration::from_millis(500), "{changing:?}");
-    println!("100 000 keys: loaded in {loading:?}, a change told in {changing:?}");
 }
