@@ -98,15 +98,28 @@ pub(crate) fn group_column(by: Option<UsageBy>) -> &'static str {
     }
 }
 
-/// Which series a filter means, as a condition on their table whose parameters begin with that number, and its values.
+/// What the labels are called that are not called the same in every table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labels {
+    model: &'static str,
+    tags: &'static str,
+}
+
+/// In the table of series.
+pub(crate) const OF_SERIES: Labels = Labels { model: "model", tags: "tags" };
+/// In the journal.
+pub(crate) const OF_RECORDS: Labels = Labels { model: "model_served", tags: "coalesce(tags, '')" };
+
+/// Which rows a filter means, whenever they are of, as a condition whose parameters begin with that number, and its values.
 /// `None` if it means all of them.
-pub(crate) fn wanted_series(filter: &UsageFilter, first: usize) -> Option<(String, Vec<String>)> {
+pub(crate) fn wanted(filter: &UsageFilter, of: Labels, first: usize) -> Option<(String, Vec<String>)> {
+    let Labels { model, tags } = of;
     let labels = [
         ("tenant", &filter.tenant),
         ("team", &filter.team),
         ("\"user\"", &filter.user),
         ("key", &filter.key),
-        ("model", &filter.model),
+        (model, &filter.model),
         ("endpoint", &filter.endpoint),
         ("client", &filter.client),
         ("dialect", &filter.dialect),
@@ -120,7 +133,7 @@ pub(crate) fn wanted_series(filter: &UsageFilter, first: usize) -> Option<(Strin
     }
     if let Some(mark) = filter.tag_mark() {
         let number = first.saturating_add(values.len());
-        conditions.push(format!("replace(',' || tags || ',', ${number}, '') <> ',' || tags || ','"));
+        conditions.push(format!("replace(',' || {tags} || ',', ${number}, '') <> ',' || {tags} || ','"));
         values.push(mark);
     }
     (!values.is_empty()).then(|| (conditions.join(" AND "), values))

@@ -21,9 +21,12 @@ use super::{
 mod adjust;
 mod adopt;
 mod budgets;
+#[path = "../common/charge.rs"]
 mod charge;
 mod columns;
+#[path = "../common/correct.rs"]
 mod correct;
+mod hold;
 mod journal;
 mod report;
 mod sums;

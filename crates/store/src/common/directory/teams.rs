@@ -12,6 +12,13 @@ use crate::directory::{
     row::{self, stored_rule, stored_time},
 };
 
+/// What `row::team` reads, as a part of a statement.
+macro_rules! columns {
+    () => {
+        "id, tenant_id, name, models, managed_settings, archived_at, created_at"
+    };
+}
+
 pub(super) async fn create(pools: &Pools, new: NewTeam, act: &Act) -> Result<Team, DirectoryError> {
     let mut transaction = write(pools).await?;
     if tenants::read(&mut transaction, &new.tenant).await?.is_none() {
@@ -77,13 +84,11 @@ pub(super) async fn find(pools: &Pools, id: &TeamId) -> Result<Option<Team>, Dir
 }
 
 async fn read(connection: &mut Connection, id: &TeamId) -> Result<Option<Team>, DirectoryError> {
-    let found = sqlx::query(
-        "SELECT id, tenant_id, name, models, managed_settings, archived_at, created_at FROM teams WHERE id = $1",
-    )
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(unavailable)?;
+    let found = sqlx::query(concat!("SELECT ", columns!(), " FROM teams WHERE id = $1"))
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(unavailable)?;
     found.as_ref().map(row::team).transpose()
 }
 
@@ -101,10 +106,12 @@ async fn read_by_name(
     tenant: &TenantId,
     name: &str,
 ) -> Result<Option<Team>, DirectoryError> {
-    let found = sqlx::query(
-        "SELECT id, tenant_id, name, models, managed_settings, archived_at, created_at
-         FROM teams WHERE tenant_id = $1 AND name = $2",
-    )
+    let found = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        "
+         FROM teams WHERE tenant_id = $1 AND name = $2"
+    ))
     .bind(tenant.as_str())
     .bind(name)
     .fetch_optional(connection)
@@ -123,15 +130,17 @@ pub(super) async fn list(
     if narrowed.reach_user.is_some() {
         return Ok(nothing());
     }
-    let rows = sqlx::query(
-        "SELECT id, tenant_id, name, models, managed_settings, archived_at, created_at
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        "
          FROM teams
          WHERE ($1 IS NULL OR tenant_id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR tenant_id = $3)
            AND ($4 IS NULL OR id = $4) AND ($5 IS NULL OR name = $5)
            AND ($6 IS NULL OR archived_at IS NULL) AND ($7 IS NULL OR id > $7)
            AND ($9 IS NULL OR id = (SELECT team_id FROM users WHERE users.id = $9))
-         ORDER BY id LIMIT $8",
-    )
+         ORDER BY id LIMIT $8"
+    ))
     .bind(narrowed.reach_tenant)
     .bind(narrowed.reach_team)
     .bind(narrowed.tenant)

@@ -12,6 +12,13 @@ use crate::directory::{
     row::{self, stored_rule, stored_time},
 };
 
+/// What `row::tenant` reads, as a part of a statement.
+macro_rules! columns {
+    () => {
+        "id, name, models, time_zone, managed_settings, disabled_at, created_at"
+    };
+}
+
 pub(super) async fn create(pools: &Pools, new: NewTenant, act: &Act) -> Result<Tenant, DirectoryError> {
     let mut transaction = write(pools).await?;
     if read(&mut transaction, &new.id).await?.is_some() {
@@ -48,10 +55,12 @@ pub(super) async fn read(
     connection: &mut Connection,
     id: &TenantId,
 ) -> Result<Option<Tenant>, DirectoryError> {
-    let found = sqlx::query(
-        "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
-         FROM tenants WHERE id = $1",
-    )
+    let found = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        "
+         FROM tenants WHERE id = $1"
+    ))
     .bind(id.as_str())
     .fetch_optional(connection)
     .await
@@ -69,15 +78,17 @@ pub(super) async fn list(
     if narrowed.reach_user.is_some() {
         return Ok(nothing());
     }
-    let rows = sqlx::query(
-        "SELECT id, name, models, time_zone, managed_settings, disabled_at, created_at
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        "
          FROM tenants
          WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR name = $3)
            AND ($4 IS NULL OR disabled_at IS NULL) AND ($5 IS NULL OR id > $5)
            AND ($7 IS NULL OR id = (SELECT tenant_id FROM teams WHERE teams.id = $7))
            AND ($8 IS NULL OR id = (SELECT tenant_id FROM users WHERE users.id = $8))
-         ORDER BY id LIMIT $6",
-    )
+         ORDER BY id LIMIT $6"
+    ))
     .bind(narrowed.reach_tenant)
     .bind(narrowed.tenant)
     .bind(narrowed.name)

@@ -12,6 +12,13 @@ use crate::directory::{
     row::{self, stored_rule, stored_time},
 };
 
+/// What `row::user` reads, as a part of a statement.
+macro_rules! columns {
+    () => {
+        "id, tenant_id, team_id, name, email, role, models, disabled_at, created_at"
+    };
+}
+
 pub(super) async fn create(pools: &Pools, new: NewUser, act: &Act) -> Result<User, DirectoryError> {
     let mut transaction = write(pools).await?;
     let user = insert(&mut transaction, new, act).await?;
@@ -81,13 +88,11 @@ pub(super) async fn find(pools: &Pools, id: &UserId) -> Result<Option<User>, Dir
 }
 
 pub(super) async fn read(connection: &mut Connection, id: &UserId) -> Result<Option<User>, DirectoryError> {
-    let found = sqlx::query(
-        "SELECT id, tenant_id, team_id, name, email, role, models, disabled_at, created_at FROM users WHERE id = $1",
-    )
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(unavailable)?;
+    let found = sqlx::query(concat!("SELECT ", columns!(), " FROM users WHERE id = $1"))
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(unavailable)?;
     found.as_ref().map(row::user).transpose()
 }
 
@@ -105,7 +110,7 @@ async fn read_by_name(
     tenant: &TenantId,
     name: &str,
 ) -> Result<Option<User>, DirectoryError> {
-    let found = sqlx::query("SELECT id, tenant_id, team_id, name, email, role, models, disabled_at, created_at FROM users WHERE tenant_id = $1 AND name = $2")
+    let found = sqlx::query(concat!("SELECT ", columns!(), " FROM users WHERE tenant_id = $1 AND name = $2"))
         .bind(tenant.as_str())
         .bind(name)
         .fetch_optional(connection)
@@ -120,14 +125,16 @@ pub(super) async fn list(
     page: &PageRequest,
 ) -> Result<Page<User>, DirectoryError> {
     let narrowed = Narrowed::of(filter, page);
-    let rows = sqlx::query(
-        "SELECT id, tenant_id, team_id, name, email, role, models, disabled_at, created_at FROM users
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users
          WHERE ($1 IS NULL OR tenant_id = $1) AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR tenant_id = $3)
            AND ($4 IS NULL OR id = $4) AND ($5 IS NULL OR name = $5)
            AND ($6 IS NULL OR disabled_at IS NULL) AND ($7 IS NULL OR id > $7)
            AND ($9 IS NULL OR team_id = $9) AND ($10 IS NULL OR team_id = $10)
-         ORDER BY id LIMIT $8",
-    )
+         ORDER BY id LIMIT $8"
+    ))
     .bind(narrowed.reach_tenant)
     .bind(narrowed.reach_user)
     .bind(narrowed.tenant)

@@ -7,7 +7,7 @@ use super::super::Pools;
 use crate::ledger::{
     convert::{Columns, unavailable},
     record::tokens,
-    sums::{figure_columns, group_column},
+    sums::{OF_SERIES, figure_columns, group_column, wanted},
 };
 
 /// Sums usage.
@@ -21,32 +21,23 @@ pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageS
 }
 
 async fn sum(pools: &Pools, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
-    let filter = &query.filter;
     let (period, group, limit) = page(query);
+    let (wanted, values) =
+        wanted(&query.filter, OF_SERIES, 10).unwrap_or_else(|| ("true".to_owned(), Vec::new()));
     // Nothing is put into the statement but its own words.
-    let rows = bounds(query)
+    let bound = bounds(query)
         .into_iter()
-        .fold(sqlx::query(AssertSqlSafe(statement(query))), sqlx::query::Query::bind)
-        .bind(filter.tenant.as_deref())
-        .bind(filter.team.as_deref())
-        .bind(filter.user.as_deref())
-        .bind(filter.key.as_deref())
-        .bind(filter.model.as_deref())
-        .bind(filter.endpoint.as_deref())
-        .bind(filter.client.as_deref())
-        .bind(filter.dialect.as_deref())
-        .bind(filter.tag_mark())
+        .fold(sqlx::query(AssertSqlSafe(statement(query, &wanted))), sqlx::query::Query::bind)
         .bind(period)
         .bind(group)
-        .bind(limit)
-        .fetch_all(pools.readers())
-        .await
-        .map_err(unavailable)?;
+        .bind(limit);
+    let bound = values.into_iter().fold(bound, sqlx::query::Query::bind);
+    let rows = bound.fetch_all(pools.readers()).await.map_err(unavailable)?;
     answer(query, &rows)
 }
 
-/// The statement that answers a query, for the values that [`sum`] binds.
-fn statement(query: &UsageQuery) -> String {
+/// The statement that answers a query about the series that are wanted, for the values that [`sum`] binds.
+fn statement(query: &UsageQuery, wanted: &str) -> String {
     let period = match query.per {
         None => "CAST(0 AS BIGINT)",
         Some(UsagePer::Day | UsagePer::Hour) => "period",
@@ -70,14 +61,10 @@ fn statement(query: &UsageQuery) -> String {
                      SELECT {of_hours} AS period, series, {figures} FROM usage_hours
                       WHERE hour >= $5 AND hour < $6) AS used
                JOIN usage_series ON usage_series.id = used.series
-              WHERE ($7 IS NULL OR tenant = $7) AND ($8 IS NULL OR team = $8)
-                AND ($9 IS NULL OR \"user\" = $9) AND ($10 IS NULL OR key = $10)
-                AND ($11 IS NULL OR model = $11) AND ($12 IS NULL OR endpoint = $12)
-                AND ($13 IS NULL OR client = $13) AND ($14 IS NULL OR dialect = $14)
-                AND ($15 IS NULL OR replace(',' || tags || ',', $15, '') <> ',' || tags || ',')
+              WHERE {wanted}
               GROUP BY 1, 2
          ) AS sums
-         WHERE calls > 0 AND (period, grp) > ($16, $17) ORDER BY period, grp LIMIT $18",
+         WHERE calls > 0 AND (period, grp) > ($7, $8) ORDER BY period, grp LIMIT $9",
         summed = summed.join(", "),
     )
 }

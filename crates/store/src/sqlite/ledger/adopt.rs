@@ -6,12 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
 use stonegate_ledger::{Adopted, Adoption, Counter, Estate, ReplicaId, StoreError, Tally, UsageRecord};
 
-use super::{
-    super::Pools,
-    adjust, budgets, journal,
-    leases::{self, save_counters, save_leases},
-    sums,
-};
+use super::{super::Pools, adjust, budgets, journal, leases, sums};
 use crate::ledger::{
     budget::counter_state,
     convert::{Columns, json, kept_time, unavailable},
@@ -50,8 +45,8 @@ async fn close_books(
     let crossings = estate.close(&lost, &terms, adoption.unrecorded);
     adjust::raise(transaction, &crossings).await?;
     journal::append(transaction, &lost).await?;
-    leases::write_off(transaction, replica, &estate.written_off).await?;
-    save(transaction, save_counters!(), leases::counter_rows(standing(&estate))?, None).await?;
+    save_leases(transaction, replica, &BTreeMap::new(), &estate.written_off).await?;
+    save_counters(transaction, &estate).await?;
     sqlx::query("UPDATE replicas SET is_dead = 1 WHERE id = ?1")
         .bind(replica)
         .execute(&mut **transaction)
@@ -126,23 +121,40 @@ async fn reopen_books(
     let mut estate = load(transaction, replica, &open).await?;
     let terms = budgets::terms(transaction, estate.counters.keys(), at).await?;
     estate.reopen(&open, &terms);
-    let held = estate.leases.iter().map(|(counter, lease)| (counter, *lease));
-    save(transaction, save_leases!(), leases::lease_rows(held)?, Some(replica)).await?;
-    save(transaction, save_counters!(), leases::counter_rows(standing(&estate))?, None).await
+    save_leases(transaction, replica, &estate.leases, &estate.written_off).await?;
+    save_counters(transaction, &estate).await
 }
 
-pub(super) async fn save(
+/// Saves how the counters stand.
+pub(super) async fn save_counters(
     connection: &mut SqliteConnection,
-    statement: &'static str,
-    rows: String,
-    replica: Option<&str>,
+    estate: &Estate,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(statement).bind(rows);
-    let query = match replica {
-        Some(replica) => query.bind(replica),
-        None => query,
-    };
-    query.execute(connection).await.map(drop).map_err(unavailable)
+    let counters = estate.counters.iter().map(|(counter, state)| (counter, *state));
+    sqlx::query(leases::save_counters!())
+        .bind(leases::counter_rows(counters)?)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// Puts what a replica holds, and what of it counts as spent, in the place of all that was there.
+pub(super) async fn save_leases(
+    transaction: &mut Transaction<'static, Sqlite>,
+    replica: &str,
+    held: &BTreeMap<Counter, u64>,
+    written_off: &BTreeMap<Counter, u64>,
+) -> Result<(), StoreError> {
+    leases::write_off(transaction, replica, written_off).await?;
+    let held = held.iter().map(|(counter, lease)| (counter, *lease));
+    sqlx::query(leases::save_leases!())
+        .bind(leases::lease_rows(held)?)
+        .bind(replica)
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(unavailable)
 }
 
 /// The calls that a replica has open, as they would be recorded.
@@ -201,8 +213,4 @@ fn keep(amounts: &mut BTreeMap<Counter, u64>, counter: &Counter, amount: u64) {
 
 fn counters(records: &[UsageRecord]) -> impl Iterator<Item = &Counter> {
     records.iter().flat_map(|record| &record.counters)
-}
-
-pub(super) fn standing(estate: &Estate) -> impl Iterator<Item = (&Counter, stonegate_ledger::CounterState)> {
-    estate.counters.iter().map(|(counter, state)| (counter, *state))
 }

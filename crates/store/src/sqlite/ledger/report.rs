@@ -10,7 +10,7 @@ use stonegate_ledger::{
 };
 
 use super::{super::PATIENCE, super::Pools, sync::failed};
-use crate::ledger::sums::{figure_columns, group_column, wanted_series};
+use crate::ledger::sums::{OF_SERIES, figure_columns, group_column, wanted};
 
 /// Sums usage.
 pub(super) async fn usage(pools: &Pools, query: UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
@@ -68,7 +68,7 @@ struct Groups {
 impl Groups {
     fn read(connection: &Connection, query: &UsageQuery) -> rusqlite::Result<Self> {
         let (wanted, values) =
-            wanted_series(&query.filter, 1).unwrap_or_else(|| ("1".to_owned(), Vec::new()));
+            wanted(&query.filter, OF_SERIES, 1).unwrap_or_else(|| ("1".to_owned(), Vec::new()));
         let label = group_column(query.by);
         let mut statement =
             connection.prepare(&format!("SELECT id, {label} FROM usage_series WHERE {wanted}"))?;
@@ -107,7 +107,7 @@ impl Summing {
             return Ok(());
         }
         let (wanted, values) =
-            wanted_series(&query.filter, 3).map_or_else(Default::default, |(wanted, values)| {
+            wanted(&query.filter, OF_SERIES, 3).map_or_else(Default::default, |(wanted, values)| {
                 (format!(" AND series IN (SELECT id FROM usage_series WHERE {wanted})"), values)
             });
         let mut statement = connection.prepare(&format!(

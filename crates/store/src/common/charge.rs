@@ -1,17 +1,16 @@
-//! Charges from outside: each one a lease of its own.
+//! Charges from outside on either database: each one a lease of its own.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
+use sqlx::Transaction;
 use stonegate_ledger::{
     Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargeState, Estate, StoreError,
 };
 
 use super::{
-    super::Pools,
-    adjust, adopt, budgets, journal,
-    leases::{self, save_counters, save_leases},
+    super::{Connection, Database, Pools},
+    adjust, adopt, budgets, clean, hold, journal,
 };
 use crate::ledger::{
     charge,
@@ -21,17 +20,19 @@ use crate::ledger::{
 
 /// How many charges are ended in one go.
 const BATCH: i64 = 1_000;
+const BY_ID: &str = "SELECT state, expires_at, request, record FROM charges WHERE call = $1";
 /// Those that hold credit, and those that ended.
-const UP: &str = "SELECT call FROM charges WHERE state IN ('waiting', 'held') AND expires_at <= ?1
-     ORDER BY expires_at LIMIT ?2";
-const OLD: &str = "SELECT call FROM charges WHERE state NOT IN ('waiting', 'held') AND expires_at <= ?1
-     ORDER BY expires_at LIMIT ?2";
+const UP: &str = "SELECT call FROM charges WHERE state IN ('waiting', 'held') AND expires_at <= $1
+     ORDER BY expires_at LIMIT $2";
+const OLD: &str = "SELECT call FROM charges WHERE state NOT IN ('waiting', 'held') AND expires_at <= $1
+     ORDER BY expires_at LIMIT $2";
 
 pub(super) async fn authorize(pools: &Pools, wanted: Authorization) -> Result<Authorized, StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
-
-    let row = sqlx::query("SELECT state, expires_at, request, record FROM charges WHERE key = ?1")
-        .bind(&*wanted.key)
+    // Of two that come with one key, the second waits and finds the first one's charge.
+    hold::key(&mut transaction, &wanted.key).await?;
+    let row = sqlx::query("SELECT state, expires_at, request, record FROM charges WHERE key = $1")
+        .bind(clean(&wanted.key))
         .fetch_optional(&mut *transaction)
         .await
         .map_err(unavailable)?;
@@ -66,7 +67,8 @@ pub(super) async fn end(
     at: Timestamp,
 ) -> Result<Charge, StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
-    let row = sqlx::query("SELECT state, expires_at, request, record FROM charges WHERE call = ?1")
+    hold::charge(&mut transaction, id).await?;
+    let row = sqlx::query(BY_ID)
         .bind(id.0.to_string())
         .fetch_optional(&mut *transaction)
         .await
@@ -85,7 +87,7 @@ pub(super) async fn end(
         if was == ChargeState::Waiting {
             remove(&mut transaction, id).await?;
         } else {
-            sqlx::query("UPDATE charges SET state = ?2, record = ?3 WHERE call = ?1")
+            sqlx::query("UPDATE charges SET state = $2, record = $3 WHERE call = $1")
                 .bind(id.0.to_string())
                 .bind(charge.state.as_str())
                 .bind(json(&Array(&charge.record))?)
@@ -130,7 +132,7 @@ async fn until(pools: &Pools, question: &'static str, at: Timestamp) -> Result<V
 }
 
 pub(super) async fn find(pools: &Pools, id: ChargeId) -> Result<Option<Charge>, StoreError> {
-    let row = sqlx::query("SELECT state, expires_at, request, record FROM charges WHERE call = ?1")
+    let row = sqlx::query(BY_ID)
         .bind(id.0.to_string())
         .fetch_optional(pools.readers())
         .await
@@ -139,31 +141,31 @@ pub(super) async fn find(pools: &Pools, id: ChargeId) -> Result<Option<Charge>, 
 }
 
 /// What a charge holds, and the counters of that.
-async fn load(transaction: &mut Transaction<'static, Sqlite>, charge: &Charge) -> Result<Estate, StoreError> {
+async fn load(
+    transaction: &mut Transaction<'static, Database>,
+    charge: &Charge,
+) -> Result<Estate, StoreError> {
     let holder = charge.id().holder();
     adopt::load(transaction, holder.as_str(), std::slice::from_ref(&charge.record)).await
 }
 
 async fn save(
-    transaction: &mut Transaction<'static, Sqlite>,
+    transaction: &mut Transaction<'static, Database>,
     charge: &Charge,
     estate: &Estate,
 ) -> Result<(), StoreError> {
     let holder = charge.id().holder();
-    leases::write_off(transaction, holder.as_str(), &BTreeMap::new()).await?;
-    let held = estate.leases.iter().map(|(counter, lease)| (counter, *lease));
-    adopt::save(transaction, save_leases!(), leases::lease_rows(held)?, Some(holder.as_str())).await?;
-    let counters = leases::counter_rows(adopt::standing(estate))?;
-    adopt::save(transaction, save_counters!(), counters, None).await
+    adopt::save_leases(transaction, holder.as_str(), &estate.leases, &BTreeMap::new()).await?;
+    adopt::save_counters(transaction, estate).await
 }
 
-async fn put(connection: &mut SqliteConnection, charge: &Charge, key: &str) -> Result<(), StoreError> {
+async fn put(connection: &mut Connection, charge: &Charge, key: &str) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO charges (call, key, state, expires_at, request, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO charges (call, key, state, expires_at, request, record) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (call) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at",
     )
     .bind(charge.record.call.to_string())
-    .bind(key)
+    .bind(clean(key))
     .bind(charge.state.as_str())
     .bind(kept_time(charge.expires_at))
     .bind(&*charge.request)
@@ -174,8 +176,8 @@ async fn put(connection: &mut SqliteConnection, charge: &Charge, key: &str) -> R
     .map_err(unavailable)
 }
 
-async fn remove(connection: &mut SqliteConnection, id: ChargeId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM charges WHERE call = ?1")
+async fn remove(connection: &mut Connection, id: ChargeId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM charges WHERE call = $1")
         .bind(id.0.to_string())
         .execute(connection)
         .await

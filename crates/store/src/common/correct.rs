@@ -1,18 +1,16 @@
-//! What people found out about charges that rest on suspicion.
+//! What people found out about charges that rest on suspicion, on either database.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use sqlx::{Sqlite, Transaction, sqlite::SqliteConnection};
+use sqlx::Transaction;
 use stonegate_ledger::{
     CallId, Corrected, Correction, Counter, ReplicaId, StoreError, Tally, Tokens, Truth, UsageRecord,
     WriteOff,
 };
 
 use super::{
-    super::Pools,
-    adjust, adopt, budgets,
-    leases::{self, save_counters},
-    sums,
+    super::{Connection, Database, Pools},
+    adjust, adopt, budgets, hold, sums,
 };
 use crate::ledger::{
     convert::{json, kept, kept_time, unavailable},
@@ -23,7 +21,9 @@ use crate::ledger::{
 
 pub(super) async fn correct(pools: &Pools, correction: Correction) -> Result<(), StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
-    let is_known = sqlx::query("SELECT 1 FROM corrections WHERE id = ?1")
+    // One after the other: of two with the same id, the second is to find the first.
+    hold::corrections(&mut transaction).await?;
+    let is_known = sqlx::query("SELECT 1 FROM corrections WHERE id = $1")
         .bind(&*correction.id)
         .fetch_optional(&mut *transaction)
         .await
@@ -43,13 +43,14 @@ pub(super) async fn correct(pools: &Pools, correction: Correction) -> Result<(),
 }
 
 async fn correct_call(
-    transaction: &mut Transaction<'static, Sqlite>,
+    transaction: &mut Transaction<'static, Database>,
     correction: &Correction,
     call: CallId,
 ) -> Result<(), StoreError> {
     let Truth::Call { cost, tokens, .. } = &correction.truth else { return Ok(()) };
     let missing = || StoreError::NothingUnresolved(format!("call {call}"));
-    let row = sqlx::query(concat!("SELECT ", journal_columns!(), " FROM journal WHERE call = ?1"))
+    hold::record(transaction, call).await?;
+    let row = sqlx::query(concat!("SELECT ", journal_columns!(), " FROM journal WHERE call = $1"))
         .bind(call.to_string())
         .fetch_optional(&mut **transaction)
         .await
@@ -64,8 +65,7 @@ async fn correct_call(
     let terms = budgets::terms(transaction, estate.counters.keys(), correction.at).await?;
     let [before] = &calls;
     let crossings = estate.correct(before, &after, &terms);
-    let counters = leases::counter_rows(adopt::standing(&estate))?;
-    adopt::save(transaction, save_counters!(), counters, None).await?;
+    adopt::save_counters(transaction, &estate).await?;
     adjust::raise(transaction, &crossings).await?;
     replace(transaction, &after).await?;
     sums::change(transaction, &Tally::of([before]), Turn::Remove).await?;
@@ -77,14 +77,14 @@ async fn correct_call(
 const NOBODY: &str = "";
 
 /// Puts what a call really took in the place of what was thought.
-async fn replace(connection: &mut SqliteConnection, record: &UsageRecord) -> Result<(), StoreError> {
+async fn replace(connection: &mut Connection, record: &UsageRecord) -> Result<(), StoreError> {
     let Tokens { input, output, cache_read, cache_write_5m, cache_write_1h, thinking } = record.tokens;
     sqlx::query(
         "UPDATE journal
-            SET cost = ?2, basis = ?3, input_tokens = ?4, output_tokens = ?5, cache_read_tokens = ?6,
-                cache_write_5m_tokens = ?7, cache_write_1h_tokens = ?8, thinking_tokens = ?9,
-                uncached_cost = ?10
-          WHERE call = ?1",
+            SET cost = $2, basis = $3, input_tokens = $4, output_tokens = $5, cache_read_tokens = $6,
+                cache_write_5m_tokens = $7, cache_write_1h_tokens = $8, thinking_tokens = $9,
+                uncached_cost = $10
+          WHERE call = $1",
     )
     .bind(record.call.to_string())
     .bind(kept(record.cost.get()))
@@ -104,13 +104,14 @@ async fn replace(connection: &mut SqliteConnection, record: &UsageRecord) -> Res
 
 /// Gives what was written off before.
 async fn correct_write_off(
-    transaction: &mut Transaction<'static, Sqlite>,
+    transaction: &mut Transaction<'static, Database>,
     replica: &ReplicaId,
     counter: &Counter,
     spent: u64,
 ) -> Result<u64, StoreError> {
     let replica = replica.as_str();
-    let is_dead = sqlx::query("SELECT 1 FROM replicas WHERE id = ?1 AND is_dead")
+    hold::dead(transaction, replica).await?;
+    let is_dead = sqlx::query("SELECT 1 FROM replicas WHERE id = $1 AND is_dead")
         .bind(replica)
         .fetch_optional(&mut **transaction)
         .await
@@ -121,15 +122,14 @@ async fn correct_write_off(
     }
     let mut estate = adopt::load(transaction, replica, &[]).await?;
     let before = estate.correct_write_off(counter, spent)?;
-    leases::write_off(transaction, replica, &estate.written_off).await?;
-    let counters = leases::counter_rows(adopt::standing(&estate))?;
-    adopt::save(transaction, save_counters!(), counters, None).await?;
+    adopt::save_leases(transaction, replica, &BTreeMap::new(), &estate.written_off).await?;
+    adopt::save_counters(transaction, &estate).await?;
     Ok(before)
 }
 
 /// Keeps a correction.
 async fn append(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     correction: &Correction,
     (before, after): (u64, u64),
     record: Option<&UsageRecord>,
@@ -142,7 +142,7 @@ async fn append(
     sqlx::query(concat!(
         "INSERT INTO corrections (",
         correction_columns!(),
-        ", record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        ", record) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     ))
     .bind(&*correction.id)
     .bind(kept_time(correction.at))
@@ -171,7 +171,7 @@ pub(super) async fn list(pools: &Pools, limit: u32) -> Result<Vec<Corrected>, St
     let rows = sqlx::query(concat!(
         "SELECT ",
         correction_columns!(),
-        " FROM corrections ORDER BY number DESC LIMIT ?1"
+        " FROM corrections ORDER BY number DESC LIMIT $1"
     ))
     .bind(i64::from(limit))
     .fetch_all(pools.readers())
@@ -181,7 +181,7 @@ pub(super) async fn list(pools: &Pools, limit: u32) -> Result<Vec<Corrected>, St
 }
 
 pub(super) async fn find(pools: &Pools, id: Arc<str>) -> Result<Option<Corrected>, StoreError> {
-    let row = sqlx::query(concat!("SELECT ", correction_columns!(), " FROM corrections WHERE id = ?1"))
+    let row = sqlx::query(concat!("SELECT ", correction_columns!(), " FROM corrections WHERE id = $1"))
         .bind(&*id)
         .fetch_optional(pools.readers())
         .await
