@@ -55,6 +55,7 @@ pub mod openai_chat;
 pub mod openai_embeddings;
 pub mod openai_images;
 pub mod openai_responses;
+pub mod otlp;
 mod passthrough;
 pub mod problem;
 mod relay;

@@ -24,6 +24,7 @@ use crate::lessons::Lessons;
 use crate::listen::Stopping;
 use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
+use crate::otlp::Relay;
 
 /// How long the end of an answer may stay away after its last event.
 const REST: Duration = Duration::from_secs(1);
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) names: Names,
     pub(crate) archive: Arc<dyn Archive>,
     pub(crate) media: MediaFetcher,
+    /// Where clients' telemetry goes, if anywhere.
+    pub(crate) telemetry: Option<Relay>,
     pub(crate) lessons: Lessons,
     pub(crate) lockout: Lockout,
     pub(crate) allowance: RetryAllowance,

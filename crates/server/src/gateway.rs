@@ -30,6 +30,7 @@ use crate::listen::{self, Stopping, Tls, TlsError};
 use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
+use crate::otlp::{self, Relay};
 use crate::router::{self, Surface};
 use crate::signin::{self, SignIn};
 use crate::{bootstrap, charges, clock, fleet, kept, retention};
@@ -146,6 +147,7 @@ pub struct Gateway {
     tls: Option<Tls>,
     bootstrap: Option<BootstrapToken>,
     administration: Option<TcpListener>,
+    sending: Option<otlp::Sending>,
     _claim: Claim,
 }
 
@@ -193,6 +195,8 @@ impl Gateway {
         let endpoint = Endpoint::from_settings(&endpoint_settings(&config)).await?;
         let bedrock = Client::new(config.bedrock.connect_timeout).map_err(StartError::Certificates)?;
         let pairs = pair_secret(&config, store.sharing())?;
+        let (telemetry, sending) =
+            Relay::from_settings(&config.telemetry).map_err(StartError::Certificates)?.unzip();
         let app = Arc::new(App {
             place: models_setting::place(&endpoint.region, &config.bedrock),
             names: Names::new(catalog.version()),
@@ -204,6 +208,7 @@ impl Gateway {
             endpoint,
             archive: Arc::clone(&store.archive),
             media: MediaFetcher::new(config.media.clone(), config.server.max_body_bytes),
+            telemetry,
             lessons: Lessons::default(),
             lockout: Lockout::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
@@ -228,7 +233,7 @@ impl Gateway {
             now: clock::now,
             side: if app.config.admin.listen.is_some() { Side::Public } else { Side::Administration },
         };
-        Ok(Gateway { app, admin, store, tls, bootstrap, administration: None, _claim: claim })
+        Ok(Gateway { app, admin, store, tls, bootstrap, administration: None, sending, _claim: claim })
     }
 
     /// Administers by this listener, which is `admin.listen`'s. Where that is set and no listener is given, nobody
@@ -251,7 +256,7 @@ impl Gateway {
     /// Serves until `shutdown` resolves, then lets what is open finish within the drain time, tells the store the rest
     /// and closes it.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let Gateway { app, admin, store, tls, administration, .. } = self;
+        let Gateway { app, admin, store, tls, administration, sending, .. } = self;
         let own = AdminState { side: Side::Administration, ..admin.clone() };
         let own = administration.map(|listener| (listener, router::administration(Arc::clone(&app), own)));
         let service = Surface::new(Arc::clone(&app), admin);
@@ -277,6 +282,9 @@ impl Gateway {
             let (ledger, keeper, fleet_stop) =
                 (Arc::clone(&store.ledger), Arc::clone(&app.keeper), stop.child_token());
             tasks.spawn(async move { fleet::watch(&*ledger, &keeper, fleet_stop).await });
+        }
+        if let Some(sending) = sending {
+            tasks.spawn(sending.run(stop.child_token()));
         }
         tasks.close();
 

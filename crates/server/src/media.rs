@@ -41,7 +41,9 @@ const MOST_ADDRESSES: usize = 100;
 const AT_ONCE: usize = 8;
 
 /// A client that reaches the public internet only, unless it is told otherwise.
-pub(crate) type Http<B> = Client<HttpsConnector<HttpConnector<PublicNames>>, B>;
+pub(crate) type Http<B> = Client<Connector, B>;
+/// What it connects by.
+pub(crate) type Connector = HttpsConnector<HttpConnector<PublicNames>>;
 
 /// Fetches media for calls.
 pub(crate) struct MediaFetcher {
@@ -213,6 +215,15 @@ where
     B: http_body::Body + Send,
     B::Data: Send,
 {
+    // No connection is kept: the next address is most likely another host's.
+    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector(allow_private)?))
+}
+
+/// What such a client connects by.
+///
+/// # Errors
+/// When the machine's certificate authorities cannot be read.
+pub(crate) fn connector(allow_private: bool) -> std::io::Result<Connector> {
     let mut tcp = HttpConnector::new_with_resolver(PublicNames { allow_private });
     tcp.enforce_http(false);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -221,13 +232,9 @@ where
         .map_err(std::io::Error::other)?
         .with_native_roots()?
         .with_no_client_auth();
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    // No connection is kept: the next address is most likely another host's.
-    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
+    let https =
+        hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+    Ok(https.wrap_connector(tcp))
 }
 
 /// Resolves names to public addresses only. The connection is made to what was checked, so that a name cannot mean

@@ -97,9 +97,9 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .route("/bedrock/credentials", get(control::credentials).fallback(wrong_method))
         // What Claude Code asks of a gateway that it signed in to.
         .route("/managed/settings", get(managed::settings).fallback(wrong_method))
-        .route("/v1/metrics", post(otlp::take).fallback(wrong_method))
-        .route("/v1/logs", post(otlp::take).fallback(wrong_method))
-        .route("/v1/traces", post(otlp::take).fallback(wrong_method))
+        .route("/v1/metrics", post(otlp::metrics).fallback(wrong_method))
+        .route("/v1/logs", post(otlp::logs).fallback(wrong_method))
+        .route("/v1/traces", post(otlp::traces).fallback(wrong_method))
         // What clients probe before they start.
         .route("/", any(hello))
         .route("/api/hello", any(hello))

@@ -192,6 +192,16 @@ kinds! {
         }
         Written::Integer(_) | Written::Bool(_) | Written::List(_) | Written::Other(_) => None,
     };
+    /// Headers of HTTP.
+    Headers: BTreeMap<String, Secret> = "a table of headers, best with `${VARIABLE}` in them; in a variable, `name=value,name=value`", |written, base| {
+        let header = |(name, value): (String, String)| {
+            let value = value.trim().to_owned();
+            http::HeaderName::try_from(&name).ok()?;
+            http::HeaderValue::try_from(&value).ok()?;
+            Some((name, Secret::new(value)))
+        };
+        Pairs::parse(written, base)?.into_iter().map(header).collect()
+    };
     /// Patterns and what they stand for, in order.
     Rules: Vec<ModelRule> = "a list of tables with `match` and `model`; in a variable, `pattern=model,pattern=model`", |written, _| match written {
         Written::Text(text) => {

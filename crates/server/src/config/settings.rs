@@ -10,9 +10,9 @@ use ipnet::IpNet;
 
 use super::accounts::{AwsAccount, AwsAccounts};
 use super::kind::{
-    Address, Bytes, Choice, Count, Days, File, Geographies, Kind, Line, LogFilter, MaybeAddress, MaybeCount,
-    MaybeFile, MaybeRegion, MaybeText, MaybeUrl, Networks, Pairs, Password, Percent, Rules, Seconds,
-    SomeMillis, SomeSeconds, Switch, Tokens, Url,
+    Address, Bytes, Choice, Count, Days, File, Geographies, Headers, Kind, Line, LogFilter, MaybeAddress,
+    MaybeCount, MaybeFile, MaybeRegion, MaybeText, MaybeUrl, Networks, Pairs, Password, Percent, Rules,
+    Seconds, SomeMillis, SomeSeconds, Switch, Tokens, Url,
 };
 use super::meta::{Setting, derived, given, unset};
 use super::providers::{Provider, Providers};
@@ -204,6 +204,16 @@ settings! {
         max_bytes = "media.max_bytes", Bytes => usize, given("20000000");
         /// How long one file may take.
         timeout = "media.timeout_seconds", SomeSeconds => Duration, given("20");
+    }
+
+    /// What clients measure of themselves and send here by OTLP; see [telemetry](operate.md#telemetry-of-clients).
+    telemetry: Telemetry {
+        /// Base address of the collector that it goes to, by OTLP over HTTP, such as `http://collector:4318`. Unset lets it go.
+        otlp_endpoint = "telemetry.otlp_endpoint", MaybeUrl => Option<String>, unset();
+        /// Headers for the collector, such as `{ authorization = "${COLLECTOR_TOKEN}" }`.
+        otlp_headers = "telemetry.otlp_headers", Headers => BTreeMap<String, Secret>, given("").secret();
+        /// Whether it says a person's name and e-mail address beside their id.
+        name_people = "telemetry.name_people", Switch => bool, given("false");
     }
 
     /// How budgets are applied.

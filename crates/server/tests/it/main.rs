@@ -32,4 +32,5 @@ mod responses;
 mod sharing;
 mod stopping;
 mod teams;
+mod telemetry;
 mod upstream;
