@@ -15,6 +15,7 @@ pub(crate) mod env;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod managed_settings;
 pub(crate) mod models;
 pub(crate) mod run;
 pub(crate) mod serve;

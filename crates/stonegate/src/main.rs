@@ -88,7 +88,7 @@ enum Command {
     Serve(serve::Arguments),
     #[command(flatten)]
     Administer(admin::Command),
-    /// The same as a group of their own: keys, users, teams, tenants, budgets, charges, usage and audit.
+    /// The same as a group of their own: keys, users, teams, tenants, managed settings, budgets, charges, usage and audit.
     #[command(subcommand)]
     Admin(admin::Command),
     /// Look at the store, and move an installation from one to another.

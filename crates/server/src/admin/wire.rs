@@ -2,7 +2,7 @@
 //! and the operator's commands.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use stonegate_identity::{ModelRule, Role};
 
 use super::Problem;
@@ -48,9 +48,51 @@ fn shown_rule(rule: &ModelRule) -> stonegate_api::ModelRule {
 fn managed(settings: &Option<Value>) -> Result<Option<String>, Problem> {
     match settings {
         None => Ok(None),
-        Some(settings @ Value::Object(_)) => Ok(Some(settings.to_string())),
+        Some(settings @ Value::Object(members)) => {
+            check_managed(members)?;
+            Ok(Some(settings.to_string()))
+        }
         Some(_) => Err(Problem::invalid("managed_settings", "an object, or null to take the policy away")),
     }
+}
+
+/// The members whose form is known, so that a slip is told here and not on everybody's machine. What else there is changes with
+/// Claude Code's versions and is its own to judge.
+fn check_managed(settings: &Map<String, Value>) -> Result<(), Problem> {
+    let wrong = |place: String, wanted: &str| {
+        Err(Problem::invalid(format!("managed_settings.{place}"), format!("`{place}`: {wanted}")))
+    };
+    match settings.get("env") {
+        None => {}
+        Some(Value::Object(variables)) => {
+            if let Some((name, _)) = variables.iter().find(|(_, value)| !value.is_string()) {
+                return wrong(format!("env.{name}"), "a variable's value is text, in quotes");
+            }
+        }
+        Some(_) => return wrong("env".to_owned(), "an object of variables and their values"),
+    }
+    let permissions = match settings.get("permissions") {
+        None => return Ok(()),
+        Some(Value::Object(permissions)) => permissions,
+        Some(_) => return wrong("permissions".to_owned(), "an object, with `allow`, `ask` and `deny` in it"),
+    };
+    for name in ["allow", "ask", "deny"] {
+        match permissions.get(name) {
+            None => {}
+            Some(Value::Array(rules)) => {
+                if let Some(at) = rules.iter().position(|rule| !rule.is_string()) {
+                    return wrong(
+                        format!("permissions.{name}[{at}]"),
+                        "a rule is text, such as \"WebFetch\"",
+                    );
+                }
+            }
+            Some(_) => {
+                return wrong(format!("permissions.{name}"), "a list of rules, such as [\"WebFetch\"]");
+            }
+        }
+    }
+    Ok(())
 }
 
 fn shown_managed(kept: Option<&str>) -> Option<Value> {

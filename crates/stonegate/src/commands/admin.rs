@@ -3,7 +3,7 @@
 
 use clap::Subcommand;
 
-use super::{audit, budgets, charges, keys, teams, tenants, usage, users};
+use super::{audit, budgets, charges, keys, managed_settings, teams, tenants, usage, users};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -19,6 +19,9 @@ pub(crate) enum Command {
     /// Create, list and change tenants.
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// Set, show and remove what Claude Code is told to have for settings, for a tenant or a team.
+    #[command(subcommand)]
+    ManagedSettings(managed_settings::Command),
     /// Set, list and remove budgets.
     #[command(subcommand)]
     Budgets(budgets::Command),
@@ -38,6 +41,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Users(command) => users::run(command),
         Command::Teams(command) => teams::run(command),
         Command::Tenants(command) => tenants::run(command),
+        Command::ManagedSettings(command) => managed_settings::run(command),
         Command::Budgets(command) => budgets::run(command),
         Command::Charges(command) => charges::run(command),
         Command::Usage(arguments) => usage::run(arguments),

@@ -133,3 +133,46 @@ fn what_works_on_a_store_alone_says_so_to_whoever_is_signed_in_elsewhere() {
     let elsewhere = grace.home().join("data").display().to_string();
     grace.says(&["audit", "verify", "--data-dir", &elsewhere]);
 }
+
+#[test]
+fn what_claude_code_is_told_is_administered_from_anywhere() {
+    let gateway = served();
+    let grace = administrator(&gateway);
+    grace.says(&["teams", "create", "core"]);
+    let file = grace.home().join("policy.json");
+    let path = file.display().to_string();
+    let wanted = json!({ "permissions": { "deny": ["WebFetch"] } });
+    std::fs::write(&file, wanted.to_string()).expect("written");
+
+    let told = grace.says(&["managed-settings", "set", &path]);
+    assert!(told.contains("tenant `default`"), "{told}");
+    assert_eq!(gateway.operator(&["managed-settings", "show"]), wanted);
+    let given = grace.given("{\"env\": {\"A\": \"1\"}}", &["managed-settings", "set", "--team", "core", "-"]);
+    assert!(given.status.success(), "{}", text(&given.stderr));
+    let listed = grace.tells(&["managed-settings", "list"]);
+    assert_eq!(listed["data"][0]["managed_settings"], wanted);
+    assert_eq!(
+        (&listed["data"][1]["team_name"], &listed["data"][1]["tenant"]),
+        (&json!("core"), &json!("default"))
+    );
+    assert!(grace.says(&["managed-settings", "list"]).contains("core  env"), "{listed}");
+
+    grace.says(&["managed-settings", "remove", "--team", "core"]);
+    let (code, told) = grace.refuses(&["managed-settings", "show", "--team", "core"]);
+    assert_eq!((code, told.contains("team `core` has no managed settings")), (Some(1), true), "{told}");
+    for (written, code, place) in [
+        ("{\n  \"env\": {}\n  \"a\": 1 }", 2, ":3:3: "),
+        ("[]", 2, ":1:1: "),
+        ("{\"env\": {\"A\": 1}}", 1, "`env.A`: a variable's value is text"),
+    ] {
+        std::fs::write(&file, written).expect("written");
+        let (found, told) = grace.refuses(&["managed-settings", "set", &path]);
+        assert_eq!((found, told.contains(place)), (Some(code), true), "{written}: {told}");
+    }
+    assert_eq!(grace.tells(&["managed-settings", "show"]), wanted, "what was wrong changed nothing");
+    grace.says(&["tenants", "create", "acme"]);
+    let (code, told) = grace.refuses(&["managed-settings", "show"]);
+    assert_eq!((code, told.contains("--tenant")), (Some(2), true), "{told}");
+    grace.says(&["managed-settings", "remove", "--tenant", "default"]);
+    assert_eq!(grace.tells(&["managed-settings", "list"])["data"], json!([]));
+}

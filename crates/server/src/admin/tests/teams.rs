@@ -119,6 +119,17 @@ async fn what_is_done_to_teams_is_in_the_audit_log() {
     assert_eq!(said[2].1, &json!({ "name": "core", "tenant": "default" }));
     for (body, field) in [
         (json!({ "managed_settings": 5 }), "managed_settings"),
+        (json!({ "managed_settings": { "env": [] } }), "managed_settings.env"),
+        (json!({ "managed_settings": { "env": { "A": "1", "B": 2 } } }), "managed_settings.env.B"),
+        (json!({ "managed_settings": { "permissions": true } }), "managed_settings.permissions"),
+        (
+            json!({ "managed_settings": { "permissions": { "ask": "x" } } }),
+            "managed_settings.permissions.ask",
+        ),
+        (
+            json!({ "managed_settings": { "permissions": { "deny": ["a", {}] } } }),
+            "managed_settings.permissions.deny[1]",
+        ),
         (json!({ "name": "" }), "name"),
         (json!({ "models": { "deny": [""] } }), "models"),
         (json!({ "tenant": "acme" }), "tenant"),
