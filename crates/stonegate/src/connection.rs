@@ -1,6 +1,7 @@
 //! Which gateway the command line is a client of, and as whom: a flag, a variable, or what `setup` and `login` saved.
 
 mod address;
+mod keychain;
 mod profile;
 mod session;
 
@@ -9,6 +10,7 @@ use std::env;
 use clap::Args;
 
 pub(crate) use address::Address;
+pub(crate) use keychain::Keeping;
 pub(crate) use profile::{Credential, Profile, Profiles, Session};
 
 pub(crate) use session::Tokens;

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::connection::{ConnectionArguments, Found};
+use crate::connection::{Connection, ConnectionArguments, Found, Keeping};
 use crate::output::json;
 use crate::terminal::{Style, print};
 use crate::trouble::Trouble;
@@ -69,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let connection = arguments.connection.find()?;
     let mut findings = vec![address(&connection.url, connection.url_found, connection.profiles.name())];
     findings.extend(private(&connection.profiles.path()));
+    findings.extend(kept(&connection)?);
     let stop = crate::wait(gateway::examine(&connection, &mut findings))?;
     findings.extend(clients::examine(&clients::Surroundings::of_machine(&connection)));
     if arguments.json {
@@ -110,6 +111,19 @@ fn private(path: &std::path::Path) -> Option<Finding> {
             format!("chmod 600 {path}"),
         )
     })
+}
+
+/// Where what one is signed in with is kept.
+fn kept(connection: &Connection) -> Result<Option<Finding>, Trouble> {
+    if connection.credential.is_none() || connection.credential_found != Found::Profile {
+        return Ok(None);
+    }
+    let path = connection.profiles.path();
+    let told = match connection.profiles.load()?.map(|profile| profile.kept_in) {
+        Some(Keeping::Keychain) => "in the keychain of the operating system".to_owned(),
+        Some(Keeping::File) | None => format!("in {}", path.display()),
+    };
+    Ok(Some(Finding::good("sign-in", format!("kept {told}"))))
 }
 
 fn text(findings: &[Finding], style: Style) -> String {

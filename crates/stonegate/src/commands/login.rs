@@ -12,7 +12,7 @@ use stonegate_api::Whoami;
 use stonegate_server::clock;
 
 use crate::client::Client;
-use crate::connection::{CLIENT_ID, Connection, ConnectionArguments, Credential, Profile, Tokens};
+use crate::connection::{CLIENT_ID, Connection, ConnectionArguments, Credential, Keeping, Profile, Tokens};
 use crate::terminal::{self, Style, note, print};
 use crate::trouble::Trouble;
 
@@ -27,7 +27,8 @@ Examples:
   stonegate login --key                             with a key, asked for
   pass stonegate | stonegate login --key            with a key that another program prints
 
-What you sign in with is kept in the profile's file, readable by you alone. A sign-in renews itself as long as it is used,
+What you sign in with is kept in the profile's file, readable by you alone, or with --keep-in keychain in the keychain of the
+operating system. A sign-in renews itself as long as it is used,
 and ends with `stonegate logout`.")]
 pub(crate) struct Arguments {
     /// Sign in with a key, `sk-stone-…`: asked for on a terminal, else read from standard input.
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Open no browser, only show the address.
     #[arg(long)]
     no_browser: bool,
+    /// Where to keep what one signs in with [variable: STONEGATE_TOKEN_STORE; else where it was before; else `file`]
+    #[arg(long, value_name = "PLACE")]
+    keep_in: Option<Keeping>,
     #[command(flatten)]
     connection: ConnectionArguments,
     /// Print a JSON object per line.
@@ -76,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let client = Client::new(connection.url.as_str(), Some(text))?;
     let whoami: Whoami = crate::wait(client.get("/admin/v1/whoami"))?;
-    keep(&connection, credential)?;
+    keep(&connection, credential, arguments.keep_in)?;
     if arguments.json {
         let profile = connection.profiles.name();
         let told =
@@ -89,11 +93,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn keep(connection: &Connection, credential: Credential) -> Result<(), Trouble> {
+fn keep(connection: &Connection, credential: Credential, place: Option<Keeping>) -> Result<(), Trouble> {
     let _lock = connection.profiles.lock()?;
     let saved = connection.profiles.load()?.filter(|saved| saved.url == connection.url);
     let profile = saved.unwrap_or_else(|| Profile::of(connection.url.clone()));
-    connection.profiles.save(&profile.with(Some(credential)))
+    let kept_in = place.unwrap_or(profile.kept_in);
+    connection.profiles.save(&profile.with(Some(credential)).keep_in(kept_in))
 }
 
 fn session(tokens: Tokens) -> Credential {

@@ -1,4 +1,5 @@
-//! What `setup` and `login` save: a file for each profile, readable by its owner alone.
+//! What `setup` and `login` save: a file for each profile, readable by its owner alone, and the credential in it or in the
+//! keychain.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Address;
+use super::{Address, Keeping, keychain};
 use crate::trouble::Trouble;
 
 /// A gateway, and what its owner is signed in with.
@@ -16,6 +17,9 @@ pub(crate) struct Profile {
     pub(crate) url: Address,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credential: Option<Credential>,
+    /// Where the credential is kept; it is in the file above, or not at all.
+    #[serde(default, skip_serializing_if = "Keeping::is_file")]
+    pub(crate) kept_in: Keeping,
     /// What a newer `stonegate` wrote; it is kept for it.
     #[serde(flatten)]
     rest: serde_json::Map<String, serde_json::Value>,
@@ -23,12 +27,17 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(crate) fn of(url: Address) -> Profile {
-        Profile { url, credential: None, rest: serde_json::Map::new() }
+        Profile { url, credential: None, kept_in: Keeping::File, rest: serde_json::Map::new() }
     }
 
     /// The same gateway with another credential, or with none.
     pub(crate) fn with(self, credential: Option<Credential>) -> Profile {
         Profile { credential, ..self }
+    }
+
+    /// The same with its credential kept there.
+    pub(crate) fn keep_in(self, kept_in: Keeping) -> Profile {
+        Profile { kept_in, ..self }
     }
 }
 
@@ -108,6 +117,22 @@ impl Profiles {
 
     /// The profile, if it was saved.
     pub(crate) fn load(&self) -> Result<Option<Profile>, Trouble> {
+        let Some(profile) = self.load_file()? else { return Ok(None) };
+        if profile.kept_in.is_file() {
+            return Ok(Some(profile));
+        }
+        let found = keychain::find(&self.path())?.map(|text| serde_json::from_str(&text)).transpose();
+        let credential = found.map_err(|_error| {
+            Trouble::Wrong(format!(
+                "what the keychain has for profile `{}` is damaged; run `stonegate login` again",
+                self.name
+            ))
+        })?;
+        Ok(Some(profile.with(credential)))
+    }
+
+    /// What is in the file.
+    fn load_file(&self) -> Result<Option<Profile>, Trouble> {
         let path = self.path();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -121,11 +146,43 @@ impl Profiles {
         Ok(Some(profile))
     }
 
-    /// Saves the profile: whole or not at all, and for its owner's eyes alone.
+    /// Saves the profile: whole or not at all, and for its owner's eyes alone. The credential goes to where the variable says,
+    /// else to where the profile does.
     pub(crate) fn save(&self, profile: &Profile) -> Result<(), Trouble> {
+        let kept_in = Keeping::told()?.unwrap_or(profile.kept_in);
+        let profile = profile.clone().keep_in(kept_in);
+        match (kept_in, &profile.credential) {
+            (Keeping::Keychain, Some(credential)) => {
+                let text = serde_json::to_string(credential)
+                    .map_err(|error| Trouble::Wrong(format!("the credential cannot be written: {error}")))?;
+                keychain::put(&self.path(), &text)?;
+                self.save_file(&profile.with(None))
+            }
+            (Keeping::Keychain, None) | (Keeping::File, _) => {
+                let before = self.kept_in();
+                self.save_file(&profile)?;
+                self.forget(before)
+            }
+        }
+    }
+
+    fn save_file(&self, profile: &Profile) -> Result<(), Trouble> {
         let path = self.path();
         self.write(&path, profile)
             .map_err(|error| Trouble::Wrong(format!("{} cannot be written: {error}", path.display())))
+    }
+
+    /// Where the credential was kept so far. A file that is damaged says nothing of the keychain.
+    fn kept_in(&self) -> Keeping {
+        self.load_file().ok().flatten().map_or(Keeping::File, |profile| profile.kept_in)
+    }
+
+    /// Leaves nothing in the keychain that nobody would find there any more.
+    fn forget(&self, before: Keeping) -> Result<(), Trouble> {
+        match before {
+            Keeping::File => Ok(()),
+            Keeping::Keychain => keychain::remove(&self.path()),
+        }
     }
 
     fn write(&self, path: &Path, profile: &Profile) -> io::Result<()> {
@@ -141,6 +198,7 @@ impl Profiles {
 
     /// Deletes the profile; `false` where there was none.
     pub(crate) fn remove(&self) -> Result<bool, Trouble> {
+        self.forget(self.kept_in())?;
         let path = self.path();
         match fs::remove_file(&path) {
             Ok(()) => Ok(true),

@@ -170,3 +170,91 @@ fn a_gateway_without_sign_in_leaves_keys() {
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("login --key"), "{told}");
 }
+
+/// A home with a `secret-tool` that keeps what it is given in files of that home, and is as silent as the real one.
+fn with_keychain() -> (Person, String) {
+    let ada = Person::new();
+    let programs = ada.home().join("programs");
+    std::fs::create_dir(&programs).expect("made");
+    let script = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 9
+test -e locked && { echo "secret-tool: the collection is locked" >&2; exit 1; }
+order=$1; shift
+case $1 in --label=*) shift;; esac
+test "$1 $2 $3" = "service stonegate profile" || { echo "usage" >&2; exit 2; }
+item=$(echo "$4" | tr / _)
+case $order in
+  store) cat > "$item" ;;
+  lookup) test -e "$item" || exit 1; cat "$item" ;;
+  clear) test -e "$item" || exit 1; rm "$item" ;;
+esac
+"#;
+    let program = programs.join("secret-tool");
+    std::fs::write(&program, script).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).expect("set");
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    (ada, path)
+}
+
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn a_sign_in_is_kept_in_the_keychain_where_it_is_wanted() {
+    let gateway = gateway();
+    let (ada, path) = with_keychain();
+    let run = |arguments: &[&str], keeping: &str| {
+        let mut command = ada.command(arguments);
+        command.env("PATH", &path).env("STONEGATE_TOKEN_STORE", keeping).output().expect("it runs")
+    };
+    let says = |arguments: &[&str], keeping: &str| {
+        let output = run(arguments, keeping);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let profile = ada.home().join(".config/stonegate/profiles/default.json");
+    let item = ada.home().join("programs").join(profile.display().to_string().replace('/', "_"));
+    let is_in_file = || std::fs::read_to_string(&profile).expect("kept").contains("sk-stone-");
+
+    says(&["setup", &gateway.url], "");
+    says(&["login", "--no-browser", "--keep-in", "keychain"], "");
+    assert!(!is_in_file() && item.exists());
+    assert_eq!(says(&["token"], "").trim(), "sk-stone-1");
+    assert!(says(&["setup", &gateway.url], "").contains("stonegate claude"), "it is still signed in");
+    assert!(text(&run(&["doctor"], "").stdout).contains("kept in the keychain"));
+
+    // To the file and back, without signing in anew.
+    says(&["setup", &gateway.url], "file");
+    assert!(is_in_file() && !item.exists());
+    says(&["setup", &gateway.url], "keychain");
+    assert!(!is_in_file() && item.exists());
+    assert_eq!(says(&["token"], "").trim(), "sk-stone-1");
+    assert_eq!(run(&["setup", &gateway.url], "drawer").status.code(), Some(2));
+
+    std::fs::write(ada.home().join("programs/locked"), "").expect("written");
+    let locked = run(&["token"], "");
+    assert_eq!(locked.status.code(), Some(2));
+    assert!(text(&locked.stderr).contains("the collection is locked"), "{}", text(&locked.stderr));
+    std::fs::remove_file(ada.home().join("programs/locked")).expect("removed");
+
+    says(&["logout"], "");
+    assert!(!item.exists(), "nothing is left of it");
+    assert_eq!(gateway.count("POST /oauth/revoke token=stone-refresh-1"), 1);
+    assert_eq!(run(&["token"], "").status.code(), Some(3));
+    says(&["login", "--no-browser"], "");
+    assert!(item.exists(), "it stays where it was");
+    says(&["logout", "--all"], "");
+    assert!(!item.exists() && !profile.exists());
+}
+
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn without_a_keychain_nothing_is_lost_and_the_fix_is_told() {
+    let gateway = gateway();
+    let ada = signed_in(&gateway);
+    let mut command = ada.command(&["setup", &gateway.url]);
+    let output = command.env("STONEGATE_TOKEN_STORE", "keychain").env("PATH", "/nonexistent").output();
+    let output = output.expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("libsecret-tools"), "{}", text(&output.stderr));
+    assert_eq!(token(&ada), "sk-stone-1");
+}
