@@ -1,4 +1,4 @@
-"""People of a certified OpenID provider sign in, each by their group's rule."""
+"""People of a certified OpenID provider sign in, each by their group's rule; its machines call with tokens of their own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 
 from conftest import WORK
-from harness.gateway import Gateway, Serve
+from harness.gateway import Gateway, Key, Serve
 from harness.person import Person
 from harness.provider import Provider
 from harness.simulator import Simulator
@@ -77,3 +79,40 @@ def test_a_code_is_good_for_one_sign_in_of_one_browser(house: Gateway) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:
             person.follow(callback)
         assert refused.value.code == 400
+
+
+def test_a_machine_calls_with_its_providers_token(house: Gateway, provider: Provider) -> None:
+    """A service's access token takes the place of a key in the SDKs, and all that is called with it is one session's."""
+    token = provider.machine_token("staff-ci")
+    turn: Any = {"role": "user", "content": "Hello"}
+    with anthropic.Anthropic(base_url=house.base_url, auth_token=token, api_key=None) as client:
+        message = client.messages.create(model="claude-sonnet-5-5", max_tokens=100, messages=[turn])
+    with openai.OpenAI(base_url=f"{house.base_url}/v1", api_key=token) as client:
+        chat = client.chat.completions.create(model="claude-sonnet-5-5", max_tokens=100, messages=[turn])
+        assert "claude-sonnet-5-5" in {model.id for model in client.models.list()}
+    assert message.content and chat.choices
+    administrator = house.create_key("administration", "--scopes", "all").text
+    _, listed = house.get("/admin/v1/keys?kind=session", headers={"authorization": f"Bearer {administrator}"})
+    sessions = [session for session in listed["data"] if session["user_name"] == "staff-ci"]
+    assert [session["name"] for session in sessions] == ["corp"]
+    usage = house.wait_for_usage(Key(id=sessions[0]["id"], text=""), calls=2)
+    assert usage.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("machine", "audience", "why"),
+    [
+        ("staff-ci", "https://elsewhere.example.org", "another audience"),
+        ("stranger", "https://gateway.example.org", "in no group"),
+    ],
+)
+def test_a_machine_that_is_not_for_this_gateway_is_told_so(
+    house: Gateway, provider: Provider, machine: str, audience: str, why: str
+) -> None:
+    token = provider.machine_token(machine, audience)
+    with anthropic.Anthropic(base_url=house.base_url, auth_token=token, api_key=None) as client:
+        with pytest.raises(anthropic.AuthenticationError, match=why):
+            client.models.list()
+    with openai.OpenAI(base_url=f"{house.base_url}/v1", api_key=token) as client:
+        with pytest.raises(openai.AuthenticationError, match=why):
+            client.models.list()

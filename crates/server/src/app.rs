@@ -25,6 +25,8 @@ use crate::listen::Stopping;
 use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 use crate::otlp::Relay;
+use crate::proxies::TrustedProxies;
+use crate::signin::SignIn;
 
 /// How long the end of an answer may stay away after its last event.
 const REST: Duration = Duration::from_secs(1);
@@ -35,6 +37,10 @@ pub(crate) struct App {
     pub(crate) catalog: Catalog,
     pub(crate) place: Place,
     pub(crate) directory: Arc<DirectoryCache>,
+    /// Who else vouches for callers.
+    pub(crate) sign_in: SignIn,
+    /// Whose word counts for where a request came from.
+    pub(crate) proxies: TrustedProxies,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) bedrock: Client,
     pub(crate) endpoint: Endpoint,

@@ -111,7 +111,7 @@ async fn prepare(
     entrance: Entrance,
 ) -> Result<Outgoing, Problem> {
     let (head, body) = request.into_parts();
-    let claim = Claim::read(app, &head, intake.at).await?;
+    let claim = Claim::read(app, &head, intake).await?;
     let body = intake::read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let origin = Origin::read(&app.names, &head.headers, &caller)?;

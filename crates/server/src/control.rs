@@ -152,7 +152,7 @@ async fn answer<T: Serialize>(
     let intake = Intake::now();
     let (head, body) = request.into_parts();
     let answer = async {
-        let claim = Claim::read(app, &head, intake.at).await?;
+        let claim = Claim::read(app, &head, &intake).await?;
         let body = intake::read_body(app, &head.headers, body).await?;
         let caller = claim.prove(app, &head, &body, intake.at)?;
         render(&caller, &last_segment(&head)?)

@@ -43,7 +43,7 @@ pub(crate) async fn count_tokens(State(app): State<Arc<App>>, request: Request) 
 
 async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let claim = Claim::read(app, &head, intake.at).await?;
+    let claim = Claim::read(app, &head, intake).await?;
     let body = read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let (version, betas) = dialect_headers(&head.headers);
@@ -75,7 +75,7 @@ pub(crate) async fn count_natively(State(app): State<Arc<App>>, request: Request
 
 async fn native_answer(app: &App, intake: &Intake, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let claim = Claim::read(app, &head, intake.at).await?;
+    let claim = Claim::read(app, &head, intake).await?;
     let body = read_body(app, &head.headers, body).await?;
     let caller = claim.prove(app, &head, &body, intake.at)?;
     let model = model_of(&head).map_err(|malformed| Problem::from(&malformed))?;

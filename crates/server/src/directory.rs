@@ -101,7 +101,8 @@ impl DirectoryCache {
         }
     }
 
-    fn known(&self, digest: &KeyDigest, now: Timestamp) -> Option<KeyGrant> {
+    /// The same of what is known here already.
+    pub(crate) fn known(&self, digest: &KeyDigest, now: Timestamp) -> Option<KeyGrant> {
         let shard = self.shard(digest).read().unwrap_or_else(PoisonError::into_inner);
         let known = shard.get(digest)?;
         known.note(now, &self.uses);

@@ -12,6 +12,7 @@ use stonegate_ledger::{CallId, Shortfall, Window};
 use stonegate_protocol::{Dialect, ErrorReply, Problem, ProblemKind, SpentBudget};
 
 use crate::keeper::StoreAway;
+use crate::signin::NotTaken;
 
 /// The header by which Anthropic's clients know a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -56,6 +57,43 @@ pub(crate) fn no_key() -> Problem {
         "no valid Stonegate key was sent. Send one (sk-stone-…) in the header x-api-key or Authorization: Bearer.",
     )
     .retry(false)
+}
+
+/// A provider's token that lets nobody in.
+pub(crate) fn token_not_taken(not: NotTaken) -> Problem {
+    match not {
+        NotTaken::Told(why) => Problem::new(ProblemKind::Authentication, why).retry(false),
+        NotTaken::Ended(refusal) => refused_token(refusal),
+        NotTaken::TooOften(seconds) => {
+            let message = "too many new tokens from your network; wait before the next";
+            Problem::new(ProblemKind::RateLimited, message).after(std::time::Duration::from_secs(seconds))
+        }
+        NotTaken::Crowded(why) => Problem::new(ProblemKind::RateLimited, why).retry(false),
+        NotTaken::Away => {
+            Problem::new(ProblemKind::Unavailable, "tokens cannot be checked at the moment; try again later")
+        }
+    }
+}
+
+/// The token was taken before, but does not hold any more.
+pub(crate) fn refused_token(refusal: KeyRefusal) -> Problem {
+    let message = match refusal {
+        KeyRefusal::Expired(at) | KeyRefusal::TokenExpired(at) | KeyRefusal::Retired(at) => {
+            format!("this token's sign-in ended at {at}. Get a new token from its provider.")
+        }
+        KeyRefusal::Revoked => {
+            "the sign-in by this token was revoked. Ask your Stonegate administrator.".to_owned()
+        }
+        KeyRefusal::UserDisabled => {
+            "the user of this token is disabled. Your Stonegate administrator can enable it again.".to_owned()
+        }
+        KeyRefusal::TenantDisabled => {
+            "the tenant of this token is disabled. Your Stonegate administrator can enable it again."
+                .to_owned()
+        }
+        KeyRefusal::CookieOnly | KeyRefusal::NoCookie => refusal.to_string(),
+    };
+    Problem::new(ProblemKind::Authentication, message).retry(false)
 }
 
 /// A signature that does not hold.

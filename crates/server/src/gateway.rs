@@ -31,6 +31,7 @@ use crate::lockout::Lockout;
 use crate::media::MediaFetcher;
 use crate::models_setting::{self, ModelsError};
 use crate::otlp::{self, Relay};
+use crate::proxies::TrustedProxies;
 use crate::router::{self, Surface};
 use crate::signin::{self, SignIn};
 use crate::{bootstrap, charges, clock, fleet, kept, retention};
@@ -197,7 +198,16 @@ impl Gateway {
         let pairs = pair_secret(&config, store.sharing())?;
         let (telemetry, sending) =
             Relay::from_settings(&config.telemetry).map_err(StartError::Certificates)?.unzip();
+        let sign_in = SignIn::new(
+            Arc::clone(&directory),
+            Arc::clone(&store.tickets),
+            signin::Settings::of(&config),
+            clock::now,
+        )
+        .map_err(StartError::Certificates)?;
         let app = Arc::new(App {
+            proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
+            sign_in: sign_in.clone(),
             place: models_setting::place(&endpoint.region, &config.bedrock),
             names: Names::new(catalog.version()),
             catalog,
@@ -218,13 +228,6 @@ impl Gateway {
             cut: CancellationToken::new(),
             config,
         });
-        let sign_in = SignIn::new(
-            Arc::clone(&app.directory),
-            Arc::clone(&store.tickets),
-            signin::Settings::of(&app.config),
-            clock::now,
-        )
-        .map_err(StartError::Certificates)?;
         let admin = AdminState {
             keys: Arc::clone(&app.directory),
             ledger: Arc::new(Announced::new(Arc::clone(&store.ledger), Arc::clone(&app.keeper))),

@@ -98,7 +98,7 @@ async fn prepare(
     parse: task::Parse,
 ) -> Result<(Box<dyn Task>, Job, Plan), Problem> {
     let (head, body) = request.into_parts();
-    let caller = intake::authenticate(app, &head.headers, intake.at).await?;
+    let caller = intake::authenticate(app, &head, intake).await?;
     let origin = Origin::read(&app.names, &head.headers, &caller)?;
     let body = intake::read_body(app, &head.headers, body).await?;
     let task = parse(&body).map_err(|malformed| Problem::from(&malformed))?;

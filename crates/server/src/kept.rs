@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use stonegate_catalog::estimate_tokens;
 use stonegate_identity::archive::{Archive, ArchiveError, Document, DocumentOwner};
@@ -94,13 +94,9 @@ pub(crate) async fn sweep(archive: Arc<dyn Archive>, stop: CancellationToken) {
 }
 
 /// `GET /v1/responses/{id}`.
-pub(crate) async fn show(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>, head: Parts) -> Response {
     let intake = Intake::now();
-    let shown = find(&app, &intake, &headers, &id).await.map(|kept| Bytes::from(kept.response().to_owned()));
+    let shown = find(&app, &intake, &head, &id).await.map(|kept| Bytes::from(kept.response().to_owned()));
     respond(shown, &intake)
 }
 
@@ -109,13 +105,13 @@ pub(crate) async fn input_items(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     query: Result<Query<ItemsQuery>, axum::extract::rejection::QueryRejection>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Response {
     let intake = Intake::now();
     let page = async {
         let Query(query) =
             query.map_err(|rejection| Problem::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
-        let kept = find(&app, &intake, &headers, &id).await?;
+        let kept = find(&app, &intake, &head, &id).await?;
         let page = kept.input_items(&query).map_err(|malformed| Problem::from(&malformed))?;
         Ok(Bytes::from(page))
     };
@@ -123,14 +119,10 @@ pub(crate) async fn input_items(
 }
 
 /// `DELETE /v1/responses/{id}`.
-pub(crate) async fn remove(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, head: Parts) -> Response {
     let intake = Intake::now();
     let removed = async {
-        let caller = admitted(&app, &intake, &headers).await?;
+        let caller = admitted(&app, &intake, &head).await?;
         let removed = app.archive.remove(&owner(&caller), &id, intake.at).await;
         match removed.map_err(|away| archive_away(&away))? {
             true => Ok(Bytes::from(openai_responses::deleted(&id))),
@@ -141,13 +133,9 @@ pub(crate) async fn remove(
 }
 
 /// `POST /v1/responses/{id}/cancel`.
-pub(crate) async fn cancel(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, head: Parts) -> Response {
     let intake = Intake::now();
-    let refused = find(&app, &intake, &headers, &id).await.and(Err(openai_responses::not_cancellable()));
+    let refused = find(&app, &intake, &head, &id).await.and(Err(openai_responses::not_cancellable()));
     respond(refused, &intake)
 }
 
@@ -156,7 +144,7 @@ pub(crate) async fn input_tokens(State(app): State<Arc<App>>, request: Request) 
     let intake = Intake::now();
     let counted = async {
         let (head, body) = request.into_parts();
-        let caller = authenticate(&app, &head.headers, intake.at).await?;
+        let caller = authenticate(&app, &head, &intake).await?;
         let body = read_body(&app, &head.headers, body).await?;
         let inbound = openai_responses::parse(body).map_err(|malformed| Problem::from(&malformed))?;
         let inbound = go_on(&app, &caller, Box::new(inbound), intake.at).await?;
@@ -168,15 +156,15 @@ pub(crate) async fn input_tokens(State(app): State<Arc<App>>, request: Request) 
     response
 }
 
-async fn find(app: &App, intake: &Intake, headers: &HeaderMap, id: &str) -> Result<Stored, Problem> {
-    let caller = admitted(app, intake, headers).await?;
+async fn find(app: &App, intake: &Intake, head: &Parts, id: &str) -> Result<Stored, Problem> {
+    let caller = admitted(app, intake, head).await?;
     let found = app.archive.find(&owner(&caller), id, intake.at).await.map_err(|away| archive_away(&away))?;
     found.as_deref().and_then(Stored::from_bytes).ok_or_else(|| nothing(id))
 }
 
 /// A caller whose key may make responses: what they hold is for no other key of the same user.
-async fn admitted(app: &App, intake: &Intake, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-    let caller = authenticate(app, headers, intake.at).await?;
+async fn admitted(app: &App, intake: &Intake, head: &Parts) -> Result<Arc<Caller>, Problem> {
+    let caller = authenticate(app, head, intake).await?;
     let _permit = authorize(&caller, Action::SendResponses, &Resource::User((&*caller).into()))
         .map_err(|denied| error::denied(&denied))?;
     Ok(caller)

@@ -10,7 +10,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::{Caller, DirectoryError};
@@ -21,9 +22,9 @@ use crate::call::intake::{Intake, authenticate};
 use crate::error;
 
 /// The policy for whoever asks.
-pub(crate) async fn settings(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(crate) async fn settings(State(app): State<Arc<App>>, head: Parts) -> Response {
     let intake = Intake::now();
-    let mut response = match find(&app, &headers, &intake).await {
+    let mut response = match find(&app, &head, &intake).await {
         Ok(answer) => answer,
         Err(problem) => return error::respond(&problem, intake.call, Dialect::Anthropic),
     };
@@ -32,8 +33,8 @@ pub(crate) async fn settings(State(app): State<Arc<App>>, headers: HeaderMap) ->
     response
 }
 
-async fn find(app: &App, headers: &HeaderMap, intake: &Intake) -> Result<Response, Problem> {
-    let caller = authenticate(app, headers, intake.at).await?;
+async fn find(app: &App, head: &Parts, intake: &Intake) -> Result<Response, Problem> {
+    let caller = authenticate(app, head, intake).await?;
     let none = || Problem::new(ProblemKind::NotFound, "there are no managed settings for you").retry(false);
     let text = kept(app, &caller).await.map_err(|away| error::directory_away(&away))?.ok_or_else(none)?;
     let settings: Value = serde_json::from_str(&text).map_err(|bad| {
@@ -42,7 +43,7 @@ async fn find(app: &App, headers: &HeaderMap, intake: &Intake) -> Result<Respons
     })?;
     let checksum = checksum(&settings);
     let tag = format!("\"{checksum}\"");
-    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let is_known = head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     if is_known {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }

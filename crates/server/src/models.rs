@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
+use http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonegate_catalog::Model;
@@ -69,35 +70,31 @@ enum Shape {
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
-    headers: HeaderMap,
+    head: Parts,
 ) -> Response {
     let intake = Intake::now();
     let paging = paging
         .map(|Query(paging)| paging)
         .map_err(|rejection| Problem::new(ProblemKind::InvalidRequest, rejection.body_text()));
     let answer = async {
-        let caller = authenticate(&app, &headers, intake.at).await?;
-        page(&app, &caller, shape(&headers), paging?)
+        let caller = authenticate(&app, &head, &intake).await?;
+        page(&app, &caller, shape(&head.headers), paging?)
     };
-    respond(answer.await, &intake, shape(&headers))
+    respond(answer.await, &intake, shape(&head.headers))
 }
 
 /// `GET /v1/models/{id}`.
-pub(crate) async fn show(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>, head: Parts) -> Response {
     let intake = Intake::now();
     let answer = async {
-        let caller = authenticate(&app, &headers, intake.at).await?;
+        let caller = authenticate(&app, &head, &intake).await?;
         let resolved =
             app.catalog.resolve(&id, &app.place).map_err(|unknown| error::unknown_model(&unknown))?;
         see(&caller, &resolved.model)
-            .then(|| entry(&resolved.model, shape(&headers)))
+            .then(|| entry(&resolved.model, shape(&head.headers)))
             .ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("model: {id}")))
     };
-    respond(answer.await, &intake, shape(&headers))
+    respond(answer.await, &intake, shape(&head.headers))
 }
 
 fn respond<T: Serialize>(answer: Result<T, Problem>, intake: &Intake, shape: Shape) -> Response {

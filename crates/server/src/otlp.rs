@@ -52,7 +52,7 @@ async fn take(app: &App, signal: Signal, request: Request) -> Response {
     let intake = Intake::now();
     let (head, body) = request.into_parts();
     let named = head.headers.get(CONTENT_TYPE).and_then(|kind| Encoding::of(kind.to_str().ok()?));
-    let taken = match (authenticate(app, &head.headers, intake.at).await, &app.telemetry) {
+    let taken = match (authenticate(app, &head, &intake).await, &app.telemetry) {
         (Err(problem), _) => Err(problem),
         (Ok(caller), Some(relay)) => pass_on(app, relay, signal, named, &caller, &head, body).await,
         (Ok(_), None) => {

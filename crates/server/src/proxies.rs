@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 use crate::asker::Asker;
@@ -23,6 +23,12 @@ pub(crate) struct TrustedProxies(Vec<IpNet>);
 impl TrustedProxies {
     pub(crate) fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
+    }
+
+    /// Who asks, where a request with these extensions and headers comes from.
+    pub(crate) fn asker(&self, extensions: &Extensions, headers: &HeaderMap) -> Asker {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        Asker(peer.map(|peer| self.whence(peer, headers)))
     }
 
     /// The address that a request with these headers came from, when this one is at the other end of the connection.
@@ -56,8 +62,7 @@ pub(crate) async fn look(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let asker = Asker(peer.map(|peer| proxies.whence(peer, request.headers())));
+    let asker = proxies.asker(request.extensions(), request.headers());
     request.extensions_mut().insert(asker);
     next.run(request).await
 }

@@ -67,7 +67,7 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// Every route that the gateway answers.
 fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
-    let proxies = TrustedProxies::new(app.config.server.trusted_proxies.clone());
+    let proxies = app.proxies.clone();
     Router::new()
         // Anthropic Messages.
         .route(MESSAGES, post(call::messages).fallback(wrong_method))
@@ -113,7 +113,7 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
 
 /// What answers where administration has a listener of its own.
 pub(crate) fn administration(app: Arc<App>, admin_state: admin::AdminState) -> Router {
-    let proxies = TrustedProxies::new(app.config.server.trusted_proxies.clone());
+    let proxies = app.proxies.clone();
     Router::new()
         .route("/", any(hello))
         .route("/api/hello", any(hello))

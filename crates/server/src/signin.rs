@@ -49,11 +49,13 @@ mod tries;
 
 pub(crate) use base::Base;
 pub(crate) use local::login_of;
+pub(crate) use oidc::bearer::NotTaken;
 pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
 
 use aws::Aws;
 use oidc::Known;
+use oidc::bearer::Trust;
 use polls::Polls;
 
 /// What the handlers of sign-in see.
@@ -69,6 +71,10 @@ pub struct Shared {
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
     pub(crate) providers: Vec<Known>,
+    /// What tokens of theirs are known by that are shown as they are.
+    trust: Trust,
+    /// One of those is signed in at a time.
+    first_sights: tokio::sync::Mutex<()>,
     /// How AWS is asked who somebody is, where some of its accounts are trusted.
     aws: Option<Aws>,
     /// How often strangers ask.
@@ -131,11 +137,24 @@ impl SignIn {
         now: fn() -> Timestamp,
     ) -> std::io::Result<Self> {
         let (passwords, askers, polls) = (Passwords::new(), Askers::default(), Polls::default());
+        let (trust, first_sights) = (Trust::of(&settings.providers), tokio::sync::Mutex::default());
         let providers = settings.providers.iter().cloned().map(Known::new).collect::<Result<_, _>>()?;
         let accounts = Some(settings.aws_accounts.clone()).filter(|accounts| !accounts.is_empty());
         let sts = |accounts| Aws::new(accounts, settings.sts_endpoint_url.clone());
         let aws = accounts.map(sts).transpose()?;
-        Ok(Self(Arc::new(Shared { keys, tickets, settings, passwords, providers, aws, askers, polls, now })))
+        Ok(Self(Arc::new(Shared {
+            keys,
+            tickets,
+            settings,
+            passwords,
+            providers,
+            trust,
+            first_sights,
+            aws,
+            askers,
+            polls,
+            now,
+        })))
     }
 
     /// The gateway's address for whoever sent this request; `None` when nobody has told it.

@@ -13,6 +13,14 @@ pub(crate) fn shown_key(headers: &HeaderMap) -> Option<KeyText> {
     [own, bearer(headers)].into_iter().flatten().find_map(|text| KeyText::parse(text.trim()).ok())
 }
 
+/// The token of an OpenID provider, from either header: three parts of base64, of which the first is JSON (RFC 7515, 7.1).
+pub(crate) fn shown_token(headers: &HeaderMap) -> Option<&str> {
+    let own = headers.get("x-api-key").and_then(|value| value.to_str().ok());
+    let is_one =
+        |text: &&str| text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() == 2;
+    [own, bearer(headers)].into_iter().flatten().map(str::trim).find(is_one)
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -35,6 +43,36 @@ mod tests {
         }
         let expected = expected.map(|letter| fill(&format!("${letter}")));
         assert_eq!(shown_key(&sent).map(|key| key.as_str().to_owned()), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn a_providers_token_is_told_by_its_form() {
+        for (headers, expected) in [
+            (&[("authorization", "Bearer eyJh.eyJp.c2ln")][..], Some("eyJh.eyJp.c2ln")),
+            (&[("authorization", "bearer  eyJh.eyJp.c2ln ")], Some("eyJh.eyJp.c2ln")),
+            (&[("x-api-key", "eyJh.eyJp.c2ln")], Some("eyJh.eyJp.c2ln")),
+            (
+                &[("x-api-key", "sk-ant-x"), ("authorization", "Bearer eyJh.eyJp.c2ln")],
+                Some("eyJh.eyJp.c2ln"),
+            ),
+            (
+                &[("x-api-key", "eyJa.eyJp.c2ln"), ("authorization", "Bearer eyJb.eyJp.c2ln")],
+                Some("eyJa.eyJp.c2ln"),
+            ),
+            // Without a signature it is told why it is not taken.
+            (&[("authorization", "Bearer eyJh.eyJp.")], Some("eyJh.eyJp.")),
+            (&[("authorization", "Bearer eyJh.eyJp")], None),
+            (&[("authorization", "Bearer eyJh.k.iv.text.tag")], None), // encrypted: nobody's here
+            (&[("authorization", "Basic eyJh.eyJp.c2ln")], None),
+            (&[("cookie", "eyJh.eyJp.c2ln")], None),
+            (&[("x-api-key", "sk-ant-x")], None),
+        ] {
+            let mut sent = HeaderMap::new();
+            for (name, value) in headers {
+                sent.append(*name, HeaderValue::from_str(value).expect("it is text"));
+            }
+            assert_eq!(shown_token(&sent), expected, "{headers:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use stonegate_identity::{Caller, KeyDigest};
 use stonegate_protocol::Problem;
 
 use crate::app::App;
-use crate::call::intake;
+use crate::call::intake::{self, Intake};
 use crate::error;
 
 /// A caller who has yet to prove it, if they signed. Nobody gets at the caller but by [`Claim::prove`].
@@ -23,13 +23,13 @@ pub(crate) struct Claim {
 impl Claim {
     /// Reads who claims to be calling. AWS's SDKs sign their requests, and so do the others' where they are made for
     /// Bedrock.
-    pub(crate) async fn read(app: &App, head: &Parts, now: Timestamp) -> Result<Claim, Problem> {
+    pub(crate) async fn read(app: &App, head: &Parts, intake: &Intake) -> Result<Claim, Problem> {
         let Some(signature) = signature(head) else {
-            return Ok(Claim { caller: intake::authenticate(app, &head.headers, now).await?, signer: None });
+            return Ok(Claim { caller: intake::authenticate(app, head, intake).await?, signer: None });
         };
         let key = signature?.key().ok_or_else(error::foreign_pair)?;
         // A pair whose key does not hold is refused before its body is read.
-        Ok(Claim { caller: intake::caller_of(app, &key, now).await?, signer: Some(key) })
+        Ok(Claim { caller: intake::caller_of(app, &key, intake.at).await?, signer: Some(key) })
     }
 
     /// The caller, once the signature holds for the whole request.

@@ -7,15 +7,17 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
+use stonegate_identity::directory::{Act, Actor};
 use stonegate_identity::{Caller, KeyDigest};
 use stonegate_ledger::CallId;
 use stonegate_protocol::{Problem, ProblemKind};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::call::authenticate::shown_key;
+use crate::call::authenticate::{shown_key, shown_token};
 use crate::{clock, error};
 
 /// A client that gives no patience in its headers, or more than this, waits for as long as the settings say.
@@ -37,14 +39,29 @@ impl Intake {
     }
 }
 
-/// Who is calling, by the key in the headers.
-pub(crate) async fn authenticate(
-    app: &App,
-    headers: &HeaderMap,
-    now: Timestamp,
-) -> Result<Arc<Caller>, Problem> {
-    let key = shown_key(headers).ok_or_else(error::no_key)?;
-    caller_of(app, &key.digest(), now).await
+/// Who is calling, by the key or the token in the headers.
+pub(crate) async fn authenticate(app: &App, head: &Parts, intake: &Intake) -> Result<Arc<Caller>, Problem> {
+    match shown_key(&head.headers) {
+        Some(key) => caller_of(app, &key.digest(), intake.at).await,
+        None => Box::pin(caller_of_token(app, head, intake)).await,
+    }
+}
+
+/// The caller who shows a provider's token, if it holds.
+async fn caller_of_token(app: &App, head: &Parts, intake: &Intake) -> Result<Arc<Caller>, Problem> {
+    let token = shown_token(&head.headers).filter(|_| app.sign_in.takes_bearers());
+    let token = token.ok_or_else(error::no_key)?;
+    if app.stopping.has_begun() {
+        return Err(error::stopping());
+    }
+    let act = Act {
+        by: Actor::Server,
+        at: intake.at,
+        request_id: Some(intake.call.to_string()),
+        address: app.proxies.asker(&head.extensions, &head.headers).0,
+    };
+    let grant = app.sign_in.bearer(token, &act).await.map_err(error::token_not_taken)?;
+    grant.admit(intake.at).cloned().map_err(error::refused_token)
 }
 
 /// The caller whose key has this digest, if it holds.

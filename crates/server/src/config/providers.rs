@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use stonegate_identity::ModelRule;
+use stonegate_identity::{ModelRule, Scopes};
 
 use super::kind::Kind;
 use super::members::{Members, Place, settle_teams};
@@ -28,6 +28,8 @@ pub struct Provider {
     pub groups_claim: String,
     /// Audiences of machines' tokens that are taken here.
     pub audiences: Vec<String>,
+    /// The most that such a machine may do; where it asks for nothing, this, or else to call models.
+    pub machine_scopes: Option<Scopes>,
     /// Whether it may be on a private network, and on this very machine without TLS.
     pub allow_private: bool,
     /// Who becomes what; the first that fits decides. There is at least one: that everyone may come in is said aloud.
@@ -78,6 +80,10 @@ fn provider(written: &Written) -> Option<Provider> {
     let issuer = members.text("issuer")??;
     let client_id = members.text("client_id")?;
     let audiences = members.texts("audiences")?;
+    let machine_scopes = match members.texts("machine_scopes")? {
+        none if none.is_empty() => None,
+        words => Some(words.join(" ").parse().ok()?),
+    };
     let mut rules = members.list("rules", rule)?;
     settle_teams(rules.iter_mut().map(|rule| &mut rule.place));
     let allow_private = members.switch("allow_private")?;
@@ -90,13 +96,15 @@ fn provider(written: &Written) -> Option<Provider> {
         issuer,
         client_id,
         audiences,
+        machine_scopes,
         allow_private,
         rules,
     };
     let is_plain = provider.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let is_reachable = provider.issuer.starts_with("https://")
         || (provider.allow_private && provider.issuer.starts_with("http://"));
-    let has_use = provider.client_id.is_some() || !provider.audiences.is_empty();
+    let has_machines = !provider.audiences.is_empty();
+    let has_use = (provider.client_id.is_some() && provider.machine_scopes.is_none()) || has_machines;
     let has_rules = !provider.rules.is_empty();
     (members.is_empty() && is_plain && is_reachable && has_use && has_rules).then_some(provider)
 }
@@ -125,6 +133,29 @@ mod tests {
             ("rules = [{ group = \"staff\" }]", true),
         ] {
             assert_eq!(with(rules).is_ok(), is_taken, "{rules}");
+        }
+    }
+
+    #[test]
+    fn what_machines_may_do_is_said_in_scopes_where_there_are_machines() {
+        let with = |more: &str| {
+            let provider = "id = \"x\"\nissuer = \"https://id.example.org\"\nclient_id = \"y\"\nrules = [{}]";
+            Config::from_toml(&format!("[[signin.providers]]\n{provider}\n{more}"))
+        };
+        for (more, expected) in [
+            ("audiences = [\"stonegate\"]", Some("None")),
+            (
+                "audiences = [\"stonegate\"]\nmachine_scopes = [\"messages:send\", \"chat:send\"]",
+                Some("messages:send chat:send"),
+            ),
+            ("audiences = [\"stonegate\"]\nmachine_scopes = [\"messages\"]", None),
+            ("machine_scopes = [\"messages:send\"]", None),
+        ] {
+            let scopes = with(more).ok().map(|config| {
+                let scopes = config.signin.providers[0].machine_scopes;
+                scopes.map_or_else(|| "None".to_owned(), |scopes| scopes.to_string())
+            });
+            assert_eq!(scopes.as_deref(), expected, "{more}");
         }
     }
 }

@@ -21,7 +21,7 @@ const GRACE: SignedDuration = SignedDuration::from_secs(60);
 /// How many sign-ins of programs a user may have in force.
 const SESSIONS_MOST: u32 = 100;
 /// And of machines, each of which signs in anew every time.
-const MACHINE_SESSIONS_MOST: u32 = 1_000;
+pub(super) const MACHINE_SESSIONS_MOST: u32 = 1_000;
 
 /// What a program gets when its person has signed in.
 pub(super) struct Tokens {

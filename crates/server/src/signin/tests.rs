@@ -16,6 +16,7 @@ use crate::admin::{self, AdminState};
 
 mod attacks;
 mod aws;
+mod bearers;
 mod devices;
 mod floods;
 mod passwords;

@@ -136,16 +136,9 @@ async fn by_aws(at: &SignIn, form: &Form, seen: &Seen, act: Act) -> Result<Token
 /// A machine shows a token of a provider's that is made out to us.
 async fn by_assertion(at: &SignIn, form: &Form, act: Act) -> Result<Tokens, OAuthError> {
     let token = form.need("assertion")?;
-    let scopes = wanted(form)?;
+    let wanted = wanted(form)?;
     let foreign = || OAuthError::invalid_grant("this token is of no provider whose machines are let in here");
-    let issuer = oidc::issuer_of(token).ok_or_else(foreign)?;
-    let of_machines = |known: &&oidc::Known| !known.settings.audiences.is_empty();
-    let known = at
-        .providers
-        .iter()
-        .filter(of_machines)
-        .find(|known| known.settings.issuer == issuer)
-        .ok_or_else(foreign)?;
+    let known = at.of_machines(token).ok_or_else(foreign)?;
     let claims =
         known.verify(token, &known.settings.audiences, None, act.at).await.map_err(|error| match error {
             ProviderError::Unproven(why) => {
@@ -165,6 +158,7 @@ async fn by_assertion(at: &SignIn, form: &Form, act: Act) -> Result<Tokens, OAut
         NotAdmitted::Away(away) => away.into(),
     })?;
     let act = Act { by: Actor::User(user.id.clone()), ..act };
+    let scopes = known.settings.machine_scopes.map_or(wanted, |most| wanted.and(most));
     let name = name(form, &known.settings.id);
     Ok(session::open(at, &user, (scopes, name), Lasting::Until(claims.ends_at), &act).await?)
 }

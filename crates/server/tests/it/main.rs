@@ -6,6 +6,7 @@ mod client;
 mod gateway;
 
 mod administration;
+mod bearers;
 mod bedrock;
 mod budgets;
 mod charges;

@@ -10,8 +10,12 @@ use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The longest token that is looked at.
-const LONGEST: usize = 16 * 1024;
+mod members;
+
+use members::Members;
+
+/// The longest token that is looked at, in bytes.
+pub(crate) const LONGEST: usize = 16 * 1024;
 /// Clocks may be so far apart.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
@@ -19,6 +23,9 @@ const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct KeySet {
     keys: Vec<Value>,
+    /// The algorithms of keys that do not say theirs, where the provider lists some.
+    #[serde(skip)]
+    listed: Option<Vec<String>>,
 }
 
 /// One of them, as far as it is needed.
@@ -40,20 +47,41 @@ struct Key {
 struct Header {
     alg: String,
     kid: Option<String>,
+    typ: Option<String>,
     crit: Option<Value>,
+}
+
+impl Header {
+    /// Whether it is a token to come with: no provider's note of another purpose may be taken for one (RFC 8725, 3.11).
+    fn is_to_come_with(&self) -> bool {
+        let Some(kind) = &self.typ else { return true };
+        let kind = kind.to_ascii_lowercase();
+        let kind = kind.strip_prefix("application/").unwrap_or(&kind);
+        // RFC 9068, 2.1: an access token.
+        kind == "at+jwt" || !kind.ends_with("+jwt")
+    }
 }
 
 /// Why a token proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unproven {
-    /// It is no JWT.
-    #[error("it is no signed token")]
+    /// It is no JWT, or says something twice.
+    #[error("it is no signed token (JWT), or not a whole one")]
     Malformed,
+    /// It is longer than tokens are.
+    #[error("it is longer than {LONGEST} bytes")]
+    TooLong,
+    /// It is made for something else.
+    #[error("it is neither an access token nor an identity token")]
+    Purpose,
+    /// Its signer demands what is not known here.
+    #[error("it demands what this gateway does not know (crit)")]
+    Critical,
     /// Signed in a way that is not taken.
-    #[error("it is signed by an algorithm that is not taken")]
+    #[error("it is signed by an algorithm that is not taken: only those with public keys are")]
     Algorithm,
     /// No key of that name.
-    #[error("it is signed by a key that its provider does not have")]
+    #[error("it is signed by a key that its provider does not publish for that algorithm")]
     UnknownKey,
     /// Somebody else's signature, or none.
     #[error("its signature does not hold")]
@@ -62,11 +90,23 @@ pub(crate) enum Unproven {
     #[error("it is from another issuer")]
     Issuer,
     /// For somebody else.
-    #[error("it is for another audience")]
+    #[error("it is for another audience: have it made out to this gateway")]
     Audience,
-    /// Too old, or from a time to come.
-    #[error("its time is over, or has not come")]
-    Time,
+    /// Too old.
+    #[error("it has expired: get a new one from its provider")]
+    Expired,
+    /// It says no end.
+    #[error("it does not say when it ends (exp)")]
+    Endless,
+    /// From a time to come.
+    #[error("it is not valid yet: see whether the clock is right where it was made")]
+    NotYet,
+    /// It names nobody.
+    #[error("it does not say whom it is about (sub)")]
+    Nobody,
+    /// Whoever shows it would have to prove a key of theirs (RFC 8705, 3; RFC 9449, 7.1), which nobody can here.
+    #[error("it is bound to a key of its owner's (cnf), and cannot be shown alone")]
+    Bound,
     /// What the provider adds is about somebody else.
     #[error("what its provider adds to it is about somebody else")]
     Subject,
@@ -139,16 +179,21 @@ impl Claims {
 /// The issuer that a token names, before anything is proven: by it one knows whose keys to hold it against.
 pub(crate) fn issuer_of(token: &str) -> Option<String> {
     let [_, payload, _] = parts(token).ok()?;
-    let claims: Map<String, Value> = decoded(payload).ok()?;
+    let Members(claims) = decoded(payload).ok()?;
     claims.get("iss").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The claims of a token that is what it has to be.
 pub(crate) fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Claims, Unproven> {
     let [header, payload, signature] = parts(token)?;
-    let head: Header = decoded(header)?;
+    // As members first: a name that stands twice is refused, whichever it is.
+    let Members(members) = decoded(header)?;
+    let head: Header = serde_json::from_value(members.into()).map_err(|_no_header| Unproven::Malformed)?;
     if head.crit.is_some() {
-        return Err(Unproven::Malformed);
+        return Err(Unproven::Critical);
+    }
+    if !head.is_to_come_with() {
+        return Err(Unproven::Purpose);
     }
     let algorithm = Algorithm::parse(&head.alg).ok_or(Unproven::Algorithm)?;
     let signed_length = header.len() + 1 + payload.len();
@@ -161,15 +206,16 @@ pub(crate) fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Res
     if !fitting.iter().any(|key| algorithm.holds(key, signed.as_bytes(), &signature).is_some()) {
         return Err(Unproven::Signature);
     }
-    check(decoded(payload)?, expected)
+    let Members(claims) = decoded(payload)?;
+    check(claims, expected)
 }
 
 fn parts(token: &str) -> Result<[&str; 3], Unproven> {
-    let parts: Vec<&str> = token.splitn(4, '.').collect();
-    match <[&str; 3]>::try_from(parts) {
-        Ok(parts) if token.len() <= LONGEST => Ok(parts),
-        Ok(_) | Err(_) => Err(Unproven::Malformed),
+    if token.len() > LONGEST {
+        return Err(Unproven::TooLong);
     }
+    let parts: Vec<&str> = token.splitn(4, '.').collect();
+    <[&str; 3]>::try_from(parts).map_err(|_other| Unproven::Malformed)
 }
 
 fn decoded<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, Unproven> {
@@ -199,19 +245,25 @@ fn check(all: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, Unp
         return Err(Unproven::Audience);
     }
     let time = |name: &str| all.get(name).and_then(Value::as_f64).and_then(seconds);
-    let ends_at = time("exp").ok_or(Unproven::Time)?;
+    let ends_at = time("exp").ok_or(Unproven::Endless)?;
     let (early, late) = (expected.now.saturating_sub(LEEWAY), expected.now.saturating_add(LEEWAY));
     let (early, late) = (early.unwrap_or(expected.now), late.unwrap_or(expected.now));
     let is_to_come = |name: &str| all.contains_key(name) && time(name).is_none_or(|at| at > late);
-    if ends_at <= early || is_to_come("nbf") || is_to_come("iat") {
-        return Err(Unproven::Time);
+    if ends_at <= early {
+        return Err(Unproven::Expired);
+    }
+    if is_to_come("nbf") || is_to_come("iat") {
+        return Err(Unproven::NotYet);
+    }
+    if all.contains_key("cnf") {
+        return Err(Unproven::Bound);
     }
     if let Some(nonce) = expected.nonce
         && text("nonce") != Some(nonce)
     {
         return Err(Unproven::Nonce);
     }
-    let subject = text("sub").filter(|subject| !subject.is_empty()).ok_or(Unproven::Malformed)?.to_owned();
+    let subject = text("sub").filter(|subject| !subject.is_empty()).ok_or(Unproven::Nobody)?.to_owned();
     Ok(Claims { subject, ends_at, all })
 }
 
@@ -291,6 +343,18 @@ impl Algorithm {
 }
 
 impl KeySet {
+    /// The same keys of a provider that lists these algorithms, if any, as its own.
+    pub(crate) fn of_algorithms(self, listed: Option<Vec<String>>) -> Self {
+        Self { listed, ..self }
+    }
+
+    /// Whether the provider may sign so with a key that says this of its algorithm, or nothing.
+    fn may_sign(&self, with: Option<&str>, algorithm: &str) -> bool {
+        let is_listed =
+            || self.listed.as_ref().is_none_or(|listed| listed.iter().any(|alg| alg == algorithm));
+        with.map_or_else(is_listed, |own| own == algorithm)
+    }
+
     /// The keys that may have signed a token with this header.
     fn fitting(&self, algorithm: Algorithm, head: &Header) -> Vec<Key> {
         let (kind, curve) = algorithm.kind();
@@ -301,7 +365,7 @@ impl KeySet {
                 key.kty == kind
                     && (curve.is_none() || key.crv.as_deref() == curve)
                     && key.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
-                    && key.alg.as_ref().is_none_or(|alg| *alg == head.alg)
+                    && self.may_sign(key.alg.as_deref(), &head.alg)
                     && (head.kid.is_none() || key.kid == head.kid)
             })
             .collect()

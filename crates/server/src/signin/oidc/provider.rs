@@ -52,6 +52,8 @@ pub(crate) struct Endpoints {
     token_endpoint: String,
     userinfo_endpoint: Option<String>,
     jwks_uri: String,
+    /// What it signs by.
+    id_token_signing_alg_values_supported: Option<Vec<String>>,
     /// Whether its answers always say whose they are (RFC 9207, 3).
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
@@ -96,6 +98,11 @@ impl Known {
         let http = media::client(settings.allow_private)?;
         let (facts, asking, failed_at) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
         Ok(Self { settings, http, facts, asking, failed_at })
+    }
+
+    /// Whether its machines' tokens are taken.
+    pub(crate) fn lets_machines_in(&self) -> bool {
+        !self.settings.audiences.is_empty()
     }
 
     /// Its endpoints and keys, asked for when they are old.
@@ -168,7 +175,8 @@ impl Known {
             let (expected, found) = (issuer.clone(), endpoints.issuer.chars().take(200).collect());
             return Err(ProviderError::OtherIssuer { expected, found });
         }
-        let keys = self.read(Method::GET, &endpoints.jwks_uri, None, Bytes::new()).await?;
+        let keys: KeySet = self.read(Method::GET, &endpoints.jwks_uri, None, Bytes::new()).await?;
+        let keys = keys.of_algorithms(endpoints.id_token_signing_alg_values_supported.clone());
         Ok(Facts { endpoints, keys, at: now })
     }
 

@@ -13,10 +13,17 @@ use crate::config::Config;
 use crate::signin::oidc::tests::Signer;
 use crate::signin::token::{DEVICE_CODE, JWT_BEARER};
 
+/// Who becomes what of the provider's people, unless a test says otherwise.
+const RULES: &str = r#"
+    { group = "leads", role = "team_lead" },
+    { group = "staff", allow_models = ["claude-*"] },
+    { group = "elsewhere", tenant = "acme" },
+"#;
+
 /// What the provider does when it is asked.
 #[derive(Clone)]
-struct Idp {
-    issuer: String,
+pub(super) struct Idp {
+    pub(super) issuer: String,
     state: Arc<Mutex<Script>>,
 }
 
@@ -36,7 +43,7 @@ struct Script {
 }
 
 impl Idp {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let metadata = json!({
@@ -92,7 +99,43 @@ impl Idp {
     }
 
     /// A token of ann's for the gateway.
-    fn signed(&self, more: &[(&str, Value)]) -> String {
+    pub(super) fn signed(&self, more: &[(&str, Value)]) -> String {
+        let claims = self.claims(more);
+        self.state.lock().unwrap().signer.sign(&claims)
+    }
+
+    /// The same, with more in its header.
+    pub(super) fn signed_as(&self, more: Value) -> String {
+        let mut header = json!({ "alg": "ES256", "kid": "first" });
+        header.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let claims = self.claims(&[]);
+        self.state.lock().unwrap().signer.sign_as(&header, &claims)
+    }
+
+    /// The same, with another text of its claims.
+    pub(super) fn signed_text(&self, change: impl FnOnce(String) -> String) -> String {
+        let claims = change(self.claims(&[]).to_string());
+        self.state.lock().unwrap().signer.sign_text(r#"{"alg":"ES256","kid":"first"}"#, &claims)
+    }
+
+    pub(super) fn public_key(&self) -> Value {
+        self.state.lock().unwrap().signer.public()
+    }
+
+    /// It signs with another key from now on.
+    pub(super) fn turns_to(&self, signer: Signer) {
+        self.state.lock().unwrap().signer = signer;
+    }
+
+    pub(super) fn falls_silent(&self) {
+        self.state.lock().unwrap().metadata = Value::Null;
+    }
+
+    pub(super) fn asked_for_keys(&self) -> u32 {
+        self.state.lock().unwrap().asked_for_keys
+    }
+
+    fn claims(&self, more: &[(&str, Value)]) -> Value {
         let script = self.state.lock().unwrap();
         let mut claims = json!({
             "iss": self.issuer, "aud": "stonegate", "sub": "ann-at-idp", "exp": SECOND.get() + 300,
@@ -104,26 +147,48 @@ impl Idp {
         if let Some(name) = script.leaves_out {
             claims.as_object_mut().unwrap().remove(name);
         }
-        script.signer.sign(&claims)
+        claims
     }
 
     fn says(&self, name: &str, value: Value) {
         self.state.lock().unwrap().says.insert(name.to_owned(), value);
     }
 
-    async fn house(&self) -> House {
-        self.house_by(
-            r#"
-            { group = "leads", role = "team_lead" },
-            { group = "staff", allow_models = ["claude-*"] },
-            { group = "elsewhere", tenant = "acme" },
-            "#,
-        )
-        .await
+    pub(super) async fn house(&self) -> House {
+        self.house_by(RULES).await
     }
 
     /// One with these rules.
     async fn house_by(&self, rules: &str) -> House {
+        self.house_with("", rules).await
+    }
+
+    /// One with these rules and further lines of settings.
+    pub(super) async fn house_with(&self, more: &str, rules: &str) -> House {
+        let providers = self.settings("stonegate", more, rules);
+        House::with(|settings| settings.providers = providers).await
+    }
+
+    /// Sign-in on the store of a house, as another replica has it, or the same one later, with these rules and for machines'
+    /// tokens of this audience.
+    pub(super) async fn signing_in_on(&self, house: &House, rules: &str, audience: &str) -> SignIn {
+        self.signing_in_by(house, self.settings(audience, "", rules)).await
+    }
+
+    /// The same with these providers.
+    pub(super) async fn signing_in_by(&self, house: &House, providers: Vec<Provider>) -> SignIn {
+        let settings = Settings { providers, ..house.sign_in.settings.clone() };
+        let keys = DirectoryCache::load(Arc::clone(&house.store.directory), now()).await.unwrap();
+        SignIn::new(Arc::new(keys), Arc::clone(&house.store.tickets), settings, now).unwrap()
+    }
+
+    /// The same by the rules that the house has.
+    pub(super) async fn house_on(&self, house: &House) -> SignIn {
+        self.signing_in_on(house, RULES, "stonegate").await
+    }
+
+    pub(super) fn settings(&self, audience: &str, more: &str, rules: &str) -> Vec<Provider> {
+        let audiences = if audience.is_empty() { String::new() } else { format!("{audience:?}") };
         let config = Config::from_toml(&format!(
             r#"
             [[signin.providers]]
@@ -131,14 +196,15 @@ impl Idp {
             name = "Corp SSO"
             issuer = "{}"
             client_id = "stonegate"
-            audiences = ["stonegate"]
+            audiences = [{audiences}]
             allow_private = true
             rules = [{rules}]
+            {more}
             "#,
             self.issuer
         ))
         .unwrap();
-        House::with(|settings| settings.providers = config.signin.providers).await
+        config.signin.providers
     }
 
     /// Sends a browser to the provider and gives what the provider was told.

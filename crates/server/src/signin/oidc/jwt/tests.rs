@@ -36,8 +36,13 @@ impl Signer {
         self.sign_as(&json!({ "alg": "ES256", "kid": self.kid }), claims)
     }
 
-    fn sign_as(&self, header: &Value, claims: &Value) -> String {
-        let signed = unsigned(header, claims);
+    pub(crate) fn sign_as(&self, header: &Value, claims: &Value) -> String {
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+
+    /// The same of texts, which may be no JSON that is good.
+    pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
+        let signed = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
         let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }
@@ -119,7 +124,10 @@ fn forged_every_changed_part_is_noticed() {
     ] {
         assert!(judged(odd, &known).is_err(), "{odd}");
     }
-    assert_eq!(judged(&"a".repeat(100_000), &known), Err(Unproven::Malformed));
+    assert_eq!(judged(&"a".repeat(100_000), &known), Err(Unproven::TooLong));
+    // Whole and signed, but longer than a token is.
+    let long = signer.sign(&with("groups", json!("x".repeat(LONGEST))));
+    assert_eq!(judged(&long, &known), Err(Unproven::TooLong));
 }
 
 #[test]
@@ -148,10 +156,74 @@ fn alg_confusion_no_key_is_taken_for_another() {
     for header in [
         json!({ "alg": "ES256", "jwk": own.public() }),
         json!({ "alg": "ES256", "kid": "own", "jku": "https://evil.example/keys" }),
-        json!({ "alg": "ES256", "crit": ["x"], "kid": "one" }),
+        json!({ "alg": "ES256", "kid": "own", "x5u": "https://evil.example/key.pem" }),
+        json!({ "alg": "ES256", "kid": "one", "x5c": ["MIIB"], "jwk": own.public() }),
     ] {
         assert!(judged(&own.sign_as(&header, &claims()), &known).is_err(), "{header}");
+        // Where a right key has signed, they matter not.
+        let mut header = header;
+        header["kid"] = json!("one");
+        assert_eq!(judged(&signer.sign_as(&header, &claims()), &known), Ok("ann".to_owned()), "{header}");
     }
+}
+
+#[test]
+fn a_key_that_does_not_say_its_algorithm_has_one_of_its_providers() {
+    let signer = Signer::new("one");
+    let token = signer.sign(&claims());
+    let mut own = signer.public();
+    own["alg"] = json!("ES256");
+    for (listed, silent, said) in [
+        (&["ES256", "RS256"][..], Ok("ann".to_owned()), Ok("ann".to_owned())),
+        (&["RS256"], Err(Unproven::UnknownKey), Ok("ann".to_owned())),
+        (&[], Err(Unproven::UnknownKey), Ok("ann".to_owned())),
+    ] {
+        let listed = || Some(listed.iter().map(|alg| (*alg).to_owned()).collect());
+        assert_eq!(judged(&token, &keys(&[signer.public()]).of_algorithms(listed())), silent);
+        assert_eq!(judged(&token, &keys(std::slice::from_ref(&own)).of_algorithms(listed())), said);
+    }
+}
+
+#[test]
+fn what_a_signer_demands_or_means_otherwise_is_not_passed_over() {
+    let signer = Signer::new("one");
+    let known = keys(&[signer.public()]);
+    for (members, expected) in [
+        (json!({ "crit": ["x"] }), Err(Unproven::Critical)),
+        (json!({ "crit": [] }), Err(Unproven::Critical)),
+        (json!({ "typ": "logout+jwt" }), Err(Unproven::Purpose)),
+        (json!({ "typ": "application/DPoP+JWT" }), Err(Unproven::Purpose)),
+        (json!({ "typ": "JWT" }), Ok("ann".to_owned())),
+        (json!({ "typ": "at+JWT" }), Ok("ann".to_owned())),
+        (json!({ "typ": "application/at+jwt" }), Ok("ann".to_owned())),
+    ] {
+        let mut header = json!({ "alg": "ES256", "kid": "one" });
+        header.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        assert_eq!(judged(&signer.sign_as(&header, &claims()), &known), expected, "{header}");
+    }
+    let bound = signer.sign(&with("cnf", json!({ "jkt": "x" })));
+    assert_eq!(judged(&bound, &known), Err(Unproven::Bound));
+}
+
+#[test]
+fn duplicated_members_are_refused_whichever_would_count() {
+    let signer = Signer::new("one");
+    let known = keys(&[signer.public()]);
+    let (head, said) = (r#""alg":"ES256","kid":"one""#, claims().to_string());
+    let said = said.strip_prefix('{').unwrap();
+    let whole = |head: &str, said: &str| signer.sign_text(&format!("{{{head}}}"), &format!("{{{said}"));
+    assert_eq!(judged(&whole(head, said), &known), Ok("ann".to_owned()));
+    for (head, said) in [
+        (head.to_owned(), format!(r#""aud":"elsewhere",{said}"#)),
+        (head.to_owned(), format!(r#""sub":"root",{said}"#)),
+        (head.to_owned(), format!(r#""x":1,"x":1,{said}"#)),
+        (format!(r#""alg":"none",{head}"#), said.to_owned()),
+        (format!(r#""x":1,"x":1,{head}"#), said.to_owned()),
+    ] {
+        assert_eq!(judged(&whole(&head, &said), &known), Err(Unproven::Malformed), "{head} {said}");
+    }
+    let twice = whole(head, &format!(r#""iss":"https://evil.example",{said}"#));
+    assert_eq!(issuer_of(&twice), None);
 }
 
 #[test]
@@ -159,18 +231,18 @@ fn what_a_token_says_has_to_be_for_us_and_for_now() {
     let signer = Signer::new("one");
     let known = keys(&[signer.public()]);
     for (name, claims, expected) in [
-        ("expired", with("exp", json!(NOW - 61)), Unproven::Time),
-        ("without an end", without("exp"), Unproven::Time),
-        ("an end that is no time", with("exp", json!("tomorrow")), Unproven::Time),
-        ("an end beyond time", with("exp", json!(1e300)), Unproven::Time),
-        ("from a time to come", with("nbf", json!(NOW + 61)), Unproven::Time),
-        ("issued in a time to come", with("iat", json!(NOW + 61)), Unproven::Time),
+        ("expired", with("exp", json!(NOW - 61)), Unproven::Expired),
+        ("without an end", without("exp"), Unproven::Endless),
+        ("an end that is no time", with("exp", json!("tomorrow")), Unproven::Endless),
+        ("an end beyond time", with("exp", json!(1e300)), Unproven::Endless),
+        ("from a time to come", with("nbf", json!(NOW + 61)), Unproven::NotYet),
+        ("issued in a time to come", with("iat", json!(NOW + 61)), Unproven::NotYet),
         ("another audience", with("aud", json!("elsewhere")), Unproven::Audience),
         ("other audiences", with("aud", json!(["elsewhere", "stonegate2"])), Unproven::Audience),
         ("no audience", without("aud"), Unproven::Audience),
         ("another issuer", with("iss", json!("https://id.example.org/")), Unproven::Issuer),
         ("no issuer", without("iss"), Unproven::Issuer),
-        ("nobody", without("sub"), Unproven::Malformed),
+        ("nobody", without("sub"), Unproven::Nobody),
     ] {
         assert_eq!(judged(&signer.sign(&claims), &known), Err(expected), "{name}");
     }
