@@ -11,10 +11,12 @@ mod lenient;
 mod names;
 mod path;
 
-use closing::closing_quote;
+use closing::{Closing, closing_quote};
 pub(crate) use lenient::lenient;
 use names::Names;
 use path::path_to;
+
+const NO_NAME: &str = "a member's name is no valid string";
 
 /// Where and why a text is no JSON, or none that says only one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,14 @@ impl Place {
     pub(crate) fn member(&self) -> Range<usize> {
         self.key.start..self.value.end
     }
+}
+
+/// A member's name as it is written.
+struct Key {
+    /// Where it stands, with its quotes.
+    range: Range<usize>,
+    /// Whether it is known to be ASCII without any escape.
+    is_plain: bool,
 }
 
 #[derive(Clone)]
@@ -101,20 +111,44 @@ impl<'a> Scanner<'a> {
         &mut self,
         mut each: impl FnMut(&mut Scanner<'a>, &str, Range<usize>) -> Result<(), E>,
     ) -> Result<Range<usize>, E> {
+        self.named(|scanner, name, key| {
+            let name = std::str::from_utf8(name).map_err(|_not_text| scanner.wrong(NO_NAME))?;
+            each(scanner, name, key)
+        })
+    }
+
+    /// [`Scanner::members`] for the many small objects of a long request, where names are only compared: their bytes are
+    /// those of a valid text.
+    pub(crate) fn named<E: From<NotJson>>(
+        &mut self,
+        mut each: impl FnMut(&mut Scanner<'a>, &[u8], Range<usize>) -> Result<(), E>,
+    ) -> Result<Range<usize>, E> {
         let mut names = Names::default();
-        self.keys(|scanner, key| {
-            let Some(name) = scanner.text(&key) else {
-                return Err(scanner.wrong("a member's name is no valid string").into());
-            };
+        self.pairs(|scanner, key| {
+            let name = scanner.name(&key)?;
+            let range = key.range;
             if names.has(&name) {
                 let why = "a member is given twice";
-                let path = path_to(scanner.bytes, key.start).unwrap_or_else(|| name.into_owned());
-                return Err(NotJson { at: key.start, why, twice: Some(path.into()) }.into());
+                let path = path_to(scanner.bytes, range.start);
+                let path = path.unwrap_or_else(|| String::from_utf8_lossy(&name).into_owned());
+                return Err(NotJson { at: range.start, why, twice: Some(path.into()) }.into());
             }
-            each(scanner, &name, key)?;
+            each(scanner, &name, range)?;
             names.add(name);
             Ok(())
         })
+    }
+
+    /// A name as its reader will understand it.
+    fn name(&self, key: &Key) -> Result<Cow<'a, [u8]>, NotJson> {
+        let raw = self.raw(&key.range);
+        if key.is_plain {
+            return Ok(Cow::Borrowed(raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()));
+        }
+        match text(raw).ok_or_else(|| self.wrong(NO_NAME))? {
+            Cow::Borrowed(name) => Ok(Cow::Borrowed(name.as_bytes())),
+            Cow::Owned(name) => Ok(Cow::Owned(name.into_bytes())),
+        }
     }
 
     /// Walks over an object whose members are only passed over or edited; `each` gets every key as it is written and must
@@ -122,6 +156,13 @@ impl<'a> Scanner<'a> {
     pub(crate) fn keys<E: From<NotJson>>(
         &mut self,
         mut each: impl FnMut(&mut Scanner<'a>, Range<usize>) -> Result<(), E>,
+    ) -> Result<Range<usize>, E> {
+        self.pairs(|scanner, key| each(scanner, key.range))
+    }
+
+    fn pairs<E: From<NotJson>>(
+        &mut self,
+        mut each: impl FnMut(&mut Scanner<'a>, Key) -> Result<(), E>,
     ) -> Result<Range<usize>, E> {
         self.take(b'{', "an object was expected")?;
         let start = self.at - 1;
@@ -239,21 +280,25 @@ impl<'a> Scanner<'a> {
     /// Takes a string; the range includes its quotes.
     pub(crate) fn string(&mut self) -> Result<Range<usize>, NotJson> {
         self.take(b'"', "a string was expected")?;
+        self.rest_of_string().map(|string| string.range)
+    }
+
+    /// Takes what is left of a string behind its first quote.
+    #[inline]
+    fn rest_of_string(&mut self) -> Result<Key, NotJson> {
         let start = self.at - 1;
         let inside = self.bytes.get(self.at..).unwrap_or_default();
-        let Some(length) = closing_quote(inside) else {
+        let Some(Closing { at, is_plain }) = closing_quote(inside) else {
             self.at = self.bytes.len();
             return Err(self.wrong("a string has no end"));
         };
-        self.at += length + 1;
-        Ok(start..self.at)
+        self.at += at + 1;
+        Ok(Key { range: start..self.at, is_plain })
     }
 
-    fn key(&mut self) -> Result<Range<usize>, NotJson> {
-        if self.peek() != Some(b'"') {
-            return Err(self.wrong("a member's name was expected"));
-        }
-        let key = self.string()?;
+    fn key(&mut self) -> Result<Key, NotJson> {
+        self.take(b'"', "a member's name was expected")?;
+        let key = self.rest_of_string()?;
         self.take(b':', "`:` was expected")?;
         Ok(key)
     }
@@ -319,7 +364,7 @@ impl<'a> Scanner<'a> {
 
 /// What a JSON string (with its quotes) says; none if it is no valid one.
 pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let (b'"', [inner @ .., b'"']) = raw.split_first()? else { return None };
     if memchr::memchr(b'\\', inner).is_none() {
         return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
     }
@@ -399,6 +444,9 @@ mod tests {
     fn a_members_name_is_what_its_reader_understands() {
         assert_eq!(names(r#"{"\u0074ype":1,"a\/b":2,"é":3}"#).unwrap(), ["type", "a/b", "é"]);
         assert!(names(r#"{"\ud800":1}"#).is_err(), "half a character");
+        let bytes = b"{\"ty\xffpe\":1,\"and_more_so_that_the_text_is_long\":2}";
+        let named = Scanner::new(bytes).named(|scanner, _, _| scanner.value().map(drop));
+        assert!(named.is_err(), "not UTF-8");
     }
 
     #[test]

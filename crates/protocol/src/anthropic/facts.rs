@@ -150,18 +150,19 @@ impl Facts {
                     "Input should be a valid dictionary",
                 ));
             }
-            scanner.members(|scanner, name, key| {
+            scanner.named(|scanner, name, key| {
                 match name {
-                    "role" => {
+                    b"role" => {
                         let value = scanner.value()?;
                         if scanner.text(&value).as_deref() == Some("system") {
                             self.system_message.get_or_insert(index);
                         }
                     }
-                    "content" => self.last_content = self.content(scanner, 0)?,
+                    b"content" => self.last_content = self.content(scanner, 0)?,
                     _ => {
                         let value = scanner.value()?;
-                        self.message_members.push((name.to_owned(), key.start..value.end));
+                        let name = String::from_utf8_lossy(name).into_owned();
+                        self.message_members.push((name, key.start..value.end));
                     }
                 }
                 Ok::<(), Malformed>(())
@@ -198,27 +199,27 @@ impl Facts {
         let mut source = Source::default();
         let (mut is_marked, mut is_cited) = (false, false);
         let mut is_empty_text = false;
-        let range = scanner.members(|scanner, name, key| {
+        let range = scanner.named(|scanner, name, key| {
             match name {
-                "type" => kind = Some(scanner.value()?),
-                "cache_control" if scanner.peek() == Some(b'{') => {
+                b"type" => kind = Some(scanner.value()?),
+                b"cache_control" if scanner.peek() == Some(b'{') => {
                     let mut mark = self.mark(scanner)?;
                     mark.member.start = key.start;
                     self.marks.push(mark);
                     is_marked = true;
                 }
-                "source" if scanner.peek() == Some(b'{') => source = self.source(scanner, depth)?,
-                "citations" if scanner.peek() == Some(b'{') => {
-                    scanner.members(|scanner, _, _| {
+                b"source" if scanner.peek() == Some(b'{') => source = self.source(scanner, depth)?,
+                b"citations" if scanner.peek() == Some(b'{') => {
+                    scanner.named(|scanner, _, _| {
                         let value = scanner.value()?;
                         is_cited |= scanner.raw(&value) == b"true";
                         Ok::<(), Malformed>(())
                     })?;
                 }
-                "content" => {
+                b"content" => {
                     self.content(scanner, depth + 1)?;
                 }
-                "text" => is_empty_text = scanner.value()?.len() <= 2,
+                b"text" => is_empty_text = scanner.value()?.len() <= 2,
                 _ => {
                     scanner.value()?;
                 }
@@ -258,12 +259,12 @@ impl Facts {
     /// The source of an image or document.
     fn source(&mut self, scanner: &mut Scanner<'_>, depth: u32) -> Result<Source, Malformed> {
         let (mut kind, mut data, mut url) = (None, None, None);
-        let range = scanner.members(|scanner, name, _| {
+        let range = scanner.named(|scanner, name, _| {
             match name {
-                "type" => kind = Some(scanner.value()?),
-                "url" => url = Some(scanner.value()?),
-                "data" => data = Some(scanner.value()?),
-                "content" => {
+                b"type" => kind = Some(scanner.value()?),
+                b"url" => url = Some(scanner.value()?),
+                b"data" => data = Some(scanner.value()?),
+                b"content" => {
                     self.content(scanner, depth + 1)?;
                 }
                 _ => {
@@ -296,16 +297,16 @@ impl Facts {
             scanner.value()?;
             return Ok(());
         }
-        let range = scanner.members(|scanner, name, key| {
+        let range = scanner.named(|scanner, name, key| {
             match name {
-                "type" => {
+                b"type" => {
                     let value = scanner.value()?;
                     if let Some(kind) = scanner.text(&value) {
                         self.sizes.typed_tools += u64::from(kind != "custom");
                         self.typed_tools.push((index, kind.into_owned()));
                     }
                 }
-                "cache_control" if scanner.peek() == Some(b'{') => {
+                b"cache_control" if scanner.peek() == Some(b'{') => {
                     let mut mark = self.mark(scanner)?;
                     mark.member.start = key.start;
                     self.marks.push(mark);
@@ -329,11 +330,11 @@ impl Facts {
 
     fn mark(&mut self, scanner: &mut Scanner<'_>) -> Result<CacheMark, Malformed> {
         let mut mark = CacheMark::default();
-        mark.value = scanner.members(|scanner, name, key| {
+        mark.value = scanner.named(|scanner, name, key| {
             let place = Place { key, value: scanner.value()? };
             match name {
-                "scope" => mark.scope = Some(place.member()),
-                "ttl" => {
+                b"scope" => mark.scope = Some(place.member()),
+                b"ttl" => {
                     mark.is_hour = scanner.text(&place.value).as_deref() == Some("1h");
                     mark.ttl = Some(place.member());
                 }
