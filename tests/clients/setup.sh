@@ -19,7 +19,7 @@ fi
 mkdir -p .work
 rm -rf .work/venv .work/node "$stamp"
 
-echo "Python clients: anthropic, openai, boto3, cohere, LangChain, llm, OpenTelemetry; and moto and Schemathesis"
+echo "Python clients: anthropic, openai, boto3, cohere, LangChain, llm, OpenTelemetry; and moto, Schemathesis and scim2-tester"
 "$python" -m venv .work/venv
 .work/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 

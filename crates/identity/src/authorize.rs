@@ -61,11 +61,14 @@ pub enum Action {
     ManageBudgets,
     /// Read the audit log.
     ReadAudit,
+    /// Make, change and take away users and groups of one's tenant by SCIM. Groups may make administrators of people, and
+    /// whoever provisions says who somebody is: it takes one.
+    Provision,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SendMessages,
         Self::SendChat,
         Self::SendResponses,
@@ -87,6 +90,7 @@ impl Action {
         Self::ReadBudgets,
         Self::ManageBudgets,
         Self::ReadAudit,
+        Self::Provision,
     ];
 }
 
@@ -302,6 +306,7 @@ impl Need {
             Action::ReadTeams | Action::ReadTenants => read(Own::Never, Role::TeamLead),
             Action::ManageTenants => write(Own::Never, Role::Admin),
             Action::ReadAudit => read(Own::Never, Role::Admin),
+            Action::Provision => need(Own::Never, Some(Scope::ScimWrite), Some(Role::Admin)),
         }
     }
 }

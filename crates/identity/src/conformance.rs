@@ -12,6 +12,7 @@ mod grants;
 mod kinds;
 mod lists;
 mod people;
+pub mod provisioning;
 mod sessions;
 mod teams;
 pub mod tickets;

@@ -15,6 +15,7 @@ mod id;
 mod key;
 mod kind;
 mod policy;
+pub mod provisioning;
 mod role;
 mod scope;
 pub mod sigv4;

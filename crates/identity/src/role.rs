@@ -38,8 +38,9 @@ impl Role {
     #[must_use]
     pub fn may_hold(self) -> Scopes {
         match self {
-            Self::User => Scopes::all().without(Scope::AdminRead).without(Scope::AdminWrite),
-            Self::TeamLead | Self::Admin => Scopes::all(),
+            Self::User => Self::TeamLead.may_hold().without(Scope::AdminRead).without(Scope::AdminWrite),
+            Self::TeamLead => Scopes::all().without(Scope::ScimWrite),
+            Self::Admin => Scopes::all(),
         }
     }
 }

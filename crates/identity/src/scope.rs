@@ -25,6 +25,8 @@ pub enum Scope {
     AdminRead,
     /// Change what belongs to others, as far as the role goes.
     AdminWrite,
+    /// Provision the users and groups of one's tenant by SCIM.
+    ScimWrite,
 }
 
 /// A word that is no scope.
@@ -37,7 +39,7 @@ pub struct UnknownScope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MessagesSend,
         Self::ChatSend,
         Self::ResponsesSend,
@@ -48,6 +50,7 @@ impl Scope {
         Self::KeysManage,
         Self::AdminRead,
         Self::AdminWrite,
+        Self::ScimWrite,
     ];
 
     /// The scope's name in every interface.
@@ -64,6 +67,7 @@ impl Scope {
             Self::KeysManage => "keys:manage",
             Self::AdminRead => "admin:read",
             Self::AdminWrite => "admin:write",
+            Self::ScimWrite => "scim:write",
         }
     }
 
@@ -114,6 +118,7 @@ impl Scopes {
             .without(Scope::KeysManage)
             .without(Scope::AdminRead)
             .without(Scope::AdminWrite)
+            .without(Scope::ScimWrite)
     }
 
     /// Whether the set has this scope.

@@ -49,6 +49,8 @@ pub enum TicketKind {
     Provider,
     /// A user whom a provider does not vouch for any more, by the user's id.
     LetGo,
+    /// A user whom the provider that provisions them has put out, by the user's id.
+    Deprovisioned,
     /// A signature by which somebody signed in, by its digest.
     Signature,
 }
@@ -66,6 +68,7 @@ impl TicketKind {
             Self::Failures => "failures",
             Self::Provider => "provider",
             Self::LetGo => "let_go",
+            Self::Deprovisioned => "deprovisioned",
             Self::Signature => "signature",
         }
     }

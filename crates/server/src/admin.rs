@@ -23,7 +23,7 @@ mod visit;
 pub(crate) mod wire;
 
 pub use problem::Problem;
-pub(crate) use visit::Visit;
+pub(crate) use visit::{Visit, accompany};
 
 /// The longest body of an administrative request.
 const BODY_MOST: usize = 256 * 1024;
@@ -72,7 +72,7 @@ pub fn router(state: AdminState) -> Router {
         .method_not_allowed_fallback(visit::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MOST))
         .layer(middleware::from_fn_with_state(state.sign_in.settings.body_timeout, in_time))
-        .layer(middleware::from_fn_with_state(state.clone(), visit::accompany))
+        .layer(middleware::from_fn_with_state(state.clone(), accompany))
         .with_state(state);
     Router::new().nest("/admin/v1", routes)
 }

@@ -201,6 +201,7 @@ impl Gateway {
         let sign_in = SignIn::new(
             Arc::clone(&directory),
             Arc::clone(&store.tickets),
+            Arc::clone(&store.provisioning),
             signin::Settings::of(&config),
             clock::now,
         )

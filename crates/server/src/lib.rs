@@ -36,6 +36,7 @@ pub mod price_list;
 mod proxies;
 mod retention;
 mod router;
+mod scim;
 pub mod signin;
 pub mod telemetry;
 

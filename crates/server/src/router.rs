@@ -20,7 +20,9 @@ use crate::app::App;
 use crate::call::entrance::dialect_of;
 use crate::call::intake::Intake;
 use crate::proxies::{self, TrustedProxies};
-use crate::{admin, call, control, count, error, health, invocations, kept, managed, models, otlp, signin};
+use crate::{
+    admin, call, control, count, error, health, invocations, kept, managed, models, otlp, scim, signin,
+};
 
 /// The gateway's surface: a router, and a way past it for the calls that come by the thousand.
 ///
@@ -124,9 +126,14 @@ pub(crate) fn administration(app: Arc<App>, admin_state: admin::AdminState) -> R
         .fallback(nowhere)
 }
 
-/// Signing in, and administration; their routers know their full paths.
+/// Signing in, and administration, by people and by identity providers; their routers know their full paths.
 fn desk(proxies: TrustedProxies, admin_state: admin::AdminState) -> Router {
+    let provisioning = match admin_state.side {
+        admin::Side::Administration => scim::router(admin_state.clone()),
+        admin::Side::Public => Router::new(),
+    };
     signin::router(admin_state.sign_in.clone())
+        .merge(provisioning)
         .merge(admin::router(admin_state))
         .layer(axum::middleware::from_fn_with_state(proxies, proxies::look))
 }

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::DirectoryError;
 use stonegate_identity::directory::{Act, Actor};
+use stonegate_identity::provisioning::Provisioning;
 use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
@@ -41,8 +42,10 @@ mod pages;
 mod passwords;
 mod person;
 mod polls;
+mod provisioned;
 mod revoke;
 mod session;
+mod settle;
 mod setup;
 mod token;
 mod tries;
@@ -52,6 +55,7 @@ pub(crate) use local::login_of;
 pub(crate) use oidc::bearer::NotTaken;
 pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
+pub(crate) use settle::{is_last_admin, is_let_go, settle, settle_all};
 
 use aws::Aws;
 use oidc::Known;
@@ -68,6 +72,8 @@ pub struct Shared {
     pub(crate) keys: Arc<DirectoryCache>,
     /// What is used once.
     pub(crate) tickets: Arc<dyn Tickets>,
+    /// What identity providers keep of people and groups.
+    pub(crate) provisioning: Arc<dyn Provisioning>,
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
     pub(crate) providers: Vec<Known>,
@@ -133,6 +139,7 @@ impl SignIn {
     pub(crate) fn new(
         keys: Arc<DirectoryCache>,
         tickets: Arc<dyn Tickets>,
+        provisioning: Arc<dyn Provisioning>,
         settings: Settings,
         now: fn() -> Timestamp,
     ) -> std::io::Result<Self> {
@@ -145,6 +152,7 @@ impl SignIn {
         Ok(Self(Arc::new(Shared {
             keys,
             tickets,
+            provisioning,
             settings,
             passwords,
             providers,

@@ -16,6 +16,7 @@ use std::{
 
 use stonegate_identity::Directory;
 use stonegate_identity::archive::Archive;
+use stonegate_identity::provisioning::Provisioning;
 use stonegate_identity::ticket::Tickets;
 use stonegate_ledger::LedgerStore;
 
@@ -45,6 +46,8 @@ pub struct Store {
     pub archive: Arc<dyn Archive>,
     /// What is good for a while and whoever comes first.
     pub tickets: Arc<dyn Tickets>,
+    /// What identity providers keep of people and groups.
+    pub provisioning: Arc<dyn Provisioning>,
     place: Place,
 }
 
@@ -88,6 +91,7 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
                 ledger: Arc::new(sqlite::SqliteLedger::new(pools.clone())),
                 archive: Arc::new(sqlite::SqlArchive::new(pools.clone())),
                 tickets: Arc::new(sqlite::SqlTickets::new(pools.clone())),
+                provisioning: Arc::new(sqlite::SqlProvisioning::new(pools.clone())),
                 place: Place::File(pools),
             })
         }
@@ -98,6 +102,7 @@ pub async fn open(url: &str, options: &Options) -> Result<Store, OpenError> {
                 ledger: Arc::new(postgres::PostgresLedger::new(pools.clone())),
                 archive: Arc::new(postgres::SqlArchive::new(pools.clone())),
                 tickets: Arc::new(postgres::SqlTickets::new(pools.clone())),
+                provisioning: Arc::new(postgres::SqlProvisioning::new(pools.clone())),
                 place: Place::Server(pools),
             })
         }

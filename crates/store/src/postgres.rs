@@ -15,6 +15,8 @@ mod archive;
 mod directory;
 mod ledger;
 mod migrate;
+#[path = "common/provisioning.rs"]
+mod provisioning;
 #[path = "common/records.rs"]
 mod records;
 mod sync_line;
@@ -25,6 +27,7 @@ pub(crate) use archive::SqlArchive;
 pub(crate) use directory::SqlDirectory;
 pub(crate) use ledger::PostgresLedger;
 pub(crate) use migrate::newest;
+pub(crate) use provisioning::SqlProvisioning;
 pub(crate) use tickets::SqlTickets;
 
 use sync_line::SyncLine;

@@ -16,6 +16,8 @@ mod directory;
 mod ledger;
 mod migrate;
 mod place;
+#[path = "common/provisioning.rs"]
+mod provisioning;
 #[path = "common/records.rs"]
 mod records;
 mod sync_thread;
@@ -26,6 +28,7 @@ pub(crate) use archive::SqlArchive;
 pub(crate) use directory::SqlDirectory;
 pub(crate) use ledger::SqliteLedger;
 pub(crate) use migrate::newest;
+pub(crate) use provisioning::SqlProvisioning;
 pub(crate) use tickets::SqlTickets;
 
 use sync_thread::SyncThread;

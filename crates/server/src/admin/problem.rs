@@ -35,6 +35,11 @@ impl Problem {
         self.kind == ProblemType::InvalidRequest
     }
 
+    /// The status that it is answered with.
+    pub(crate) fn status(&self) -> StatusCode {
+        status(self.kind)
+    }
+
     /// Whether there is no such thing, or none that the caller may see.
     pub(crate) fn is_not_found(&self) -> bool {
         self.kind == ProblemType::NotFound

@@ -22,6 +22,7 @@ mod document;
 mod ephemeral;
 mod forgetting;
 mod rights;
+mod scim;
 mod teams;
 
 /// The admin API with people in it.
@@ -83,7 +84,14 @@ impl House {
             sts_endpoint_url: None,
             is_administered_apart: false,
         };
-        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
+        let sign_in = SignIn::new(
+            Arc::clone(&keys),
+            Arc::clone(&store.tickets),
+            Arc::clone(&store.provisioning),
+            settings,
+            now,
+        )
+        .unwrap();
         let state = AdminState {
             keys,
             ledger: Arc::clone(&store.ledger),
@@ -151,9 +159,8 @@ impl House {
         assert_eq!(user.status, StatusCode::CREATED, "{user:?}");
         let mut scopes: Vec<&str> =
             stonegate_identity::Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-        if role == "user" {
-            scopes.retain(|scope| !scope.starts_with("admin:"));
-        }
+        let role: stonegate_identity::Role = role.parse().unwrap();
+        scopes.retain(|scope| role.may_hold().contains(scope.parse().unwrap()));
         let wanted = json!({ "name": "laptop", "user": user.text("id"), "scopes": scopes });
         let key = self.as_admin("POST", "/keys", wanted).await;
         assert_eq!(key.status, StatusCode::CREATED, "{key:?}");

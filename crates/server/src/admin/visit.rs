@@ -39,7 +39,7 @@ pub(super) struct Arrival {
 }
 
 /// Gives each request its id and time, and writes them on the answer.
-pub(super) async fn accompany(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn accompany(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     let now = (state.now)();
     let call = request.extensions().get().copied().unwrap_or_else(|| clock::call_id(now));
     let asker = request.extensions().get().copied().unwrap_or(Asker(None));

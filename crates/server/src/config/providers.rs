@@ -1,8 +1,9 @@
 //! The setting `signin.providers`: who else vouches for people and machines.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use stonegate_identity::{ModelRule, Scopes};
+use stonegate_identity::{ModelPolicy, ModelRule, Scopes};
 
 use super::kind::Kind;
 use super::members::{Members, Place, settle_teams};
@@ -30,6 +31,8 @@ pub struct Provider {
     pub audiences: Vec<String>,
     /// The most that such a machine may do; where it asks for nothing, this, or else to call models.
     pub machine_scopes: Option<Scopes>,
+    /// Whether its people are those that SCIM provisions: nobody else gets in, and their provisioned groups count.
+    pub scim: bool,
     /// Whether it may be on a private network, and on this very machine without TLS.
     pub allow_private: bool,
     /// Who becomes what; the first that fits decides. There is at least one: that everyone may come in is said aloud.
@@ -43,6 +46,16 @@ pub struct ProviderRule {
     pub group: Option<ModelRule>,
     /// What one becomes.
     pub place: Place,
+}
+
+impl ProviderRule {
+    /// Whether it is for somebody in these groups.
+    pub(crate) fn fits(&self, groups: &[&str]) -> bool {
+        self.group.as_ref().is_none_or(|pattern| {
+            let pattern = ModelPolicy::of([pattern.clone()]);
+            groups.iter().any(|group| pattern.allows(group))
+        })
+    }
 }
 
 /// A list of providers.
@@ -62,7 +75,9 @@ impl Kind for Providers {
                         .skip(at + 1)
                         .any(|other| other.id == one.id || other.issuer == one.issuer)
                 };
-                providers.iter().enumerate().all(is_unique).then_some(providers)
+                let is_sound =
+                    providers.iter().enumerate().all(is_unique) && is_of_one_provider_each(&providers);
+                is_sound.then_some(providers)
             }
             Written::Text(text) if text.is_empty() => Some(Vec::new()),
             Written::Text(_)
@@ -72,6 +87,15 @@ impl Kind for Providers {
             | Written::Other(_) => None,
         }
     }
+}
+
+/// Whether each tenant's people are provisioned by one provider at most: another one's could go by their names.
+fn is_of_one_provider_each(providers: &[Provider]) -> bool {
+    let mut seen = HashSet::new();
+    providers.iter().filter(|provider| provider.scim).all(|provider| {
+        let tenants: HashSet<_> = provider.rules.iter().map(|rule| &rule.place.tenant).collect();
+        tenants.into_iter().all(|tenant| seen.insert(tenant))
+    })
 }
 
 fn provider(written: &Written) -> Option<Provider> {
@@ -87,6 +111,7 @@ fn provider(written: &Written) -> Option<Provider> {
     let mut rules = members.list("rules", rule)?;
     settle_teams(rules.iter_mut().map(|rule| &mut rule.place));
     let allow_private = members.switch("allow_private")?;
+    let scim = members.switch("scim")?;
     let provider = Provider {
         name: members.text("name")?.unwrap_or_else(|| id.clone()),
         client_secret: members.text("client_secret")?.map(Secret::new),
@@ -97,6 +122,7 @@ fn provider(written: &Written) -> Option<Provider> {
         client_id,
         audiences,
         machine_scopes,
+        scim,
         allow_private,
         rules,
     };
@@ -156,6 +182,24 @@ mod tests {
                 scopes.map_or_else(|| "None".to_owned(), |scopes| scopes.to_string())
             });
             assert_eq!(scopes.as_deref(), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn one_provider_provisions_a_tenant() {
+        let provider = |id: &str, rest: &str| {
+            format!(
+                "[[signin.providers]]\nid = \"{id}\"\nissuer = \"https://{id}.example.org\"\nclient_id = \"y\"\n{rest}\n"
+            )
+        };
+        let acme = "rules = [{ group = \"a\", tenant = \"acme\" }, { tenant = \"acme\" }]";
+        for (one, other, is_taken) in [
+            (format!("scim = true\n{acme}"), format!("scim = true\n{acme}"), false),
+            (format!("scim = true\n{acme}"), acme.to_owned(), true),
+            (format!("scim = true\n{acme}"), "scim = true\nrules = [{}]".to_owned(), true),
+        ] {
+            let file = provider("one", &one) + &provider("other", &other);
+            assert_eq!(Config::from_toml(&file).is_ok(), is_taken, "{file}");
         }
     }
 }

@@ -6,6 +6,7 @@ pub(super) mod flow;
 mod jwt;
 mod provider;
 
+pub(super) use jwt::Claims;
 use jwt::issuer_of;
 pub(crate) use provider::{Known, ProviderError};
 

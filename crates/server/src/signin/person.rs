@@ -53,7 +53,7 @@ pub(super) struct Vouched<'a> {
 pub(super) async fn admit(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result<User, NotAdmitted> {
     let directory = at.keys.directory();
     let action = person.action;
-    let team = team(at, &person).await?;
+    let team = team(at, person.place, person.by).await?;
     let user = match directory.find_user(&person.id).await? {
         Some(user) => updated(at, user, person, team, act).await?,
         None => made(at, person, team.flatten(), act).await?,
@@ -69,8 +69,11 @@ pub(super) async fn admit(at: &SignIn, person: Vouched<'_>, act: &Act) -> Result
 }
 
 /// The team that the rules put somebody into; `None` where they leave that to administrators.
-async fn team(at: &SignIn, person: &Vouched<'_>) -> Result<Option<Option<TeamId>>, NotAdmitted> {
-    let place = person.place;
+pub(super) async fn team(
+    at: &SignIn,
+    place: &Place,
+    by: &str,
+) -> Result<Option<Option<TeamId>>, NotAdmitted> {
     let name = match &place.team {
         PlaceTeam::Left => return Ok(None),
         PlaceTeam::None => return Ok(Some(None)),
@@ -80,7 +83,7 @@ async fn team(at: &SignIn, person: &Vouched<'_>) -> Result<Option<Option<TeamId>
     match found.filter(|team| team.archived_at.is_none()) {
         Some(team) => Ok(Some(Some(team.id))),
         None => {
-            tracing::error!(by = person.by, tenant = %place.tenant, team = name, "a rule names a team that there is not");
+            tracing::error!(by, tenant = %place.tenant, team = name, "a rule names a team that there is not");
             Err(NotAdmitted::Told("this gateway is not set up for you yet; ask its administrator"))
         }
     }
@@ -103,7 +106,7 @@ async fn updated(
     }
     let has_other_email = email.is_some() && email != user.email;
     let has_other_team = team.as_ref().is_some_and(|team| *team != user.team);
-    let is_back = was_let_go(at, &user, act.at).await?;
+    let is_back = is_out_for(at, TicketKind::LetGo, &user, act.at).await?;
     let is_as_before = user.role == place.role && user.models == place.models;
     if is_as_before && !has_other_email && !has_other_team && !is_back {
         return Ok(user);
@@ -142,28 +145,35 @@ pub(super) async fn let_go(
     let user = directory.update_user(&user.id, edit, act).await?;
     at.keys.refresh(act.at).await?;
     tracing::warn!(user = %user.id, "the rules have no place for a user any more, who is disabled now");
-    at.tickets.take(TicketKind::LetGo, user.id.as_str(), act.at).await?;
-    let ticket = Ticket {
-        kind: TicketKind::LetGo,
-        name: user.id.to_string(),
-        body: disabled_since(&user),
-        expires_at: Timestamp::MAX,
-    };
-    at.tickets.put(ticket, act.at).await?;
+    let since = user.disabled_at.unwrap_or(act.at);
+    note_why(at, TicketKind::LetGo, &user.id, since, act.at).await
+}
+
+/// Writes down that a user who is disabled from then on is so for that reason and no other.
+pub(super) async fn note_why(
+    at: &SignIn,
+    why: TicketKind,
+    user: &UserId,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    at.tickets.take(why, user.as_str(), now).await?;
+    let body = since.as_microsecond().to_string();
+    let ticket = Ticket { kind: why, name: user.to_string(), body, expires_at: Timestamp::MAX };
+    at.tickets.put(ticket, now).await?;
     Ok(())
 }
 
-/// Whether a user is disabled for the only reason that the rules had no place for them.
-async fn was_let_go(at: &SignIn, user: &User, now: Timestamp) -> Result<bool, DirectoryError> {
-    if user.disabled_at.is_none() {
-        return Ok(false);
-    }
-    let found = at.tickets.find(TicketKind::LetGo, user.id.as_str(), now).await?;
-    Ok(found.is_some_and(|(ticket, _)| ticket.body == disabled_since(user)))
-}
-
-fn disabled_since(user: &User) -> String {
-    user.disabled_at.map_or(0, Timestamp::as_microsecond).to_string()
+/// Whether a user is disabled for that reason and no other.
+pub(super) async fn is_out_for(
+    at: &SignIn,
+    why: TicketKind,
+    user: &User,
+    now: Timestamp,
+) -> Result<bool, DirectoryError> {
+    let Some(since) = user.disabled_at else { return Ok(false) };
+    let found = at.tickets.find(why, user.id.as_str(), now).await?;
+    Ok(found.is_some_and(|(ticket, _)| ticket.body == since.as_microsecond().to_string()))
 }
 
 async fn made(

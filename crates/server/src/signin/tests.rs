@@ -99,7 +99,14 @@ impl House {
         };
         change(&mut settings);
         let password = settings.local.then_some(PASSWORD);
-        let sign_in = SignIn::new(Arc::clone(&keys), Arc::clone(&store.tickets), settings, now).unwrap();
+        let sign_in = SignIn::new(
+            Arc::clone(&keys),
+            Arc::clone(&store.tickets),
+            Arc::clone(&store.provisioning),
+            settings,
+            now,
+        )
+        .unwrap();
         let ledger = Arc::clone(&store.ledger);
         let state = AdminState {
             keys,
@@ -109,7 +116,8 @@ impl House {
             now,
             side: admin::Side::Administration,
         };
-        let router = router(sign_in.clone()).merge(admin::router(state));
+        let router =
+            router(sign_in.clone()).merge(crate::scim::router(state.clone())).merge(admin::router(state));
         let mut house = Self { router, sign_in, store, admin_key: String::new(), _folder: folder };
         let token = BootstrapToken::mint([1; 24]);
         let act = Act { by: Actor::Server, at: now(), request_id: None, address: None };

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0012_forgetting.sql"),
     include_str!("../../migrations/postgres/0013_audit_address.sql"),
     include_str!("../../migrations/postgres/0014_teams.sql"),
+    include_str!("../../migrations/postgres/0015_provisioning.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

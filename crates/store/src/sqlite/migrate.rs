@@ -27,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0012_forgetting.sql"),
     include_str!("../../migrations/sqlite/0013_audit_address.sql"),
     include_str!("../../migrations/sqlite/0014_teams.sql"),
+    include_str!("../../migrations/sqlite/0015_provisioning.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

@@ -9,6 +9,7 @@ use stonegate_identity::{
     BootstrapToken, KeyId, KeyKind, KeyText, ModelRule, Role, Scopes, TeamId, TenantId, UserId,
     archive::{Document, DocumentOwner},
     directory::{Act, Actor, NewKey, NewPassword, NewTeam, NewTenant, NewUser, Rotation},
+    provisioning::{Provisioned, ProvisionedKind},
     ticket::{Ticket, TicketKind},
 };
 use stonegate_ledger::{
@@ -144,6 +145,7 @@ async fn sign_in(store: &Store, user: &UserId, parent: KeyId, act: &Act) {
         expires_at: Timestamp::MAX,
     };
     store.tickets.put(ticket, now()).await.unwrap();
+    provision(store).await;
 }
 
 /// A budget with a call that ended and one that is under way, another that tells of a threshold, and one that was adjusted.
@@ -304,4 +306,24 @@ fn draft(number: u8) -> Draft {
         price_version: "2026-11".into(),
         stream: true,
     }
+}
+
+/// Somebody in a group, as an identity provider has them.
+async fn provision(store: &Store) {
+    for (kind, id, name) in
+        [(ProvisionedKind::User, "usr_1", "ann"), (ProvisionedKind::Group, "grp_1", "staff")]
+    {
+        let new = Provisioned {
+            tenant: TenantId::default_tenant(),
+            kind,
+            id: id.to_owned(),
+            name_key: name.to_owned(),
+            external_id: None,
+            body: "{}".to_owned(),
+            created_at: now(),
+            changed_at: now(),
+        };
+        assert!(store.provisioning.create(new).await.unwrap());
+    }
+    store.provisioning.change_members("grp_1", &["usr_1".to_owned()], &[]).await.unwrap();
 }

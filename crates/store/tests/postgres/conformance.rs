@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sqlx::Connection as _;
-use stonegate_identity::{Directory, archive::Archive, ticket::Tickets};
+use stonegate_identity::{Directory, archive::Archive, provisioning::Provisioning, ticket::Tickets};
 use stonegate_ledger::{Answer, LedgerStore, conformance::Fixture};
 use stonegate_store::Store;
 
@@ -16,6 +16,10 @@ mod directory {
 
 mod archive {
     stonegate_identity::archive_conformance!(super::fresh_archive);
+}
+
+mod provisioning {
+    stonegate_identity::provisioning_conformance!(super::fresh_provisioning);
 }
 
 mod tickets {
@@ -37,6 +41,11 @@ async fn fresh_directory() -> Option<(Arc<dyn Directory>, Store)> {
 async fn fresh_archive() -> Option<(Arc<dyn Archive>, Store)> {
     let store = Schema::fresh().await?.open().await;
     Some((Arc::clone(&store.archive), store))
+}
+
+async fn fresh_provisioning() -> Option<(Arc<dyn Provisioning>, Store)> {
+    let store = Schema::fresh().await?.open().await;
+    Some((Arc::clone(&store.provisioning), store))
 }
 
 async fn fresh_tickets() -> Option<(Arc<dyn Tickets>, Store)> {

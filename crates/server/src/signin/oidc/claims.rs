@@ -1,21 +1,17 @@
 //! What a provider's claims make of somebody: the rules of its settings over their groups.
 
 use stonegate_identity::directory::{Act, User};
-use stonegate_identity::{ModelPolicy, ModelRule};
 
 use super::super::SignIn;
 use super::super::oauth::label;
 use super::super::person::{self, NotAdmitted, Vouched};
+use super::super::provisioned;
 use super::jwt::Claims;
 use crate::config::{Place, Provider};
 
 /// The place of somebody with these groups; `None` when no rule is for them.
 fn place(provider: &Provider, groups: &[&str]) -> Option<Place> {
-    let fits = |pattern: &ModelRule| {
-        let pattern = ModelPolicy::of([pattern.clone()]);
-        groups.iter().any(|group| pattern.allows(group))
-    };
-    let rule = provider.rules.iter().find(|rule| rule.group.as_ref().is_none_or(fits))?;
+    let rule = provider.rules.iter().find(|rule| rule.fits(groups))?;
     Some(rule.place.clone())
 }
 
@@ -26,6 +22,9 @@ pub(crate) async fn admit(
     claims: &Claims,
     act: &Act,
 ) -> Result<User, NotAdmitted> {
+    if provider.scim {
+        return provisioned::admit(at, provider, claims, act).await;
+    }
     let groups = claims.texts(&provider.groups_claim);
     let id = person::id_of(&provider.issuer, &claims.subject);
     let place = place(provider, &groups);

@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::signin::oidc::tests::Signer;
 use crate::signin::token::{DEVICE_CODE, JWT_BEARER};
 
+mod provisioned;
+
 /// Who becomes what of the provider's people, unless a test says otherwise.
 const RULES: &str = r#"
     { group = "leads", role = "team_lead" },
@@ -179,7 +181,8 @@ impl Idp {
     pub(super) async fn signing_in_by(&self, house: &House, providers: Vec<Provider>) -> SignIn {
         let settings = Settings { providers, ..house.sign_in.settings.clone() };
         let keys = DirectoryCache::load(Arc::clone(&house.store.directory), now()).await.unwrap();
-        SignIn::new(Arc::new(keys), Arc::clone(&house.store.tickets), settings, now).unwrap()
+        let (tickets, provisioning) = (&house.store.tickets, &house.store.provisioning);
+        SignIn::new(Arc::new(keys), Arc::clone(tickets), Arc::clone(provisioning), settings, now).unwrap()
     }
 
     /// The same by the rules that the house has.
