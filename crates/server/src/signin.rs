@@ -55,6 +55,7 @@ pub(crate) use local::login_of;
 pub(crate) use oidc::bearer::NotTaken;
 pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
+pub(crate) use person::keep_out;
 pub(crate) use settle::{is_last_admin, is_let_go, settle, settle_all};
 
 use aws::Aws;

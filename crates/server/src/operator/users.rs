@@ -5,6 +5,7 @@ use stonegate_identity::{Reach, directory::Filter};
 
 use super::{Operator, whole};
 use crate::admin::{Problem, wire};
+use crate::signin::keep_out;
 
 impl Operator {
     /// Makes a user, in the tenant `default` when the request names none.
@@ -62,6 +63,11 @@ impl Operator {
             None => None,
         };
         let edit = wire::users::edit(&UserUpdate { team, ..wanted.clone() })?;
-        Ok(wire::users::shown(&self.directory().update_user(&found.id, edit, &self.act()).await?))
+        let is_disabled = edit.disabled == Some(true);
+        let user = self.directory().update_user(&found.id, edit, &self.act()).await?;
+        if is_disabled {
+            keep_out(&*self.store.tickets, &user.id, self.now).await?;
+        }
+        Ok(wire::users::shown(&user))
     }
 }

@@ -344,4 +344,19 @@ mod tests {
             assert_eq!(refused.scim_type, expected, "{operation}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_path_is_too_odd_to_be_refused(
+            path in "[a-zA-Z.:$\\[\\] \"]{0,40}|(emails|name|members)(\\[(type|value) (eq|pr|co) \"?w?\"?\\])?[.]?[a-z]{0,5}",
+            op in "add|replace|remove",
+            value in proptest::option::of("null|[0-9]|\"x\"|\\[\\]|\\{\\}|\\[\\{\"value\":1\\}\\]"),
+        ) {
+            let value: Option<Value> = value.map(|text| serde_json::from_str(&text).unwrap());
+            let operation = json!({ "op": op, "path": path, "value": value });
+            let patch = Patch::of(&json!({ "Operations": [operation.clone(), operation] })).unwrap();
+            let before = json!({ "emails": [{ "type": "w" }, 1], "name": { "a": 1 }, "members": [{ "value": "w" }] });
+            let _refused = patch.apply(&mut before.as_object().unwrap().clone());
+        }
+    }
 }

@@ -96,7 +96,7 @@ pub(super) async fn create(
         return Err(Refused::taken(&name));
     }
     directory.record("scim.user.create", format!("user:{}", user.id), &act).await?;
-    settle(&state.sign_in, tenant, &user.id, &act).await?;
+    settle_all(&state.sign_in, tenant, &act).await?;
     Ok(made(&list::shown(&state, &provisioner, &new, &wish).await?, &provisioner.location("Users", &new.id)))
 }
 
@@ -146,10 +146,13 @@ pub(super) async fn remove(
         if !write(&state, seen, Provisioned { body: Value::Object(document).to_string(), ..kept }).await? {
             continue;
         }
-        settle(&state.sign_in, &user.tenant, &user.id, &act).await?;
+        if !settle(&state.sign_in, &user.tenant, &user.id, &act).await? {
+            break;
+        }
         revoke_keys(&state, &provisioner, &user.id).await?;
         state.sign_in.provisioning.remove(provisioner.tenant(), KIND, &id).await?;
         state.keys.directory().record("scim.user.remove", format!("user:{id}"), &act).await?;
+        settle_all(&state.sign_in, &user.tenant, &act).await?;
         return Ok(gone());
     }
     Err(Refused::contended())

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::directory::{Act, Actor, NewUser, User, UserEdit};
-use stonegate_identity::ticket::{Ticket, TicketKind};
+use stonegate_identity::ticket::{Ticket, TicketKind, Tickets};
 use stonegate_identity::{DirectoryError, TeamId, UserId};
 
 use super::SignIn;
@@ -161,6 +161,21 @@ pub(super) async fn note_why(
     let body = since.as_microsecond().to_string();
     let ticket = Ticket { kind: why, name: user.to_string(), body, expires_at: Timestamp::MAX };
     at.tickets.put(ticket, now).await?;
+    Ok(())
+}
+
+/// An administrator has disabled a user: whatever has kept them out before, nobody else lets them in again.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn keep_out(
+    tickets: &dyn Tickets,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    for why in [TicketKind::LetGo, TicketKind::Deprovisioned] {
+        tickets.take(why, user.as_str(), now).await?;
+    }
     Ok(())
 }
 

@@ -192,3 +192,12 @@ async fn the_audit_log_tells_from_where_and_believes_trusted_proxies_only() {
         gateway.finish().await;
     }
 }
+
+#[tokio::test]
+async fn provisioning_is_administration() {
+    let gateway = start(APART).await;
+    let request = || Request::new(Method::GET, "/scim/v2/ServiceProviderConfig");
+    assert_eq!(gateway.send(request().key(&root(&gateway))).await.status, 404);
+    assert_eq!(apart(&gateway, request()).await.status, 200);
+    gateway.finish().await;
+}

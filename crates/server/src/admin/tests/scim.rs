@@ -97,9 +97,15 @@ async fn okta_makes_a_user_and_takes_them_away() {
         (key_of(&house, &id, KeyKind::LongLived, 1).await, key_of(&house, &id, KeyKind::Session, 2).await);
     assert!(is_let_in(&house, &lasting).await && is_let_in(&house, &session).await);
     let turn = |active: bool| operations(json!([{ "op": "replace", "value": { "active": active } }]));
+    let elsewhere = DirectoryCache::load(Arc::clone(&house.store.directory), now()).await.unwrap();
     let (status, off) = scim(&house, &key, "PATCH", &at, turn(false)).await;
     assert_eq!((status, &off["active"]), (200, &json!(false)), "{off}");
     assert!(!is_let_in(&house, &lasting).await && !is_let_in(&house, &session).await, "at once");
+    elsewhere.refresh(now()).await.unwrap();
+    for text in [&lasting, &session] {
+        let grant = elsewhere.grant(&KeyText::parse(text).unwrap().digest(), now()).await.unwrap().unwrap();
+        assert!(grant.admit(now()).is_err(), "on another replica with its next look at what has changed");
+    }
     let (_, on) = scim(&house, &key, "PATCH", &at, turn(true)).await;
     assert_eq!(on["active"], json!(true));
     assert!(
@@ -366,6 +372,13 @@ async fn whom_an_administrator_has_disabled_stays_so_whatever_a_provider_says() 
     assert_eq!(off.status, StatusCode::OK, "{off:?}");
     let (status, put) = scim(&house, &key, "PUT", &at, ann()).await;
     assert_eq!((status, &put["active"]), (200, &json!(false)), "{put}");
+    // Nor does it help whom the provider had put out before.
+    let (_, bob) = scim(&house, &key, "POST", USERS, json!({ "userName": "bob", "active": false })).await;
+    let path = format!("/users/{}", bob["id"].as_str().unwrap());
+    house.as_admin("PATCH", &path, json!({ "disabled": true })).await;
+    let on = json!({ "userName": "bob", "active": true });
+    let (_, put) = scim(&house, &key, "PUT", &format!("/Users/{}", bob["id"].as_str().unwrap()), on).await;
+    assert_eq!(put["active"], json!(false), "{put}");
     // Nor does taking them away and making them anew help.
     assert_eq!(scim(&house, &key, "DELETE", &at, Value::Null).await.0, 204);
     let (status, back) = scim(&house, &key, "POST", USERS, ann()).await;

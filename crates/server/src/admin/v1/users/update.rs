@@ -9,6 +9,7 @@ use stonegate_identity::{Action, Owner, Resource, directory::UserEdit};
 
 use super::{allow, authorized};
 use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
+use crate::signin::keep_out;
 
 /// Changes a user. A disabled user's keys stop at once, and work again when the user is enabled.
 #[utoipa::path(
@@ -31,7 +32,11 @@ pub(crate) async fn update(
     let owner = Owner { role: edit.role.unwrap_or(user.role), ..Owner::from(&user) };
     allow(&visit, Action::ManageUsers, owner)?;
     allow_team(&visit, owner, &edit)?;
+    let is_disabled = edit.disabled == Some(true);
     let user = state.keys.directory().update_user(&user.id, edit, &visit.act()).await?;
+    if is_disabled {
+        keep_out(&*state.sign_in.tickets, &user.id, visit.now).await?;
+    }
     state.keys.refresh(visit.now).await?;
     Ok(Json(wire::users::shown(&user)))
 }

@@ -256,3 +256,28 @@ async fn somebody_is_known_by_what_their_provider_calls_them_and_then_by_name() 
         assert_eq!(come(&claims).await, expected.map(|at: usize| ids[at].clone()), "{claims:?}");
     }
 }
+
+#[tokio::test]
+async fn what_a_server_that_died_had_written_down_is_followed_later() {
+    let at = Provisioned::start().await;
+    let ann = at.person("ann").await;
+    let staff = at.group("staff", &[&ann]).await;
+    let access = at.come().await.member("access_token");
+    let group = staff.strip_prefix("/Groups/").unwrap();
+    at.house.store.provisioning.change_members(group, &[], std::slice::from_ref(&ann)).await.unwrap();
+    assert_eq!(at.house.whoami(&access).await.status, StatusCode::OK);
+    at.person("bob").await;
+    assert_eq!(at.house.whoami(&access).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn whom_an_administrator_has_disabled_no_group_lets_in() {
+    let at = Provisioned::start().await;
+    let ann = at.person("ann").await;
+    let staff = at.group("staff", &[]).await;
+    assert!(at.user(&ann).await.3, "she is in no group");
+    at.house.as_admin("PATCH", &format!("/users/{ann}"), json!({ "disabled": true })).await;
+    at.change(&staff, json!({ "op": "add", "path": "members", "value": [{ "value": ann }] })).await;
+    assert!(at.user(&ann).await.3);
+    assert!(refused(&at.come().await));
+}
