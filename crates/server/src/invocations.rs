@@ -120,7 +120,7 @@ async fn prepare(
         dialect: app.names.dialect(Dialect::OpenaiChat),
         client: origin.client,
         tags: origin.tags,
-        model_requested: Arc::from(task.model()),
+        model_requested: reserve::kept_model_name(task.model()),
         model_served: Arc::clone(&resolved.model.id),
         price_version: Arc::clone(&app.names.price_version),
         stream: false,

@@ -187,6 +187,12 @@ fn output_ceiling(inbound: &dyn Inbound, resolved: &Resolved) -> u64 {
     asked.saturating_mul(factor).max(LEAST_WITH_THOUGHTS).min(most).min(BEYOND_ALL)
 }
 
+/// As much of a model's name as the journal keeps: a rule for `*` takes a name of any length. ARNs have some 130 bytes.
+pub(crate) fn kept_model_name(name: &str) -> Arc<str> {
+    const MOST_BYTES: usize = 512;
+    Arc::from(name.get(..name.floor_char_boundary(MOST_BYTES)).unwrap_or(name))
+}
+
 /// What the journal will say of the call, as far as it is known before it is sent.
 pub(crate) fn draft(
     app: &App,
@@ -201,7 +207,7 @@ pub(crate) fn draft(
         dialect: app.names.dialect(inbound.dialect()),
         client: origin.client,
         tags: origin.tags,
-        model_requested: Arc::from(inbound.model()),
+        model_requested: kept_model_name(inbound.model()),
         model_served: Arc::clone(&admission.resolved().model.id),
         price_version: Arc::clone(&app.names.price_version),
         stream: inbound.is_stream(),
