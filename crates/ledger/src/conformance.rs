@@ -36,6 +36,7 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     syncing::a_large_batch_is_taken_whole(open().await).await;
     syncing::amounts_beyond_counting_hold_nobody_up(open().await).await;
     budgets::a_budget_reads_as_it_was_defined(open().await).await;
+    budgets::budgets_are_moved_to_a_calendar_and_nothing_else_of_them_changes(open().await).await;
     budgets::changing_a_limit_keeps_what_was_spent(open().await).await;
     budgets::a_budget_made_while_a_call_is_under_way_is_charged(open().await).await;
     budgets::a_budget_does_not_become_another(open().await).await;

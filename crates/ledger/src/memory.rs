@@ -8,6 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
+    Zone,
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::{CallId, ReplicaId},
@@ -87,6 +88,11 @@ impl LedgerStore for MemoryStore {
 
     fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
         now(self.state().define(budget))
+    }
+
+    fn move_budgets(&self, ids: Vec<BudgetId>, time_zone: Zone) -> Answer<'_, ()> {
+        self.state().move_to(&ids, &time_zone);
+        now(Ok(()))
     }
 
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
@@ -348,6 +354,18 @@ impl State {
         let version = self.version;
         self.budgets.insert(budget.id.clone(), Versioned { budget, removed: false, version });
         Ok(())
+    }
+
+    fn move_to(&mut self, ids: &[BudgetId], time_zone: &Zone) {
+        for id in ids {
+            let Some(known) = self.budgets.get_mut(id) else { continue };
+            if known.removed || known.budget.time_zone == *time_zone {
+                continue;
+            }
+            self.version = self.version.saturating_add(1);
+            known.budget.time_zone = time_zone.clone();
+            known.version = self.version;
+        }
     }
 
     fn remove(&mut self, id: &BudgetId) -> bool {

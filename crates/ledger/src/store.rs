@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
+    Zone,
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::ReplicaId,
@@ -124,6 +125,13 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be, or would count something else than it did, or the store fails.
     fn define_budget(&self, budget: Budget) -> Answer<'_, ()>;
+
+    /// Lets budgets turn by another calendar, all of them at once. Nothing else of them changes, and those that are not there
+    /// or no longer hold are left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn move_budgets(&self, ids: Vec<BudgetId>, time_zone: Zone) -> Answer<'_, ()>;
 
     /// Lets a budget hold no one back any longer. Says whether there was one.
     ///

@@ -8,7 +8,7 @@ use stonegate_ledger::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
     BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
     JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
-    WriteOff,
+    WriteOff, Zone,
 };
 
 use crate::keeper::{Keeper, POLL, StoreAway};
@@ -45,6 +45,13 @@ impl LedgerStore for Announced {
     fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
         Box::pin(async move {
             self.store.define_budget(budget).await?;
+            self.heard().await
+        })
+    }
+
+    fn move_budgets(&self, ids: Vec<BudgetId>, time_zone: Zone) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.store.move_budgets(ids, time_zone).await?;
             self.heard().await
         })
     }

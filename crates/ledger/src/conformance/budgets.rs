@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::desk::{Desk, Fixture, settled};
-use crate::{Budget, BudgetFilter, BudgetId, Limit, Mode, Nanodollars, StoreError, WhenShort, Window};
+use crate::{Budget, BudgetFilter, BudgetId, Limit, Mode, Nanodollars, StoreError, WhenShort, Window, Zone};
 
 pub(super) async fn a_budget_reads_as_it_was_defined(store: impl Fixture) {
     let desk = Desk::new(store);
@@ -29,6 +29,31 @@ pub(super) async fn a_budget_reads_as_it_was_defined(store: impl Fixture) {
     assert_eq!(list(BudgetFilter::default()).await, [first, second.clone()]);
     assert_eq!(list(BudgetFilter { account: Some(account("key:k1")) }).await, [second]);
     assert_eq!(list(BudgetFilter { account: Some(account("key:k2")) }).await, []);
+}
+
+pub(super) async fn budgets_are_moved_to_a_calendar_and_nothing_else_of_them_changes(store: impl Fixture) {
+    let mut desk = Desk::new(store).with_budget(100).await;
+    let removed =
+        Budget::block("b2", "user:ann".parse().expect("an account"), Window::Daily, Limit::Tokens(1));
+    desk.define(removed.clone()).await;
+    desk.store().remove_budget(removed.id.clone()).await.expect("it is removed");
+    let book = desk.book("r1").await;
+    let old_copy = desk.store().list_budgets(BudgetFilter::default(), desk.now).await.expect("it lists");
+    // Somebody changes the limit after another has read it.
+    desk = desk.with_budget(70).await;
+
+    let zone: Zone = "Asia/Tokyo".parse().expect("it is a zone");
+    let ids = old_copy.into_iter().map(|state| state.budget.id).chain([removed.id, BudgetId::new("nowhere")]);
+    desk.store().move_budgets(ids.collect(), zone.clone()).await.expect("they are moved");
+
+    let states = desk.store().list_budgets(BudgetFilter::default(), desk.now).await.expect("it lists");
+    let now: Vec<_> =
+        states.iter().map(|state| (state.budget.limit.amount(), state.budget.time_zone.clone())).collect();
+    assert_eq!(now, [(70, zone)], "the newer limit holds, and what was removed is still gone");
+    desk.pass(SignedDuration::from_millis(250));
+    desk.sync(&book).await;
+    desk.reserve(&book, 1, 71).await.expect_err("replicas hear of it");
+    drop(desk.reserve(&book, 2, 70).await.expect("so much is left"));
 }
 
 pub(super) async fn changing_a_limit_keeps_what_was_spent(store: impl Fixture) {

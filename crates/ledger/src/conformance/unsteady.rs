@@ -11,7 +11,7 @@ use crate::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
     BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
     JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
-    WriteOff,
+    WriteOff, Zone,
 };
 
 /// Passes everything on to another store, but no syncs while its line is cut.
@@ -42,6 +42,10 @@ impl LedgerStore for Unsteady {
 
     fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
         self.store.define_budget(budget)
+    }
+
+    fn move_budgets(&self, ids: Vec<BudgetId>, time_zone: Zone) -> Answer<'_, ()> {
+        self.store.move_budgets(ids, time_zone)
     }
 
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {

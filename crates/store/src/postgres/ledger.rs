@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use stonegate_ledger::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
     BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
-    JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff,
+    JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff, Zone,
 };
 
 use super::{
@@ -26,6 +26,8 @@ mod charge;
 mod columns;
 #[path = "../common/correct.rs"]
 mod correct;
+#[path = "../common/define.rs"]
+mod define;
 mod hold;
 mod journal;
 mod report;
@@ -53,11 +55,15 @@ impl LedgerStore for PostgresLedger {
     }
 
     fn define_budget(&self, budget: Budget) -> Answer<'_, ()> {
-        Box::pin(budgets::define(&self.pools, budget))
+        Box::pin(define::define(&self.pools, budget))
+    }
+
+    fn move_budgets(&self, ids: Vec<BudgetId>, time_zone: Zone) -> Answer<'_, ()> {
+        Box::pin(define::move_to(&self.pools, ids, time_zone))
     }
 
     fn remove_budget(&self, id: BudgetId) -> Answer<'_, bool> {
-        Box::pin(budgets::remove(&self.pools, id))
+        Box::pin(define::remove(&self.pools, id))
     }
 
     fn adjust_budget(&self, adjustment: Adjustment) -> Answer<'_, ()> {

@@ -89,13 +89,13 @@ pub(crate) async fn follow_zone(
     now: Timestamp,
 ) -> Result<(), Problem> {
     let time_zone = zone_of(directory, tenant).await?;
+    let mut theirs = Vec::new();
     for BudgetState { budget, .. } in ledger.list_budgets(BudgetFilter::default(), now).await? {
-        let is_theirs = tenant_of(directory, &budget.account).await?.as_ref() == Some(tenant);
-        if is_theirs && budget.time_zone != time_zone {
-            ledger.define_budget(Budget { time_zone: time_zone.clone(), ..budget }).await?;
+        if tenant_of(directory, &budget.account).await?.as_ref() == Some(tenant) {
+            theirs.push(budget.id);
         }
     }
-    Ok(())
+    Ok(ledger.move_budgets(theirs, time_zone).await?)
 }
 
 fn mode(wanted: &BudgetCreate, limit: Limit) -> Result<Mode, Problem> {

@@ -5,7 +5,7 @@ use stonegate_ledger::{
     Adjustment, AdjustmentQuery, BudgetEvent, Change, Crossing, EventQuery, InvalidBudget, StoreError,
 };
 
-use super::{super::Pools, budgets, sync::names};
+use super::{super::Pools, define, sync::names};
 use crate::ledger::{
     budget::{self, adjustment_columns, change_cells, event_columns},
     convert::{kept, kept_time, unavailable},
@@ -17,8 +17,8 @@ pub(super) async fn adjust(pools: &Pools, adjustment: Adjustment) -> Result<(), 
     {
         return Err(InvalidBudget::Span.into());
     }
-    let mut transaction = budgets::write(pools).await?;
-    if !budgets::touch(&mut transaction, &adjustment.budget).await? {
+    let mut transaction = define::write(pools).await?;
+    if !define::touch(&mut transaction, &adjustment.budget).await? {
         return Err(StoreError::NoBudget(adjustment.budget));
     }
     if append(&mut transaction, &adjustment).await? {

@@ -1,116 +1,16 @@
 //! Budgets: defined by people, read by replicas and by people.
 
 use jiff::Timestamp;
-use sqlx::{PgConnection, Postgres, Transaction, postgres::PgRow};
+use sqlx::{PgConnection, postgres::PgRow};
 use stonegate_ledger::{
-    AllTerms, Budget, BudgetChange, BudgetFilter, BudgetId, BudgetState, Counter, Period, StoreError, Terms,
-    UsageRecord,
+    AllTerms, Budget, BudgetFilter, BudgetState, Counter, Period, StoreError, Terms, UsageRecord,
 };
 
 use super::{super::Pools, sync::names};
 use crate::ledger::{
     budget::{self, budget_columns, counter_state, parse, term_columns},
-    convert::{Columns, json, kept, unavailable},
+    convert::{Columns, unavailable},
 };
-
-/// Who changes budgets holds this advisory lock, so that versions are committed in their order: "STON", budgets.
-const LOCK: i64 = 0x5354_4f4e_0000_0002;
-
-pub(super) async fn write(pools: &Pools) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let mut transaction = pools.write().await.map_err(unavailable)?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    Ok(transaction)
-}
-
-pub(super) async fn define(pools: &Pools, budget: Budget) -> Result<(), StoreError> {
-    budget.validate()?;
-    let mut transaction = write(pools).await?;
-    let known = sqlx::query(concat!("SELECT ", budget_columns!(), " FROM budgets WHERE id = $1"))
-        .bind(budget.id.as_str())
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    if let Some(row) = known
-        && !budget.counts_as(&parse(&row)?.0)
-    {
-        return Err(StoreError::OtherBudget(budget.id));
-    }
-    let (mode, per_minute) = budget::mode(budget.mode);
-    sqlx::query(
-        "INSERT INTO budgets (id, account, \"window\", time_zone, unit, limit_amount, mode, per_minute, model_filter,
-                              when_short, thresholds, version)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce(max(version), 0) + 1 FROM budgets WHERE true
-         ON CONFLICT (id) DO UPDATE
-         SET time_zone = excluded.time_zone, limit_amount = excluded.limit_amount, mode = excluded.mode,
-             per_minute = excluded.per_minute, model_filter = excluded.model_filter,
-             when_short = excluded.when_short, thresholds = excluded.thresholds, removed = $12,
-             version = excluded.version",
-    )
-    .bind(budget.id.as_str())
-    .bind(budget.account.to_string())
-    .bind(budget.window.as_str())
-    .bind(budget.time_zone.as_str())
-    .bind(budget::unit(budget.limit))
-    .bind(kept(budget.limit.amount()))
-    .bind(mode)
-    .bind(per_minute)
-    .bind(&budget.model_filter)
-    .bind(budget.when_short.as_str())
-    .bind(json(&budget.thresholds)?)
-    .bind(false)
-    .execute(&mut *transaction)
-    .await
-    .map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)
-}
-
-pub(super) async fn remove(pools: &Pools, id: BudgetId) -> Result<bool, StoreError> {
-    let mut transaction = write(pools).await?;
-    let done = sqlx::query(
-        "UPDATE budgets SET removed = true, version = (SELECT max(version) + 1 FROM budgets)
-          WHERE id = $1 AND NOT removed",
-    )
-    .bind(id.as_str())
-    .execute(&mut *transaction)
-    .await
-    .map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Makes replicas read a budget anew. Says whether there is one.
-pub(super) async fn touch(connection: &mut PgConnection, id: &BudgetId) -> Result<bool, StoreError> {
-    let touched = sqlx::query(
-        "UPDATE budgets SET version = (SELECT max(version) + 1 FROM budgets) WHERE id = $1 AND NOT removed",
-    )
-    .bind(id.as_str())
-    .execute(connection)
-    .await
-    .map_err(unavailable)?;
-    Ok(touched.rows_affected() > 0)
-}
-
-/// What was changed since that version, the latest change of each budget.
-pub(super) async fn changes_since(pools: &Pools, version: u64) -> Result<Vec<BudgetChange>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        budget_columns!(),
-        " FROM budgets WHERE version > $1 ORDER BY version"
-    ))
-    .bind(kept(version))
-    .fetch_all(pools.readers())
-    .await
-    .map_err(unavailable)?;
-    let change = |row| match parse(row)? {
-        (budget, false) => Ok(BudgetChange::Defined(budget)),
-        (budget, true) => Ok(BudgetChange::Removed(budget.id)),
-    };
-    rows.iter().map(change).collect()
-}
 
 pub(super) async fn list(
     pools: &Pools,

@@ -6,6 +6,15 @@ use stonegate_ledger::{CallId, ChargeId, StoreError};
 use super::clean;
 use crate::ledger::convert::unavailable;
 
+/// The advisory lock of those who change budgets: "STON", budgets.
+const BUDGETS: i64 = 0x5354_4f4e_0000_0002;
+
+/// Whoever would change a budget, so that versions are committed in their order.
+pub(super) async fn budgets(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let alone = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(BUDGETS);
+    alone.execute(connection).await.map(drop).map_err(unavailable)
+}
+
 /// Whoever comes with the same key of a charge, or would end that charge.
 pub(super) async fn key(connection: &mut PgConnection, key: &str) -> Result<(), StoreError> {
     let key = clean(key);

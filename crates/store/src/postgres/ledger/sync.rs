@@ -11,9 +11,9 @@ use stonegate_ledger::{
 
 use super::{
     super::Pools,
-    adjust, adopt, budgets, clean,
+    adjust, adopt, clean,
     columns::{RecordColumns, append_records},
-    journal, store_time,
+    define, journal, store_time,
 };
 use crate::ledger::{
     budget::{TermCells, counter_state, term_columns},
@@ -52,7 +52,7 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     };
     // What was changed after the transaction may be among them, and is told once more next time.
     let budgets = if budgets_version > request.budgets_version {
-        budgets::changes_since(pools, request.budgets_version).await?
+        define::changes_since(pools, request.budgets_version).await?
     } else {
         Vec::new()
     };

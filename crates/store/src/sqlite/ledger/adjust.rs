@@ -6,7 +6,7 @@ use stonegate_ledger::{
     StoreError,
 };
 
-use super::{super::Pools, budgets};
+use super::{super::Pools, define};
 use crate::ledger::{
     budget::{self, adjustment_columns, change_cells, event_columns},
     convert::{json, kept, kept_time, unavailable},
@@ -19,7 +19,7 @@ pub(super) async fn adjust(pools: &Pools, adjustment: Adjustment) -> Result<(), 
         return Err(InvalidBudget::Span.into());
     }
     let mut transaction = pools.write().await.map_err(unavailable)?;
-    if !budgets::touch(&mut transaction, &adjustment.budget).await? {
+    if !define::touch(&mut transaction, &adjustment.budget).await? {
         return Err(StoreError::NoBudget(adjustment.budget));
     }
     if append(&mut transaction, &adjustment).await? {

@@ -11,7 +11,7 @@ use stonegate_ledger::{
 
 use super::{
     super::Pools,
-    adopt, budgets,
+    adopt, define,
     leases::{self, Holding},
     sums,
 };
@@ -48,7 +48,7 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     };
     // What was changed after the transaction may be among them, and is told once more next time.
     let budgets = if budgets_version > request.budgets_version {
-        budgets::changes_since(pools, request.budgets_version).await?
+        define::changes_since(pools, request.budgets_version).await?
     } else {
         Vec::new()
     };
