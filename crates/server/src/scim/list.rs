@@ -259,6 +259,14 @@ async fn gather_fitting(
     fitting: &mut Fitting<'_>,
 ) -> Result<(), Refused> {
     let wish = fitting.wish;
+    if let Some(id) = wish.filter.as_ref().and_then(|filter| filter.only("id")) {
+        // Entra ID asks so whether somebody is in a group.
+        if let Some((kept, _)) = state.sign_in.provisioning.find(provisioner.tenant(), kind, id).await? {
+            let resource = gathered(state, provisioner, &kept, |part| wish.weighs(part)).await?;
+            fitting.take(&kept, &resource)?;
+        }
+        return Ok(());
+    }
     let wanted = wish.wanted(provisioner, kind);
     let mut after: Option<String> = None;
     loop {

@@ -194,6 +194,15 @@ async fn groups_have_the_members_that_were_sent() {
     assert_eq!(members(add).await, ids);
     let (_, ann) = scim(&house, &key, "GET", &format!("/Users/{}", ids[0]), Value::Null).await;
     assert_eq!(ann["groups"][0]["display"], json!("Staff"));
+    for (id, total) in [(&ids[1], 1), (&"usr_none".to_owned(), 0)] {
+        let filter = format!("id eq {} and members[value eq \"{id}\"]", made["id"]);
+        let find = format!(
+            "/Groups?excludedAttributes=members&filter={}",
+            filter.replace(' ', "%20").replace('"', "%22")
+        );
+        let (_, list) = scim(&house, &key, "GET", &find, Value::Null).await;
+        assert_eq!(list["totalResults"], json!(total), "{list}");
+    }
     let okta = json!({ "op": "remove", "path": format!("members[value eq \"{}\"]", ids[0]) });
     assert_eq!(members(okta).await, [ids[1].clone()]);
     let entra = json!({ "op": "Remove", "path": "members", "value": [{ "$ref": null, "value": ids[1] }] });
