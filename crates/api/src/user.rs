@@ -115,6 +115,15 @@ pub struct Bootstrap {
     pub password: Option<String>,
 }
 
+/// Taking away the second factor of a user who has lost it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TotpReset {
+    /// Why. The audit log keeps it.
+    #[schema(example = "lost phone, seen in person", min_length = 1)]
+    pub reason: String,
+}
+
 /// A link by which a user sets a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PasswordLink {

@@ -53,6 +53,8 @@ pub enum TicketKind {
     Deprovisioned,
     /// A signature by which somebody signed in, by its digest.
     Signature,
+    /// What somebody with a password shows beside it, by the user's id: its codes are used up.
+    SecondFactor,
 }
 
 impl TicketKind {
@@ -70,6 +72,7 @@ impl TicketKind {
             Self::LetGo => "let_go",
             Self::Deprovisioned => "deprovisioned",
             Self::Signature => "signature",
+            Self::SecondFactor => "second_factor",
         }
     }
 }

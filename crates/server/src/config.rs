@@ -28,7 +28,7 @@ pub use providers::{Provider, ProviderRule};
 pub use reference::reference;
 pub use settings::{
     Admin, Bedrock, Budget, Config, Durability, Keys, Log, LogFormat, Media, ModelRule, Models, OnDisconnect,
-    OnOutage, SETTINGS, Secret, Server, Signin, Store, Stream, Telemetry, Unpriced,
+    OnOutage, SETTINGS, Secret, Server, Signin, Store, Stream, Telemetry, TotpRequired, Unpriced,
 };
 pub use source::{Environment, FileText, Flag, Origin, Sources};
 pub use values::Shown;

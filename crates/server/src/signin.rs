@@ -24,13 +24,15 @@ use tokio_util::sync::CancellationToken;
 use crate::asker::{Asker, Askers};
 use crate::body_time::in_time;
 use crate::clock;
-use crate::config::{AwsAccount, Config, Provider};
+use crate::config::{AwsAccount, Config, Provider, TotpRequired};
 use crate::directory::DirectoryCache;
 
+mod account;
 mod aws;
 mod base;
 mod browser;
 mod device;
+mod factor;
 mod failures;
 mod local;
 mod metadata;
@@ -48,9 +50,11 @@ mod session;
 mod settle;
 mod setup;
 mod token;
+mod totp;
 mod tries;
 
 pub(crate) use base::Base;
+pub(crate) use factor::reset as reset_totp;
 pub(crate) use local::login_of;
 pub(crate) use oidc::bearer::NotTaken;
 pub(crate) use pages::password::offer as offer_password;
@@ -99,6 +103,8 @@ pub(crate) struct Settings {
     pub(crate) is_tls: bool,
     /// Whether people may have passwords.
     pub(crate) local: bool,
+    /// Of whom codes of an app are asked beside passwords.
+    pub(crate) totp_required_of: TotpRequired,
     /// How long a body may take to come.
     pub(crate) body_timeout: Duration,
     /// How long an access token holds.
@@ -123,6 +129,7 @@ impl Settings {
             public: config.server.public_url.as_deref().map(Base::of_setting),
             is_tls: config.server.tls_cert.is_some(),
             local: config.signin.local,
+            totp_required_of: config.signin.totp_required_of,
             body_timeout: config.server.body_timeout,
             access_token: SignedDuration::from_mins(minutes),
             session: SignedDuration::from_hours(days.saturating_mul(24)),
@@ -256,6 +263,8 @@ pub(crate) fn router(at: SignIn) -> Router {
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/signin", get(pages::signin::show).post(pages::signin::send))
         .route("/signin/password", get(pages::password::show).post(pages::password::send))
+        .route("/signin/totp", get(pages::totp::show).post(pages::totp::send))
+        .route("/account/totp", post(account::totp))
         .route("/signin/with/{provider}", get(oidc::flow::leave))
         .route("/signin/callback", get(oidc::flow::come_back))
         .route("/signout", post(pages::signin::leave))

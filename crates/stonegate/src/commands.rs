@@ -1,5 +1,6 @@
 //! A file for each command: arguments in, one thing done, text or JSON out.
 
+pub(crate) mod account;
 pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod budgets;

@@ -6,7 +6,7 @@ mod remote;
 use stonegate_api::{
     Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
     CorrectionCreate, Key, KeyCreated, Team, TeamCreate, TeamUpdate, Tenant, TenantCreate, TenantUpdate,
-    Unresolved, Usage, User, UserCreate, UserUpdate,
+    TotpReset, Unresolved, Usage, User, UserCreate, UserUpdate,
 };
 use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, Operator, UsageRequest};
 
@@ -50,6 +50,7 @@ at_either! {
     create_user(wanted: &UserCreate) -> User;
     list_users(tenant: Option<&str>, team: Option<&str>) -> Vec<User>;
     update_user(tenant: Option<&str>, user: &str, wanted: &UserUpdate) -> User;
+    reset_totp(tenant: Option<&str>, user: &str, wanted: &TotpReset) -> User;
     create_team(wanted: &TeamCreate) -> Team;
     list_teams(tenant: Option<&str>, is_all: bool) -> Vec<Team>;
     update_team(tenant: Option<&str>, team: &str, wanted: &TeamUpdate) -> Team;

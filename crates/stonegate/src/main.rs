@@ -25,7 +25,7 @@ use stonegate_server::admin::Problem;
 use stonegate_server::config::Problems;
 
 use crate::commands::{
-    admin, claude, codex, completions, config, configure, demo, doctor, env, login, logout, models,
+    account, admin, claude, codex, completions, config, configure, demo, doctor, env, login, logout, models,
     run as run_program, serve, setup, simulate, store, token, whoami,
 };
 use crate::trouble::Trouble;
@@ -66,6 +66,9 @@ enum Command {
     Login(login::Arguments),
     /// Sign out of the gateway.
     Logout(logout::Arguments),
+    /// Set up one's own account: codes of an app beside the password.
+    #[command(subcommand)]
+    Account(account::Command),
     /// Show who one is at the gateway.
     Whoami(whoami::Arguments),
     /// Run Claude Code with a key of its own.
@@ -122,6 +125,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Login(arguments) => login::run(&arguments),
         Command::Logout(arguments) => logout::run(&arguments),
+        Command::Account(command) => account::run(&command),
         Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Claude(arguments) => claude::run(&arguments),
         Command::Codex(arguments) => codex::run(&arguments),

@@ -1,5 +1,7 @@
 //! The promises of [`Tickets`].
 
+use jiff::Timestamp;
+
 use super::world::{at, ok};
 use crate::ticket::{Ticket, TicketKind, Tickets, Version};
 
@@ -12,7 +14,8 @@ macro_rules! tickets_conformance {
             a_ticket_is_put_once_until_it_ends,
             a_ticket_is_replaced_by_whoever_saw_its_newest_form,
             a_ticket_is_taken_once,
-            what_has_ended_is_swept
+            what_has_ended_is_swept,
+            a_ticket_without_an_end_stays_until_it_is_taken
         );
     };
     (@each $fresh:path: $($case:ident),*) => {
@@ -78,4 +81,19 @@ pub async fn what_has_ended_is_swept(tickets: &dyn Tickets) {
     assert_eq!(ok(tickets.sweep(at(20), 2).await), 2);
     assert_eq!(ok(tickets.sweep(at(20), 2).await), 1);
     assert!(found(tickets, "d", 20).await.is_some());
+}
+
+/// However late it is, and whoever sweeps.
+pub async fn a_ticket_without_an_end_stays_until_it_is_taken(tickets: &dyn Tickets) {
+    let (kind, end) = (TicketKind::SecondFactor, Timestamp::MAX);
+    let factor = |body: &str, expires_at| Ticket { kind, expires_at, ..ticket("a", body, 0) };
+    assert!(ok(tickets.put(factor("waits", at(10)), at(0)).await));
+    let (_, seen) = ok(tickets.find(kind, "a", at(1)).await).expect("it is there");
+    assert!(ok(tickets.replace(seen, factor("counts", end)).await));
+    let late = at(100_000_000_000);
+    assert_eq!(ok(tickets.sweep(late, 100).await), 0);
+    let kept = ok(tickets.find(kind, "a", late).await).map(|(ticket, _)| ticket.body);
+    assert_eq!(kept.as_deref(), Some("counts"));
+    assert!(ok(tickets.take(kind, "a", late).await).is_some());
+    assert_eq!(ok(tickets.find(kind, "a", at(1)).await), None);
 }

@@ -42,6 +42,7 @@ use super::v1;
         v1::users::show::show,
         v1::users::update::update,
         v1::users::password_link::password_link,
+        v1::users::totp_reset::totp_reset,
         v1::teams::list::list,
         v1::teams::create::create,
         v1::teams::show::show,

@@ -77,6 +77,7 @@ impl House {
             is_tls: false,
             body_timeout: std::time::Duration::from_secs(60),
             local: true,
+            totp_required_of: crate::config::TotpRequired::Nobody,
             access_token: jiff::SignedDuration::from_hours(1),
             session: jiff::SignedDuration::from_hours(24),
             providers: Vec::new(),

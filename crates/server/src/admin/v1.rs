@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/users", get(users::list::list).post(users::create::create))
         .route("/users/{id}", get(users::show::show).patch(users::update::update))
         .route("/users/{id}/password-link", post(users::password_link::password_link))
+        .route("/users/{id}/totp-reset", post(users::totp_reset::totp_reset))
         .route("/teams", get(teams::list::list).post(teams::create::create))
         .route("/teams/{id}", get(teams::show::show).patch(teams::update::update))
         .route("/tenants", get(tenants::list::list).post(tenants::create::create))

@@ -130,6 +130,8 @@ settings! {
     signin: Signin {
         /// Whether users may have a password here, for where there is no identity provider.
         local = "signin.local", Switch => bool, given("true");
+        /// Of whom a code of an app is asked beside the password: who has none sets one up before the next sign-in.
+        totp_required_of = "signin.totp_required_of", Choice<TotpRequired> => TotpRequired, given("nobody");
         /// How many minutes an access token holds before it is refreshed.
         access_token_minutes = "signin.access_token_minutes", Count => u32, given("60");
         /// How many days a program stays signed in; then its person signs in again.
@@ -322,6 +324,29 @@ words! {
         Refuse = "refuse",
         /// Calls go on within what is on lease, and their records wait in memory.
         ServeLeased = "serve_leased",
+    }
+}
+
+words! {
+    /// Of whom a code is asked beside the password.
+    TotpRequired {
+        /// Only of those who have set one up.
+        Nobody = "nobody",
+        /// Of administrators.
+        Administrators = "administrators",
+        /// Of all who have a password.
+        Everyone = "everyone",
+    }
+}
+
+impl TotpRequired {
+    /// Whether it is asked of somebody in this role.
+    pub(crate) fn includes(self, role: stonegate_identity::Role) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Administrators => role == stonegate_identity::Role::Admin,
+            Self::Everyone => true,
+        }
     }
 }
 

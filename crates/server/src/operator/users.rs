@@ -1,11 +1,11 @@
 //! Users.
 
-use stonegate_api::{UserCreate, UserUpdate};
+use stonegate_api::{TotpReset, UserCreate, UserUpdate};
 use stonegate_identity::{Reach, directory::Filter};
 
 use super::{Operator, whole};
 use crate::admin::{Problem, wire};
-use crate::signin::keep_out;
+use crate::signin;
 
 impl Operator {
     /// Makes a user, in the tenant `default` when the request names none.
@@ -66,8 +66,25 @@ impl Operator {
         let is_disabled = edit.disabled == Some(true);
         let user = self.directory().update_user(&found.id, edit, &self.act()).await?;
         if is_disabled {
-            keep_out(&*self.store.tickets, &user.id, self.now).await?;
+            signin::keep_out(&*self.store.tickets, &user.id, self.now).await?;
         }
         Ok(wire::users::shown(&user))
+    }
+
+    /// Takes away the second factor of a user who has lost it, named by id, or by name in a tenant.
+    ///
+    /// # Errors
+    /// When there is no such user, no reason is given, or the store does not answer.
+    pub async fn reset_totp(
+        &self,
+        tenant: Option<&str>,
+        user: &str,
+        wanted: &TotpReset,
+    ) -> Result<stonegate_api::User, Problem> {
+        let found = self.user(tenant, user).await?.ok_or_else(|| Problem::not_found("user", user))?;
+        let reason = wire::users::reset_reason(wanted)?;
+        let (tickets, directory) = (&*self.store.tickets, self.directory());
+        signin::reset_totp(tickets, directory, &found.id, &reason, &self.act()).await?;
+        Ok(wire::users::shown(&found))
     }
 }

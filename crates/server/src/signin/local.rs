@@ -5,6 +5,7 @@ use stonegate_identity::directory::{Act, Actor, NewPassword, User};
 use stonegate_identity::ticket::{Ticket, TicketKind};
 use stonegate_identity::{DirectoryError, UserId};
 
+use super::factor::{self, Taken};
 use super::failures::Try;
 use super::passwords::NotHashed;
 use super::session::is_in_good_standing;
@@ -15,8 +16,12 @@ use crate::asker::{Favour, Network};
 /// Why nobody was signed in.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// Login or password is wrong, or the person may not sign in: which of them is nobody's business.
+    /// Login, password or code is wrong, or the person may not sign in: which of them is nobody's business.
     Wrong,
+    /// The password is right, and a code is asked of such people, but nothing is set up that gives one.
+    NoFactor,
+    /// Something else is in the way of somebody who has shown who they are: in words for them.
+    Told(&'static str),
     /// It was wrong too often; again at this time.
     Locked(Timestamp),
     /// Too many passwords came from the same network; again in so many seconds.
@@ -42,14 +47,27 @@ pub(crate) fn login_of(text: &str) -> String {
 pub(super) struct Shown<'a> {
     pub(super) login: &'a str,
     pub(super) password: &'a str,
+    /// Of an app, or for recovery; empty when there is none.
+    pub(super) code: &'a str,
     /// Where they are.
     pub(super) network: Network,
 }
 
-/// Somebody who has shown the right password.
+/// What somebody shows who they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be signed in.
+    SignIn,
+    /// To set up their second factor, or to let go of it.
+    SecondFactor,
+}
+
+/// Somebody who has shown the right password, and a code where one is asked for.
 pub(super) struct Proven {
     pub(super) user: User,
-    login: String,
+    pub(super) login: String,
+    /// Whether a code was asked for, and taken.
+    pub(super) has_factor: bool,
     hash: String,
 }
 
@@ -66,8 +84,18 @@ pub(super) async fn still_holds(at: &SignIn, proven: &Proven, act: &Act) -> Resu
     Ok(false)
 }
 
-/// The person behind login and password. A try has its turn before anything is written, and is no failure without.
+/// The person behind login, password and code, who is let in.
 pub(super) async fn sign_in(at: &SignIn, shown: &Shown<'_>, by_server: &Act) -> Result<Proven, Refused> {
+    prove(at, shown, Purpose::SignIn, by_server).await
+}
+
+/// The person behind login, password and code. A try has its turn before anything is written, and is no failure without.
+pub(super) async fn prove(
+    at: &SignIn,
+    shown: &Shown<'_>,
+    purpose: Purpose,
+    by_server: &Act,
+) -> Result<Proven, Refused> {
     let now = by_server.at;
     at.askers.admit(shown.network, Favour::Prove, now).map_err(Refused::TooOften)?;
     let login = login_of(shown.login);
@@ -81,6 +109,10 @@ pub(super) async fn sign_in(at: &SignIn, shown: &Shown<'_>, by_server: &Act) -> 
         return Err(Refused::Locked(until));
     }
     let (user, hash) = at.keys.directory().find_password(&login).await?.unzip();
+    // Looked for at once and for everyone, so that how long it takes tells nothing.
+    let whose = user.as_ref().map_or("nobody", |user| user.id.as_str());
+    let factor = factor::find(&*at.tickets, whose, now).await?;
+    let has_factor = factor.is_some_and(|factor| factor.is_confirmed());
     let is_right = match turn.verify(shown.password, hash.clone()).await {
         Ok(is_right) => is_right,
         Err(NotHashed::Unfit) => false,
@@ -94,14 +126,26 @@ pub(super) async fn sign_in(at: &SignIn, shown: &Shown<'_>, by_server: &Act) -> 
         return Err(Refused::Wrong);
     };
     let subject = format!("user:{}", user.id);
-    if is_right && is_in_good_standing(at, &user).await? {
-        tries.right(now).await?;
-        let act = Act { by: Actor::User(user.id.clone()), ..by_server.clone() };
-        at.keys.directory().record("signin.password", subject, &act).await?;
-        return Ok(Proven { user, login, hash });
+    let is_right = is_right && is_in_good_standing(at, &user).await?;
+    let taken =
+        if is_right && has_factor { factor::take(at, &user.id, shown.code, now).await? } else { None };
+    let directory = at.keys.directory();
+    if !is_right || (has_factor && taken.is_none()) {
+        directory.record("signin.refuse", subject, by_server).await?;
+        return Err(Refused::Wrong);
     }
-    at.keys.directory().record("signin.refuse", subject, by_server).await?;
-    Err(Refused::Wrong)
+    tries.right(now).await?;
+    let act = Act { by: Actor::User(user.id.clone()), ..by_server.clone() };
+    if taken == Some(Taken::Recovery) {
+        directory.record("totp.recover", subject.clone(), &act).await?;
+    }
+    if purpose == Purpose::SignIn {
+        if !has_factor && at.settings.totp_required_of.includes(user.role) {
+            return Err(Refused::NoFactor);
+        }
+        directory.record("signin.password", subject, &act).await?;
+    }
+    Ok(Proven { user, login, has_factor, hash })
 }
 
 /// Writes down that somebody tried a login that nobody has, once a minute at most: the log is for ever, and strangers do not

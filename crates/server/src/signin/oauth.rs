@@ -5,8 +5,11 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use jiff::Timestamp;
 use serde_json::json;
 use stonegate_identity::DirectoryError;
+
+use super::local::Refused;
 
 /// The longest form.
 pub(super) const FORM_MOST: usize = 16 * 1024;
@@ -83,6 +86,25 @@ impl OAuthError {
     pub(super) fn slow_down(seconds: u64, description: impl Into<String>) -> Self {
         let (status, wait) = (StatusCode::TOO_MANY_REQUESTS, Some(seconds.max(1)));
         Self { status, retry_after_seconds: wait, ..Self::new("slow_down", description) }
+    }
+
+    /// Somebody who shows a password does not get in.
+    pub(super) fn of_password(refused: Refused, now: Timestamp) -> Self {
+        match refused {
+            Refused::Wrong => Self::invalid_grant("e-mail, password or code is wrong"),
+            Refused::NoFactor => Self::invalid_grant(
+                "this gateway asks you for codes of an app: run `stonegate account totp enable`, or open its page \
+                 /signin/totp, and sign in again",
+            ),
+            Refused::Told(why) => Self::invalid_grant(why),
+            Refused::Locked(until) => {
+                let seconds = until.duration_since(now).as_secs().unsigned_abs();
+                Self::slow_down(seconds, "too many wrong tries; wait before the next")
+            }
+            Refused::TooOften(seconds) => Self::too_often(seconds),
+            Refused::Crowded => Self::slow_down(1, "too many sign-ins at the same moment; try again"),
+            Refused::Away(away) => away.into(),
+        }
     }
 
     /// This network has asked for more than it may, and may again after so many seconds.

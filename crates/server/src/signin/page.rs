@@ -111,7 +111,7 @@ pub(super) struct Form<'a> {
     pub(super) action: &'static str,
     /// Names and values that are not seen.
     pub(super) hidden: &'a [(&'static str, &'a str)],
-    /// What the person types: name, label, and the rest of the element's attributes.
+    /// What the person types: name, label, and the rest of the element's attributes; `required` is one.
     pub(super) fields: &'a [(&'static str, &'static str, &'static str)],
     /// Name, value and text of each button.
     pub(super) buttons: &'a [(&'static str, &'static str, &'static str)],
@@ -125,7 +125,7 @@ impl Form<'_> {
         }
         for (name, label, attributes) in self.fields {
             write!(body, "<label for=\"{name}\">{}</label>", escape(label)).ok();
-            write!(body, "<input id=\"{name}\" name=\"{name}\" required {attributes}>").ok();
+            write!(body, "<input id=\"{name}\" name=\"{name}\" {attributes}>").ok();
         }
         for (name, value, text) in self.buttons {
             write!(body, "<button name=\"{name}\" value=\"{value}\">{}</button>", escape(text)).ok();

@@ -17,6 +17,7 @@ use crate::asker::{Asker, Favour};
 pub(super) mod device;
 pub(super) mod password;
 pub(super) mod signin;
+pub(super) mod totp;
 
 /// Why a page is not shown.
 pub(super) enum Refusal {

@@ -22,6 +22,7 @@ mod floods;
 mod passwords;
 mod providers;
 mod sessions;
+mod totp;
 
 thread_local! {
     static SECOND: Cell<i64> = const { Cell::new(1_790_000_000) };
@@ -90,6 +91,7 @@ impl House {
             is_tls: false,
             body_timeout: Duration::from_secs(60),
             local: true,
+            totp_required_of: TotpRequired::Nobody,
             access_token: SignedDuration::from_hours(1),
             session: SignedDuration::from_hours(30 * 24),
             providers: Vec::new(),

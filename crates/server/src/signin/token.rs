@@ -97,18 +97,15 @@ async fn by_refresh(at: &SignIn, text: &str, act: &Act) -> Result<Tokens, OAuthE
 }
 
 async fn by_password(at: &SignIn, form: &Form, network: Network, act: Act) -> Result<Tokens, OAuthError> {
-    let shown = Shown { login: form.need("username")?, password: form.need("password")?, network };
+    let shown = Shown {
+        login: form.need("username")?,
+        password: form.need("password")?,
+        code: form.find("otp").unwrap_or_default(),
+        network,
+    };
     let scopes = wanted(form)?;
-    let proven = local::sign_in(at, &shown, &act).await.map_err(|refused| match refused {
-        Refused::Wrong => OAuthError::invalid_grant("e-mail or password is wrong"),
-        Refused::Locked(until) => {
-            let seconds = until.duration_since(act.at).as_secs().unsigned_abs();
-            OAuthError::slow_down(seconds, "too many wrong tries; wait before the next")
-        }
-        Refused::TooOften(seconds) => OAuthError::too_often(seconds),
-        Refused::Crowded => OAuthError::slow_down(1, "too many sign-ins at the same moment; try again"),
-        Refused::Away(away) => away.into(),
-    })?;
+    let proven = local::sign_in(at, &shown, &act).await;
+    let proven = proven.map_err(|refused| OAuthError::of_password(refused, act.at))?;
     let name = name(form, "password");
     let user = &proven.user;
     let act = Act { by: Actor::User(user.id.clone()), ..act };
@@ -116,7 +113,7 @@ async fn by_password(at: &SignIn, form: &Form, network: Network, act: Act) -> Re
     if local::still_holds(at, &proven, &act).await? {
         Ok(tokens)
     } else {
-        Err(OAuthError::invalid_grant("e-mail or password is wrong"))
+        Err(OAuthError::of_password(Refused::Wrong, act.at))
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
     /// Sign in with a key, `sk-stone-…`: asked for on a terminal, else read from standard input.
     #[arg(long, conflicts_with_all = ["email", "aws_profile", "admin", "no_browser"])]
     key: bool,
-    /// Sign in with this address and a password: asked for on a terminal, else read from standard input.
+    /// Sign in with this address and a password, and the code of an app where one is set up: asked for on a terminal, else read
+    /// from standard input, a line each.
     #[arg(long, value_name = "EMAIL", conflicts_with_all = ["aws_profile", "no_browser"])]
     email: Option<String>,
     /// Sign in with AWS credentials: those of this profile, or without a name those that AWS's own tools would use. They
@@ -66,7 +67,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         (_, _, true) => Credential::Key(key(&ask("Key: ")?)?),
         (Some(email), _, false) => {
             let password = ask("Password: ")?;
-            session(crate::wait(arguments.by_password(&connection, email, &password))?)
+            // Asked of everyone: the gateway does not tell who has one before both are right.
+            let code = ask("Code of your app (Enter for none): ")?;
+            session(crate::wait(arguments.by_password(&connection, email, (&password, &code)))?)
         }
         (None, Some(profile), false) => {
             let profile = Some(profile.as_str()).filter(|profile| !profile.is_empty());
@@ -110,12 +113,13 @@ impl Arguments {
         &self,
         connection: &Connection,
         email: &str,
-        password: &str,
+        (password, code): (&str, &str),
     ) -> anyhow::Result<Tokens> {
         let form = [
             ("grant_type", "password"),
             ("username", email),
             ("password", password),
+            ("otp", code),
             ("scope", self.scopes()),
             ("device_name", &device_name()),
             ("client_id", CLIENT_ID),
@@ -136,7 +140,7 @@ impl Arguments {
 }
 
 /// What was shown to the gateway does not let anybody in.
-fn not_taken(trouble: Trouble) -> Trouble {
+pub(super) fn not_taken(trouble: Trouble) -> Trouble {
     match trouble {
         Trouble::Refused { code: Some(code), message, .. } if code == "invalid_grant" => {
             Trouble::SignedOut(message)
@@ -152,7 +156,7 @@ fn device_name() -> String {
 }
 
 /// Asks where there is somebody to ask, else reads a line.
-fn ask(question: &str) -> anyhow::Result<String> {
+pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     let line = if std::io::stdin().is_terminal() {
         terminal::ask_hidden(question)?
     } else {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::{Args, Subcommand, ValueEnum};
-use stonegate_api::{ModelRule, Role, User, UserCreate, UserUpdate};
+use stonegate_api::{ModelRule, Role, TotpReset, User, UserCreate, UserUpdate};
 
 use crate::{
     desk::Desk,
@@ -20,6 +20,23 @@ pub(crate) enum Command {
     List(List),
     /// Change a user, lock one out, or let one in again.
     Update(Update),
+    /// Ask no codes of an app of a user any more, who has lost it.
+    TotpReset(Reset),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// The user's id or name.
+    #[arg(value_name = "USER")]
+    user: String,
+    /// The user's tenant, where the user is given by name [default: default]
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// Why; the audit log keeps it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    store: StoreArguments,
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +144,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Create(create) => create.run(),
         Command::List(list) => list.run(),
         Command::Update(update) => update.run(),
+        Command::TotpReset(reset) => reset.run(),
     }
 }
 
@@ -182,6 +200,18 @@ impl Update {
         let tenant = self.tenant.as_deref();
         let (user, teams) = self.store.operate(async |desk| {
             let user = desk.update_user(tenant, &self.user, &wanted).await?;
+            let teams = team_names(desk, std::slice::from_ref(&user)).await;
+            Ok((user, teams))
+        })?;
+        self.store.print(&user, |user, style| table(std::slice::from_ref(user), &teams, style))
+    }
+}
+
+impl Reset {
+    fn run(&self) -> anyhow::Result<()> {
+        let wanted = TotpReset { reason: self.reason.clone() };
+        let (user, teams) = self.store.operate(async |desk| {
+            let user = desk.reset_totp(self.tenant.as_deref(), &self.user, &wanted).await?;
             let teams = team_names(desk, std::slice::from_ref(&user)).await;
             Ok((user, teams))
         })?;

@@ -10,7 +10,7 @@ use serde_json::json;
 use stonegate_api::{
     Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
     CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Team, TeamCreate, TeamUpdate, Tenant, TenantCreate,
-    TenantUpdate, Unresolved, Usage, User, UserCreate, UserUpdate,
+    TenantUpdate, TotpReset, Unresolved, Usage, User, UserCreate, UserUpdate,
 };
 use stonegate_server::clock;
 use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, UsageRequest, moment};
@@ -133,6 +133,16 @@ impl Remote {
             None => None,
         };
         self.patch(&format!("/users/{id}"), &UserUpdate { team, ..wanted.clone() }).await
+    }
+
+    pub(super) async fn reset_totp(
+        &self,
+        tenant: Option<&str>,
+        user: &str,
+        wanted: &TotpReset,
+    ) -> anyhow::Result<User> {
+        let id = self.user(tenant, user).await?;
+        self.post(&format!("/users/{id}/totp-reset"), wanted).await
     }
 
     pub(super) async fn create_team(&self, wanted: &TeamCreate) -> anyhow::Result<Team> {

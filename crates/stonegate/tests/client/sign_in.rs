@@ -46,6 +46,17 @@ fn gateway() -> Scripted {
             });
             (200, ada)
         }
+        "POST /account/totp" if body.contains("otp=000000") => (
+            400,
+            json!({ "error": "invalid_grant", "error_description": "the code is not one of the secret" }),
+        ),
+        "POST /account/totp" if body.contains("action=begin") => {
+            (200, json!({ "secret": "GEZDGNBV", "uri": "otpauth://totp/Stonegate:ada" }))
+        }
+        "POST /account/totp" if body.contains("action=enable") => {
+            (200, json!({ "recovery_codes": ["abcd-efgh", "ijkl-mnop"] }))
+        }
+        "POST /account/totp" => (200, json!({})),
         "POST /oauth/revoke" => (200, Value::Null),
         _ => (404, json!({})),
     })
@@ -103,6 +114,45 @@ fn a_password_signs_in_and_a_wrong_one_does_not() {
     assert!(taken.status.success(), "{}", text(&taken.stderr));
     assert_eq!(gateway.count("username=ada%40example.com&password=a%20good%20one"), 1);
     assert_eq!(token(&ada), "sk-stone-1");
+}
+
+#[test]
+fn a_code_goes_with_the_password_where_there_is_one() {
+    let gateway = gateway();
+    let ada = Person::new();
+    ada.says(&["setup", &gateway.url]);
+    for given in ["a good one\n", "a good one\n123456\n"] {
+        let taken = ada.given(given, &["login", "--email", "ada@example.com"]);
+        assert!(taken.status.success(), "{}", text(&taken.stderr));
+    }
+    assert_eq!((gateway.count("&otp=&"), gateway.count("&otp=123456&")), (1, 1));
+}
+
+#[test]
+fn an_app_is_set_up_by_the_password_and_its_first_code() {
+    let gateway = gateway();
+    let ada = Person::new();
+    ada.says(&["setup", &gateway.url]);
+    let totp = |given: &str, what: &str, more: &[&str]| {
+        let line = [&["account", "totp", what, "--email", "ada@example.com"][..], more].concat();
+        let done = ada.given(given, &line);
+        (done.status.code(), text(&done.stdout), text(&done.stderr))
+    };
+    let (code, shown, _) = totp("a good one\n123456\n", "enable", &[]);
+    assert_eq!(code, Some(0), "{shown}");
+    for part in ["GEZDGNBV", "otpauth://totp/Stonegate:ada", "abcd-efgh\n  ijkl-mnop"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert_eq!(
+        gateway.count("action=enable&username=ada%40example.com&password=a%20good%20one&otp=123456"),
+        1
+    );
+    let (_, lines, _) = totp("a good one\n123456\n", "enable", &["--json"]);
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((&events[0]["event"], &events[1]["event"]), (&json!("begun"), &json!("enabled")), "{lines}");
+    let (code, _, wrong) = totp("a good one\n000000\n", "enable", &[]);
+    assert!(code == Some(3) && wrong.contains("not one of the secret"), "{code:?} {wrong}");
+    assert_eq!(totp("a good one\n123456\n", "disable", &[]).0, Some(0));
 }
 
 #[test]

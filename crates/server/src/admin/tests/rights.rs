@@ -40,6 +40,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("PATCH", "/users/{id}", "13y4443y", r#"{"team":"REST"}"#),
     ("PATCH", "/users/{id}", "13y3443y", r#"{"team":null}"#),
     ("POST", "/users/{id}/password-link", "13yy443y", ""),
+    ("POST", "/users/{id}/totp-reset", "13yy443y", r#"{"reason":"a test"}"#),
     ("GET", "/teams", "13yyyy3y", ""),
     ("POST", "/teams", "13y3343y", r#"{"name":"NEW","tenant":"acme"}"#),
     ("GET", "/teams/{id}", "13yy443y", ""),

@@ -8,6 +8,7 @@ pub(crate) mod create;
 pub(crate) mod list;
 pub(crate) mod password_link;
 pub(crate) mod show;
+pub(crate) mod totp_reset;
 pub(crate) mod update;
 
 /// The user of that id, if the caller may do this to them.

@@ -46,7 +46,7 @@ pub(crate) fn is_the_same(kept: &Adjustment, wanted: &Adjustment) -> bool {
 }
 
 /// Why someone changes what is counted.
-pub(super) fn reason(text: &str) -> Result<String, Problem> {
+pub(in crate::admin) fn reason(text: &str) -> Result<String, Problem> {
     let reason = text.trim();
     if reason.is_empty() || reason.chars().count() > REASON_MOST || reason.chars().any(char::is_control) {
         let message = format!("give a reason, of {REASON_MOST} characters at most and on one line");

@@ -1,7 +1,7 @@
 //! Users on the wire.
 
 use jiff::Timestamp;
-use stonegate_api::{UserCreate, UserUpdate};
+use stonegate_api::{TotpReset, UserCreate, UserUpdate};
 use stonegate_identity::{
     TenantId, UserId,
     directory::{NewUser, User, UserEdit},
@@ -59,4 +59,9 @@ pub(crate) fn shown(user: &User) -> stonegate_api::User {
         disabled_at: user.disabled_at.map(shown_time),
         created_at: shown_time(user.created_at),
     }
+}
+
+/// Why a second factor is taken away.
+pub(crate) fn reset_reason(wanted: &TotpReset) -> Result<String, Problem> {
+    super::adjustments::reason(&wanted.reason)
 }

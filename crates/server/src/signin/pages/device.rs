@@ -49,7 +49,7 @@ fn ask(wrong: Option<&str>) -> Page {
         fields: &[(
             "user_code",
             "The code that your device shows",
-            "autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" autofocus",
+            "required autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" autofocus",
         )],
         buttons: &[("act", "next", "Next")],
     })

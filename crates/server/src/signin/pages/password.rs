@@ -100,7 +100,7 @@ fn form(guest: &Guest, token: &PasswordToken, wrong: Option<&str>) -> Page {
         fields: &[(
             "password",
             "New password",
-            "type=\"password\" autocomplete=\"new-password\" minlength=\"12\"",
+            "required type=\"password\" autocomplete=\"new-password\" minlength=\"12\"",
         )],
         buttons: &[("act", "set", "Set password")],
     })

@@ -59,13 +59,47 @@ fn form(at: &SignIn, guest: &Guest, user_code: Option<&UserCode>, wrong: Option<
         method: "post",
         action: "/signin",
         hidden: &[("form_token", &token), ("user_code", &code)],
-        fields: &[
-            ("email", "E-mail", "type=\"email\" autocomplete=\"username\" autofocus"),
-            ("password", "Password", "type=\"password\" autocomplete=\"current-password\""),
-        ],
+        // Asked of everyone in one form: that a code is missing would tell that the password is right.
+        fields: &[EMAIL, PASSWORD, CODE],
         buttons: &[("act", "signin", "Sign in")],
     })
+    .link("/signin/totp", "Codes of an app")
     .cookie(cookie)
+}
+
+/// A field of a form: name, label, attributes.
+type Field = (&'static str, &'static str, &'static str);
+
+pub(super) const EMAIL: Field =
+    ("email", "E-mail", "required type=\"email\" autocomplete=\"username\" autofocus");
+pub(super) const PASSWORD: Field =
+    ("password", "Password", "required type=\"password\" autocomplete=\"current-password\"");
+pub(super) const CODE: Field =
+    ("otp", "Code of your app, if you have set one up", "autocomplete=\"one-time-code\" inputmode=\"text\"");
+
+/// What somebody reads who does not get in, and its status.
+pub(super) fn told(refused: Refused) -> Result<(StatusCode, String), Refusal> {
+    let (status, text) = match refused {
+        Refused::Wrong => (StatusCode::UNAUTHORIZED, "E-mail, password or code is wrong."),
+        Refused::NoFactor => (
+            StatusCode::FORBIDDEN,
+            "You need codes of an app to sign in here. Set one up first: the way is below, “Codes of an app”.",
+        ),
+        Refused::Told(why) => {
+            let mut letters = why.chars();
+            let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+            return Ok((StatusCode::CONFLICT, format!("{first}{}.", letters.as_str())));
+        }
+        Refused::Locked(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many wrong tries. Wait a while before the next.")
+        }
+        Refused::TooOften(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many tries from your network. Wait a minute.")
+        }
+        Refused::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "Many sign in at this moment. Try again."),
+        Refused::Away(away) => return Err(away.into()),
+    };
+    Ok((status, text.to_owned()))
 }
 
 /// `POST /signin`
@@ -86,6 +120,7 @@ pub(crate) async fn send(
     let shown = Shown {
         login: sent.find("email").unwrap_or_default(),
         password: sent.find("password").unwrap_or_default(),
+        code: sent.find("otp").unwrap_or_default(),
         network: asker.network(),
     };
     match local::sign_in(&at, &shown, &guest.by_server).await {
@@ -94,21 +129,15 @@ pub(crate) async fn send(
             end(&at, &guest).await?;
             let cookie = browser::sign_in(&at, &guest.base, &proven.user, &act).await?;
             if !local::still_holds(&at, &proven, &act).await? {
-                return again(StatusCode::UNAUTHORIZED, "E-mail or password is wrong.");
+                let (status, wrong) = told(Refused::Wrong)?;
+                return again(status, &wrong);
             }
             Ok(redirect(&after_sign_in(user_code.as_ref()), Some(cookie)))
         }
-        Err(Refused::Wrong) => again(StatusCode::UNAUTHORIZED, "E-mail or password is wrong."),
-        Err(Refused::Locked(_)) => {
-            again(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tries. Wait a while before the next.")
+        Err(refused) => {
+            let (status, wrong) = told(refused)?;
+            again(status, &wrong)
         }
-        Err(Refused::TooOften(_)) => {
-            again(StatusCode::TOO_MANY_REQUESTS, "Too many tries from your network. Wait a minute.")
-        }
-        Err(Refused::Crowded) => {
-            again(StatusCode::SERVICE_UNAVAILABLE, "Many sign in at this moment. Try again.")
-        }
-        Err(Refused::Away(away)) => Err(away.into()),
     }
 }
 

@@ -52,7 +52,12 @@ async fn a_link_sets_a_password_once_and_ends_what_was() {
 async fn a_sign_in_that_began_by_the_old_password_does_not_outlive_it() {
     let house = House::open().await;
     let ann = house.person("ann", "user").await;
-    let shown = local::Shown { login: "ann@example.org", password: PASSWORD, network: Asker(None).network() };
+    let shown = local::Shown {
+        login: "ann@example.org",
+        password: PASSWORD,
+        code: "",
+        network: Asker(None).network(),
+    };
     let proven = local::sign_in(&house.sign_in, &shown, &by_server(now(), Asker(None))).await.unwrap();
     // Meanwhile, before it has its session:
     house.set_password(&ann, "another good password").await;
