@@ -155,7 +155,9 @@ def test_the_doctor_finds_nothing(grace: Person) -> None:
     grace.run("login", "--email", EMAIL, given=f"{PASSWORD}\n")
     checks = json.loads(grace.run("doctor", "--json"))["checks"]
     assert {check["state"] for check in checks} == {"good"}, checks
-    assert [check["check"] for check in checks] == ["address", "gateway", "clock", "key", "models", "call", "clients"]
+    assert [check["check"] for check in checks] == [
+        "address", "sign-in", "gateway", "clock", "key", "models", "call", "clients"
+    ]
 
 
 def only(place: Path, *names: str) -> Path:
