@@ -103,7 +103,7 @@ async fn many_may_open_an_empty_folder_at_once_and_write() {
     for entry in store.directory.read_audit(0).await.unwrap() {
         chain.follow(&entry).unwrap();
     }
-    assert_eq!(chain.sealed, 24, "side by side, and yet one chain");
+    assert_eq!(chain.entries, 24, "side by side, and yet one chain");
 }
 
 #[tokio::test]

@@ -140,14 +140,10 @@ impl Verify {
             );
         }
         let head = chain.head.map(|seal| seal.to_string());
-        let found = json!({ "entries": chain.sealed, "unsealed": chain.unsealed, "seal": head });
+        let found = json!({ "entries": chain.entries, "seal": head });
         self.store.print(&found, |_, _| {
-            let unsealed = match chain.unsealed {
-                0 => String::new(),
-                many => format!("{} older ones have no seals\n", count(many)),
-            };
             let seal = head.as_deref().unwrap_or("none");
-            format!("{} entries, one whole chain\n{unsealed}seal: {seal}\n", count(chain.sealed))
+            format!("{} entries, one whole chain\nseal: {seal}\n", count(chain.entries))
         })
     }
 }
@@ -169,8 +165,7 @@ impl Export {
         let chain =
             self.store.operate(async |operator: &Operator| operator.follow_audit(&mut write).await)?;
         out.flush()?;
-        let written = chain.sealed.saturating_add(chain.unsealed);
         let seal = chain.head.map_or_else(|| "none".to_owned(), |seal| seal.to_string());
-        Ok(writeln!(std::io::stderr().lock(), "{} entries were written; seal: {seal}", count(written))?)
+        Ok(writeln!(std::io::stderr().lock(), "{} entries were written; seal: {seal}", count(chain.entries))?)
     }
 }

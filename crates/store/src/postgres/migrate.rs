@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/postgres/0013_audit_address.sql"),
     include_str!("../../migrations/postgres/0014_teams.sql"),
     include_str!("../../migrations/postgres/0015_provisioning.sql"),
+    include_str!("../../migrations/postgres/0016_never_emptied.sql"),
 ];
 
 /// Who changes the form of a store holds this advisory lock: "STON", form.

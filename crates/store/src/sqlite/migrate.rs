@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0013_audit_address.sql"),
     include_str!("../../migrations/sqlite/0014_teams.sql"),
     include_str!("../../migrations/sqlite/0015_provisioning.sql"),
+    include_str!("../../migrations/sqlite/0016_never_emptied.sql"),
 ];
 
 /// Marks a file as one of ours (`PRAGMA application_id`): "STON".

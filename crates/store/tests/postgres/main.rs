@@ -4,6 +4,7 @@
 //! Without it these tests say so and pass, but for continuous integration, where they fail.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may unwrap as the test itself does")]
 
+mod append_only;
 mod charges;
 mod conformance;
 #[path = "../installation/mod.rs"]

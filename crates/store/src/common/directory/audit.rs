@@ -87,7 +87,11 @@ pub(super) async fn list(
 
 pub(super) async fn read(pools: &Pools, after: u64) -> Result<Vec<AuditEntry>, DirectoryError> {
     let rows = sqlx::query("SELECT number, at, actor, action, subject, before, after, request_id, address, seal FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
-        .bind(i64::try_from(after).unwrap_or(i64::MAX))
+        .bind(match after {
+            // Nobody puts one in before the first without being seen.
+            0 => i64::MIN,
+            after => i64::try_from(after).unwrap_or(i64::MAX),
+        })
         .bind(BATCH)
         .fetch_all(pools.readers())
         .await

@@ -1,0 +1,1 @@
+-- PostgreSQL's step alone: here to empty a table is to delete its rows, which was refused from the start.
