@@ -35,5 +35,5 @@ pub use unresolved::{
     CallCorrection, Correction, CorrectionCreate, Unresolved, UnresolvedCall, WriteOff, WriteOffCorrection,
 };
 pub use usage::{Usage, UsageBy, UsagePer, UsageRow, UsageTokens};
-pub use user::{Bootstrap, PasswordLink, Role, TotpReset, User, UserCreate, UserUpdate};
+pub use user::{Bootstrap, PasswordLink, Role, SignInLink, TotpReset, User, UserCreate, UserUpdate};
 pub use whoami::Whoami;

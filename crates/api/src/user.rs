@@ -124,6 +124,23 @@ pub struct TotpReset {
     pub reason: String,
 }
 
+/// A link by which a browser is signed in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignInLink {
+    /// Where: for the person's eyes only. It works once.
+    #[schema(example = "https://gateway.example.org/signin/link?token=stone-link-…")]
+    pub url: String,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for SignInLink {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("SignInLink").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
 /// A link by which a user sets a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PasswordLink {

@@ -34,7 +34,7 @@ pub use policy::{BadRule, ModelPolicy, ModelRule};
 pub use role::{Role, UnknownRole};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use token::{
-    BootstrapToken, DeviceCode, NotABootstrapToken, NotADeviceCode, NotAPasswordToken, NotARefreshToken,
-    PasswordToken, RefreshToken,
+    BootstrapToken, DeviceCode, LinkToken, NotABootstrapToken, NotADeviceCode, NotALinkToken,
+    NotAPasswordToken, NotARefreshToken, PasswordToken, RefreshToken,
 };
 pub use user_code::{NotAUserCode, UserCode};

@@ -43,6 +43,8 @@ pub enum TicketKind {
     Session,
     /// A link to set a password by, by its token's digest; and which one is a user's, by the user's id.
     PasswordLink,
+    /// A link that signs a browser in, by its token's digest.
+    BrowserLink,
     /// How often something failed of late.
     Failures,
     /// A sign-in that is under way at another provider, by its state's digest.
@@ -67,6 +69,7 @@ impl TicketKind {
             Self::Refresh => "refresh",
             Self::Session => "session",
             Self::PasswordLink => "password_link",
+            Self::BrowserLink => "browser_link",
             Self::Failures => "failures",
             Self::Provider => "provider",
             Self::LetGo => "let_go",

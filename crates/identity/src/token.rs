@@ -90,6 +90,12 @@ token!(
     NotADeviceCode, "not a device code: it starts with `stone-device-`"
 );
 token!(
+    /// What signs a browser in, once.
+    LinkToken, "stone-link-", 32;
+    /// A text that is no such token.
+    NotALinkToken, "not a token to sign a browser in with: it starts with `stone-link-`"
+);
+token!(
     /// What lets a person set a password, once.
     PasswordToken, "stone-password-", 32;
     /// A text that is no such token.

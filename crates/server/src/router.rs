@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use futures_util::FutureExt as _;
-use http::{Method, StatusCode};
+use http::header::{ACCEPT, LOCATION};
+use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Incoming;
 use stonegate_protocol::{Problem, ProblemKind};
 use tower::Service;
@@ -103,7 +104,7 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
         .route("/v1/logs", post(otlp::logs).fallback(wrong_method))
         .route("/v1/traces", post(otlp::traces).fallback(wrong_method))
         // What clients probe before they start.
-        .route("/", any(hello))
+        .route("/", any(front))
         .route("/api/hello", any(hello))
         // Operations.
         .route("/healthz", get(health::alive))
@@ -117,7 +118,7 @@ fn router(app: Arc<App>, admin_state: admin::AdminState) -> Router {
 pub(crate) fn administration(app: Arc<App>, admin_state: admin::AdminState) -> Router {
     let proxies = app.proxies.clone();
     Router::new()
-        .route("/", any(hello))
+        .route("/", any(front))
         .route("/api/hello", any(hello))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -134,6 +135,7 @@ fn desk(proxies: TrustedProxies, admin_state: admin::AdminState) -> Router {
     };
     signin::router(admin_state.sign_in.clone())
         .merge(provisioning)
+        .merge(signin::home(admin_state.clone()))
         .merge(admin::router(admin_state))
         .layer(axum::middleware::from_fn_with_state(proxies, proxies::look))
 }
@@ -166,6 +168,15 @@ fn bedrock(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/foundation-models/{id}"), get(control::foundation_model).fallback(wrong_method))
         .route(&at("/inference-profiles"), get(control::inference_profiles).fallback(wrong_method))
         .route(&at("/inference-profiles/{id}"), get(control::inference_profile).fallback(wrong_method))
+}
+
+/// `/`: a person's browser goes on to their own page.
+async fn front(method: Method, headers: HeaderMap) -> Response {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    if method == Method::GET && accepted.contains("text/html") {
+        return (StatusCode::SEE_OTHER, [(LOCATION, "/home")]).into_response();
+    }
+    hello().await.into_response()
 }
 
 /// `HEAD /` and `HEAD /api/hello`: Claude Code warms its connection with them.

@@ -21,6 +21,7 @@ use stonegate_identity::provisioning::Provisioning;
 use stonegate_identity::ticket::Tickets;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::AdminState;
 use crate::asker::{Asker, Askers};
 use crate::body_time::in_time;
 use crate::clock;
@@ -57,6 +58,7 @@ pub(crate) use base::Base;
 pub(crate) use factor::reset as reset_totp;
 pub(crate) use local::login_of;
 pub(crate) use oidc::bearer::NotTaken;
+pub(crate) use pages::link::{offer as offer_link, path as link_path};
 pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
 pub(crate) use person::keep_out;
@@ -263,6 +265,7 @@ pub(crate) fn router(at: SignIn) -> Router {
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/signin", get(pages::signin::show).post(pages::signin::send))
         .route("/signin/password", get(pages::password::show).post(pages::password::send))
+        .route("/signin/link", get(pages::link::show).post(pages::link::send))
         .route("/signin/totp", get(pages::totp::show).post(pages::totp::send))
         .route("/account/totp", post(account::totp))
         .route("/signin/with/{provider}", get(oidc::flow::leave))
@@ -273,6 +276,11 @@ pub(crate) fn router(at: SignIn) -> Router {
         .layer(DefaultBodyLimit::max(oauth::FORM_MOST))
         .layer(middleware::from_fn_with_state(patience, in_time))
         .with_state(at)
+}
+
+/// What a person who has signed in sees of themselves.
+pub(crate) fn home(state: AdminState) -> Router {
+    Router::new().route("/home", get(pages::home::show)).with_state(state)
 }
 
 #[cfg(test)]

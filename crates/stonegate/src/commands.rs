@@ -26,6 +26,7 @@ pub(crate) mod store;
 pub(crate) mod teams;
 pub(crate) mod tenants;
 pub(crate) mod token;
+pub(crate) mod ui;
 pub(crate) mod usage;
 pub(crate) mod users;
 pub(crate) mod whoami;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 it did not work; 2 the command line or the settings are wrong; 3 nobody is signed in, or the
 //! credential is refused; 4 the gateway does not answer.
 
+mod browser;
 mod child;
 mod client;
 mod commands;
@@ -26,7 +27,7 @@ use stonegate_server::config::Problems;
 
 use crate::commands::{
     account, admin, claude, codex, completions, config, configure, demo, doctor, env, login, logout, models,
-    run as run_program, serve, setup, simulate, store, token, whoami,
+    run as run_program, serve, setup, simulate, store, token, ui, whoami,
 };
 use crate::trouble::Trouble;
 
@@ -71,6 +72,8 @@ enum Command {
     Account(account::Command),
     /// Show who one is at the gateway.
     Whoami(whoami::Arguments),
+    /// Open one's account at the gateway in the browser, signed in.
+    Ui(ui::Arguments),
     /// Run Claude Code with a key of its own.
     Claude(claude::Arguments),
     /// Run Codex with a key of its own.
@@ -127,6 +130,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Logout(arguments) => logout::run(&arguments),
         Command::Account(command) => account::run(&command),
         Command::Whoami(arguments) => whoami::run(&arguments),
+        Command::Ui(arguments) => ui::run(&arguments),
         Command::Claude(arguments) => claude::run(&arguments),
         Command::Codex(arguments) => codex::run(&arguments),
         Command::Run(arguments) => run_program::run(&arguments),

@@ -30,6 +30,7 @@ use super::v1;
         v1::audit::audit,
         v1::bootstrap::bootstrap,
         v1::whoami::whoami,
+        v1::sign_in_links::create,
         v1::keys::list::list,
         v1::keys::create::create,
         v1::keys::ephemeral::ephemeral,

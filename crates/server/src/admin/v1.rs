@@ -13,6 +13,7 @@ pub(super) mod budgets;
 pub(super) mod charges;
 pub(super) mod keys;
 pub(super) mod list;
+pub(super) mod sign_in_links;
 pub(super) mod teams;
 pub(super) mod tenants;
 pub(super) mod usage;
@@ -25,6 +26,7 @@ pub(super) fn own_routes() -> Router<AdminState> {
         .route("/whoami", get(whoami::whoami))
         .route("/keys/ephemeral", post(keys::ephemeral::ephemeral))
         .route("/keys/{id}/renew", post(keys::renew::renew))
+        .route("/sign-in-links", post(sign_in_links::create))
         .route("/usage", get(usage::usage))
 }
 
@@ -33,6 +35,7 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/audit", get(audit::audit))
         .route("/bootstrap", post(bootstrap::bootstrap))
         .route("/whoami", get(whoami::whoami))
+        .route("/sign-in-links", post(sign_in_links::create))
         .route("/keys", get(keys::list::list).post(keys::create::create))
         .route("/keys/ephemeral", post(keys::ephemeral::ephemeral))
         .route("/keys/{id}", get(keys::show::show))

@@ -11,8 +11,10 @@ use http::header::{COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use stonegate_identity::directory::{Act, NewKey, User};
-use stonegate_identity::{Caller, DirectoryError, KeyId, KeyKind, KeyText, ModelRule, Scopes};
+use stonegate_identity::directory::{Act, Key, NewKey, User};
+use stonegate_identity::{
+    Caller, DirectoryError, KeyId, KeyKind, KeyText, LinkToken, ModelRule, Scopes, UserId,
+};
 use subtle::ConstantTimeEq as _;
 
 use super::SignIn;
@@ -49,6 +51,13 @@ impl Browser {
         }
         let before = cookie(headers, Name::Visitor.in_full(base)).filter(|text| text.len() == VISITOR_LENGTH);
         Ok(Self { caller: None, cookie: before.map(str::to_owned) })
+    }
+
+    /// Whether somebody's command line signed it in: it is no proof of its own that the person is there.
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.caller
+            .as_ref()
+            .is_some_and(|caller| caller.payer.as_ref().map(|payer| &payer.id) != caller.key.as_ref())
     }
 
     /// What goes into a form, and the cookie that has to go with it where the browser has none yet.
@@ -89,24 +98,70 @@ pub(super) async fn sign_in(
     user: &User,
     act: &Act,
 ) -> Result<HeaderValue, DirectoryError> {
+    let ends_at = act.at.saturating_add(LIFETIME).unwrap_or(act.at);
+    let scopes = Scopes::all().and(user.role.may_hold());
+    make(at, base, Made { user: user.id.clone(), parent: None, scopes, ends_at }, act).await
+}
+
+/// Signs a browser in for the person of a session, as far as the session goes.
+pub(super) async fn sign_in_by(
+    at: &SignIn,
+    base: &Base,
+    session: &Key,
+    act: &Act,
+) -> Result<HeaderValue, DirectoryError> {
+    let ends_at = act.at.saturating_add(LIFETIME).unwrap_or(act.at);
+    let made = Made {
+        user: session.user.clone(),
+        parent: Some(session.id.clone()),
+        scopes: session.scopes,
+        ends_at: session.expires_at.map_or(ends_at, |end| end.min(ends_at)),
+    };
+    make(at, base, made, act).await
+}
+
+/// What is different between browsers' keys.
+struct Made {
+    user: UserId,
+    parent: Option<KeyId>,
+    scopes: Scopes,
+    ends_at: Timestamp,
+}
+
+async fn make(at: &SignIn, base: &Base, made: Made, act: &Act) -> Result<HeaderValue, DirectoryError> {
     let text = KeyText::mint(clock::random());
     let new = NewKey {
         id: KeyId::mint(act.at, clock::random()),
-        user: user.id.clone(),
+        user: made.user,
         name: "browser".to_owned(),
         kind: KeyKind::Browser,
-        parent: None,
+        parent: made.parent,
         most: Some(BROWSERS_MOST),
         digest: text.digest(),
         public_form: text.public_form(),
-        scopes: Scopes::all().and(user.role.may_hold()),
+        scopes: made.scopes,
         models: ModelRule::default(),
         tags: None,
-        expires_at: Some(act.at.saturating_add(LIFETIME).unwrap_or(act.at)),
+        expires_at: Some(made.ends_at),
         text_until: None,
     };
     at.keys.directory().create_key(new, act).await?;
     Ok(Name::Session.set(base, text.as_str(), LIFETIME))
+}
+
+/// The cookie that holds a link's token until the person has said yes.
+pub(super) fn kept_link(base: &Base, token: &LinkToken, lifetime: SignedDuration) -> HeaderValue {
+    Name::Link.set(base, token.as_str(), lifetime)
+}
+
+/// What takes its place when it is used.
+pub(super) fn used_link(base: &Base) -> HeaderValue {
+    Name::Link.set(base, "", SignedDuration::ZERO)
+}
+
+/// The token of the link that this browser came by.
+pub(super) fn link(base: &Base, headers: &HeaderMap) -> Option<LinkToken> {
+    LinkToken::parse(cookie(headers, Name::Link.in_full(base))?).ok()
 }
 
 /// The cookie that takes the place of a browser's when it is signed out.
@@ -123,6 +178,8 @@ enum Name {
     Session,
     /// Of someone who has not.
     Visitor,
+    /// A link that somebody came by.
+    Link,
 }
 
 impl Name {
@@ -133,6 +190,8 @@ impl Name {
             (Self::Session, false) => "stonegate-session",
             (Self::Visitor, true) => "__Host-stonegate-visitor",
             (Self::Visitor, false) => "stonegate-visitor",
+            (Self::Link, true) => "__Host-stonegate-link",
+            (Self::Link, false) => "stonegate-link",
         }
     }
 

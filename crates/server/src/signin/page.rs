@@ -17,7 +17,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}\
 body{margin:0;display:grid;min-height:100vh;place-items:center}\
 main{width:min(26rem,90vw)}\
-h1{font-size:1.4rem}\
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin:1.4rem 0 .4rem}\
 label{display:block;margin:.8rem 0 .2rem}\
 input{box-sizing:border-box;width:100%;padding:.6rem;font:inherit}\
 button,.button{display:inline-block;margin:1rem .6rem 0 0;padding:.6rem 1.2rem;font:inherit;cursor:pointer}\
@@ -80,6 +80,11 @@ impl Page {
 
     pub(super) fn code(mut self, text: &str) -> Self {
         write!(self.body, "<p class=\"code\">{}</p>", escape(text)).ok();
+        self
+    }
+
+    pub(super) fn heading(mut self, text: &str) -> Self {
+        write!(self.body, "<h2>{}</h2>", escape(text)).ok();
         self
     }
 

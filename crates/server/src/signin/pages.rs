@@ -15,6 +15,8 @@ use super::{Seen, SignIn};
 use crate::asker::{Asker, Favour};
 
 pub(super) mod device;
+pub(super) mod home;
+pub(super) mod link;
 pub(super) mod password;
 pub(super) mod signin;
 pub(super) mod totp;

@@ -12,13 +12,14 @@ use stonegate_store::{Durability, Options, Store};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::admin::{self, AdminState};
+use crate::admin;
 
 mod attacks;
 mod aws;
 mod bearers;
 mod devices;
 mod floods;
+mod links;
 mod passwords;
 mod providers;
 mod sessions;
@@ -118,8 +119,10 @@ impl House {
             now,
             side: admin::Side::Administration,
         };
-        let router =
-            router(sign_in.clone()).merge(crate::scim::router(state.clone())).merge(admin::router(state));
+        let router = router(sign_in.clone())
+            .merge(home(state.clone()))
+            .merge(crate::scim::router(state.clone()))
+            .merge(admin::router(state));
         let mut house = Self { router, sign_in, store, admin_key: String::new(), _folder: folder };
         let token = BootstrapToken::mint([1; 24]);
         let act = Act { by: Actor::Server, at: now(), request_id: None, address: None };

@@ -12,8 +12,9 @@ use crate::gateway::{TestGateway, key_of};
 const APART: &str = "admin.listen = \"127.0.0.1:0\"";
 
 /// What stays public, each by its method.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
     "GET /admin/v1/whoami",
+    "POST /admin/v1/sign-in-links",
     "POST /admin/v1/keys/ephemeral",
     "POST /admin/v1/keys/{id}/renew",
     "GET /admin/v1/usage",
@@ -199,5 +200,16 @@ async fn provisioning_is_administration() {
     let request = || Request::new(Method::GET, "/scim/v2/ServiceProviderConfig");
     assert_eq!(gateway.send(request().key(&root(&gateway))).await.status, 404);
     assert_eq!(apart(&gateway, request()).await.status, 200);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_browser_at_the_front_door_goes_on_to_its_persons_page() {
+    let gateway = TestGateway::start().await;
+    let warming = gateway.send(Request::get("/")).await;
+    assert_eq!((warming.status, warming.text()), (200, "Stonegate\n"));
+    let accepted = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let person = gateway.send(Request::get("/").header("accept", accepted)).await;
+    assert_eq!((person.status, person.header("location")), (303, Some("/home")));
     gateway.finish().await;
 }

@@ -1,7 +1,6 @@
 //! `stonegate login`: who to be at the gateway, from now on.
 
 mod aws;
-mod browser;
 mod device;
 
 use std::io::{BufRead as _, IsTerminal as _};

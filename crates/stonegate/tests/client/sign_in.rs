@@ -58,6 +58,9 @@ fn gateway() -> Scripted {
         }
         "POST /account/totp" => (200, json!({})),
         "POST /oauth/revoke" => (200, Value::Null),
+        "POST /admin/v1/sign-in-links" => {
+            (201, json!({ "url": "https://evil.example/link", "expires_at": "2026-11-21T12:00:00Z" }))
+        }
         _ => (404, json!({})),
     })
 }
@@ -307,4 +310,26 @@ fn without_a_keychain_nothing_is_lost_and_the_fix_is_told() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("libsecret-tools"), "{}", text(&output.stderr));
     assert_eq!(token(&ada), "sk-stone-1");
+}
+
+#[test]
+fn a_link_to_the_account_is_shown_and_one_of_another_origin_not_opened() {
+    let gateway = gateway();
+    let ada = signed_in(&gateway);
+    // A desktop whose browser tells that it was started.
+    let programs = ada.home().join("programs");
+    std::fs::create_dir(&programs).expect("made");
+    let opened = ada.home().join("opened");
+    let program = programs.join(if cfg!(target_os = "macos") { "open" } else { "xdg-open" });
+    std::fs::write(&program, format!("#!/bin/sh\necho \"$1\" > '{}'\n", opened.display())).expect("written");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("set");
+    let mut command = ada.command(&["ui"]);
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    let shown = command.env("PATH", path).env("DISPLAY", ":0").output().expect("it runs");
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let said = text(&shown.stdout);
+    assert!(said.contains("Open this page:\n\n    https://evil.example/link"), "{said}");
+    assert!(!opened.exists(), "what is not the gateway's is for the person to judge");
+    assert_eq!(ada.tells(&["ui"])["url"], "https://evil.example/link");
+    assert_eq!(gateway.count("POST /admin/v1/sign-in-links"), 2);
 }

@@ -22,6 +22,7 @@ const ASKERS: [&str; 8] = [
 const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/bootstrap", "1-------", ""),
     ("GET", "/whoami", "1yyyyyyy", ""),
+    ("POST", "/sign-in-links", "13333333", ""),
     ("GET", "/keys", "1yyyyy3y", ""),
     ("POST", "/keys", "1yyyyy3y", r#"{"name":"own"}"#),
     ("POST", "/keys", "14yy443y", r#"{"name":"hers","user":"ANN","scopes":["messages:send"]}"#),

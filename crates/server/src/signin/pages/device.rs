@@ -31,9 +31,20 @@ pub(crate) async fn show(State(at): State<SignIn>, seen: Seen) -> Result<Respons
         Some(Err(wrong)) => Ok(ask(Some(&wrong.to_string())).status(StatusCode::BAD_REQUEST).into_response()),
         Some(Ok(code)) => {
             let request = looked_up(&at, &guest, &seen.headers, &code).await?;
+            in_person(&guest)?;
             Ok(confirm(&guest, &code, &request).into_response())
         }
     }
+}
+
+/// A device may get all that its person may, and a browser that a command line signed in only what that may.
+fn in_person(guest: &Guest) -> Result<(), Refusal> {
+    if !guest.browser.is_borrowed() {
+        return Ok(());
+    }
+    let message =
+        "This browser was signed in by `stonegate ui`. Sign out and sign in here to connect a device.";
+    Err(Refusal::Told(StatusCode::FORBIDDEN, "Sign in here first", message.to_owned()))
 }
 
 /// The form for a code that a person types.
@@ -85,6 +96,7 @@ fn confirm(guest: &Guest, code: &UserCode, request: &DeviceRequest) -> Page {
 pub(crate) async fn send(State(at): State<SignIn>, seen: Seen, body: Bytes) -> Result<Response, Refusal> {
     let (guest, form) = Guest::with_form(&at, &seen, &body).await?;
     let Some(caller) = guest.browser.caller.clone() else { return Ok(redirect("/signin", None)) };
+    in_person(&guest)?;
     let unknown = || Refusal::Told(StatusCode::NOT_FOUND, "Unknown code", UNKNOWN.to_owned());
     let code = UserCode::parse(form.find("user_code").unwrap_or_default()).map_err(|_no_code| unknown())?;
     looked_up(&at, &guest, &seen.headers, &code).await?;

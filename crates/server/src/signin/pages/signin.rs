@@ -28,6 +28,7 @@ fn welcome(guest: &Guest, name: &str) -> Page {
     let (token, cookie) = guest.browser.form_token(&guest.base);
     Page::new("Signed in")
         .paragraph(&format!("You are signed in as {name}."))
+        .link("/home", "Your account")
         .link("/device", "Enter a device's code")
         .form(&Form {
             method: "post",

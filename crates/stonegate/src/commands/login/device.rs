@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Arguments, browser, device_name};
+use super::{Arguments, device_name};
+use crate::browser;
 use crate::connection::{CLIENT_ID, Connection, Tokens};
 use crate::terminal::{Style, print};
 use crate::trouble::Trouble;

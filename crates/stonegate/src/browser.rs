@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::connection::variable;
 
 /// Whether a browser was asked to open it; nobody knows whether it did.
-pub(super) fn open(url: &str) -> bool {
+pub(crate) fn open(url: &str) -> bool {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     // Over SSH a browser would open on the wrong machine, and without a display not at all.
     let is_remote = variable("SSH_CONNECTION").is_some() || variable("SSH_TTY").is_some();
