@@ -97,8 +97,11 @@ impl Client {
             request = request.header(AUTHORIZATION, format!("Bearer {credential}"));
         }
         let body = match content {
-            Some(Content { kind, body }) => {
+            Some(Content { kind, body, once }) => {
                 request = request.header(CONTENT_TYPE, kind);
+                if let Some(name) = once {
+                    request = request.header("idempotency-key", name);
+                }
                 body
             }
             None => String::new(),
@@ -137,15 +140,22 @@ impl Client {
 pub(crate) struct Content {
     kind: &'static str,
     body: String,
+    /// By what name it is known when it is sent again.
+    once: Option<String>,
 }
 
 impl Content {
     pub(crate) fn json(body: &Value) -> Content {
-        Content { kind: "application/json", body: body.to_string() }
+        Content { kind: "application/json", body: body.to_string(), once: None }
     }
 
     pub(crate) fn form(members: &[(&str, &str)]) -> Content {
-        Content { kind: "application/x-www-form-urlencoded", body: form(members) }
+        Content { kind: "application/x-www-form-urlencoded", body: form(members), once: None }
+    }
+
+    /// The same, to be done once however often it is sent.
+    pub(crate) fn once(self, name: Option<String>) -> Content {
+        Content { once: name, ..self }
     }
 }
 

@@ -12,6 +12,8 @@ use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, Opera
 
 pub(crate) use remote::Remote;
 
+use crate::trouble::Trouble;
+
 /// Somewhere to administer at.
 pub(crate) enum Desk {
     Store(Operator),
@@ -24,6 +26,18 @@ impl Desk {
         match self {
             Desk::Store(operator) => operator.close().await,
             Desk::Gateway(_) => {}
+        }
+    }
+
+    /// The gateway, for what is done in a caller's own name: a store knows of no caller.
+    pub(crate) fn gateway(&self) -> Result<&Remote, Trouble> {
+        match self {
+            Desk::Gateway(remote) => Ok(remote),
+            Desk::Store(_) => Err(Trouble::Wrong(
+                "this is done at a gateway, in the name of whoever is signed in there: run `stonegate login`, or name \
+                 the gateway by --url"
+                    .to_owned(),
+            )),
         }
     }
 }

@@ -236,7 +236,7 @@ pub(super) fn in_unit(amount: u64, unit: &str) -> String {
 }
 
 /// `user:ann`, as `--account` takes it; the id stands in the JSON.
-fn named_account(budget: &Budget) -> String {
+pub(super) fn named_account(budget: &Budget) -> String {
     match (&budget.account_name, budget.account.split_once(':')) {
         (Some(name), Some((kind, _))) => format!("{kind}:{name}"),
         (Some(_) | None, Some(_) | None) => budget.account.clone(),

@@ -9,8 +9,10 @@ use crate::{
     output::{Column, Table, count, dollars},
     terminal::{Style, print},
 };
+use forecast::Outlook;
 
 mod correct;
+mod forecast;
 mod unresolved;
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,7 @@ Times are UTC: 2026-11-01, 2026-11-01T08:00:00Z, or a while back such as 7d. Hou
 Examples:
   stonegate usage --by model --last 7d
   stonegate usage --per day --from 2026-11-01 --user ann --json
+  stonegate usage --user ann --last 30d --forecast
   stonegate usage --by tag --tag project --from 2026-10-01 --to 2026-11-01 --csv"
 )]
 pub(crate) struct Arguments {
@@ -54,6 +57,9 @@ pub(crate) struct Arguments {
     last: Option<String>,
     #[command(flatten)]
     which: Which,
+    /// Also what budgets will have spent when they renew: those of the user, key, team or tenant that is named, else all.
+    #[arg(long, conflicts_with = "csv")]
+    forecast: bool,
     /// Print comma-separated values.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -167,6 +173,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         dialect: which.dialect.clone(),
         tag: which.tag.clone(),
     };
+    if arguments.forecast {
+        let outlook = arguments.store.operate(async |operator| {
+            let usage = operator.usage(&wanted).await?;
+            Ok(Outlook { usage, budgets: forecast::budgets(operator, which).await? })
+        })?;
+        return arguments.store.print(&outlook, |Outlook { usage, budgets }, style| {
+            format!("{}\n{}", table(usage, style), forecast::table(budgets, style))
+        });
+    }
     let usage = arguments.store.operate(async |operator| operator.usage(&wanted).await)?;
     if arguments.csv {
         print(&usage_csv(&usage))?;

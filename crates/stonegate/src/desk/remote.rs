@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use stonegate_api::{
-    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, Correction,
-    CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Team, TeamCreate, TeamUpdate, Tenant, TenantCreate,
-    TenantUpdate, TotpReset, Unresolved, Usage, User, UserCreate, UserUpdate,
+    Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, ChargeCapture,
+    ChargeCreate, Correction, CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Team, TeamCreate,
+    TeamUpdate, Tenant, TenantCreate, TenantUpdate, TotpReset, Unresolved, Usage, User, UserCreate,
+    UserUpdate,
 };
 use stonegate_server::clock;
 use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, UsageRequest, moment};
@@ -319,6 +320,21 @@ impl Remote {
     /// A charge of one's own.
     pub(super) async fn find_charge(&self, id: &str) -> anyhow::Result<Charge> {
         Ok(self.get(&format!("/charges/{id}"), &[]).await?)
+    }
+
+    /// Holds credit in one's own name; under the same name it is the same charge.
+    pub(crate) async fn authorize_charge(
+        &self,
+        wanted: &ChargeCreate,
+        name: Option<String>,
+    ) -> anyhow::Result<Charge> {
+        let content = Content::json(&serde_json::to_value(wanted)?).once(name);
+        Ok(self.client.call(Method::POST, "/admin/v1/charges", Some(content)).await?)
+    }
+
+    /// Takes what was spent of a charge of one's own.
+    pub(crate) async fn capture_charge(&self, id: &str, wanted: &ChargeCapture) -> anyhow::Result<Charge> {
+        self.post(&format!("/charges/{}/capture", names::segment(id)), wanted).await
     }
 
     pub(super) async fn void_charge(&self, id: &str) -> anyhow::Result<Charge> {

@@ -176,3 +176,42 @@ fn what_claude_code_is_told_is_administered_from_anywhere() {
     grace.says(&["managed-settings", "remove", "--tenant", "default"]);
     assert_eq!(grace.tells(&["managed-settings", "list"])["data"], json!([]));
 }
+
+#[test]
+fn a_script_makes_a_charge_and_captures_it() {
+    let gateway = served();
+    let ada = Person::new();
+    let key = gateway.key("ada", &["--scopes", "charges:make,usage:read"]);
+    gateway.operator(&["budgets", "set", "--account", "user:ada", "--window", "monthly", "--limit-usd", "1"]);
+    let run = |arguments: &[&str]| ada.as_caller(&gateway, &key, &[arguments, &["--json"]].concat());
+    let tells = |arguments: &[&str]| -> Value {
+        let output = run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let authorize = ["charges", "authorize", "web-search", "0.50", "--once", "search-1"];
+    let held = tells(&authorize);
+    assert_eq!((&held["state"], &held["amount_usd"]), (&json!("held"), &json!("0.50")));
+    assert_eq!(tells(&authorize)["id"], held["id"], "once is once");
+    let short = run(&["charges", "authorise", "web-search", "0.60"]);
+    assert_eq!(short.status.code(), Some(1));
+    assert!(text(&short.stderr).contains("not covered by"), "{}", text(&short.stderr));
+    let id = held["id"].as_str().expect("text");
+    let captured = tells(&["charges", "capture", id, "0.20"]);
+    assert_eq!((&captured["state"], &captured["amount_usd"]), (&json!("captured"), &json!("0.20")));
+    assert_eq!(run(&["charges", "capture", id, "0.30"]).status.code(), Some(1));
+
+    let outlook = tells(&["usage", "--forecast"]);
+    assert_eq!(
+        (&outlook["total"]["calls"], &outlook["budgets"][0]["spent_usd"]),
+        (&json!(1), &json!("0.20"))
+    );
+    assert!(outlook["budgets"][0]["forecast"].is_object(), "{outlook}");
+    let of_store = gateway.operator(&["usage", "--forecast", "--user", "ada", "--last", "1d"]);
+    assert_eq!(of_store["budgets"][0]["spent_usd"], "0.20");
+    let shown = ada.as_caller(&gateway, &key, &["usage", "--forecast"]);
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("BUDGET OF") && shown.contains("$0.20"), "{shown}");
+    let (code, told) = ada.refuses(&["charges", "authorize", "x", "1", "--data-dir", "store"]);
+    assert_eq!((code, told.contains("at a gateway")), (Some(2), true), "{told}");
+}
