@@ -232,3 +232,19 @@ def test_the_setup_script_installs_nothing(house: Gateway, tmp_path: Path) -> No
     done = subprocess.run(["/bin/sh"], env=environment, input=script, text=True, capture_output=True, check=False)
     assert done.returncode == 1 and "not installed" in done.stderr
     assert list(tmp_path.iterdir()) == [programs]
+
+
+def test_a_browser_is_signed_in_by_the_command_line(house: Gateway, grace: Person) -> None:
+    grace.sign_in()
+    link = json.loads(grace.run("ui", "--json"))["url"]
+    assert f"{house.base_url}/signin/link?token=" in grace.run("ui", "--no-browser")
+    browser = Browser()
+    browser.get(link)
+    assert browser.url == f"{house.base_url}/signin/link" and "<dd>grace</dd>" in browser.page
+    name = re.search(r'name="link" value="([^"]+)"', browser.page)
+    assert name
+    browser.send(f"{house.base_url}/signin/link", link=name[1])
+    assert browser.url == f"{house.base_url}/home" and "Your account" in browser.page
+    grace.run("logout")
+    browser.get(f"{house.base_url}/home")
+    assert browser.url == f"{house.base_url}/signin", "it was signed out with the command line"
