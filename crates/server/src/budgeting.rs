@@ -1,13 +1,14 @@
-//! What is done to budgets, by whomever, written down in the audit log.
+//! What is done to budgets, and to what is charged to them, by whomever, written down in the audit log.
 //!
 //! The ledger keeps budgets and the directory keeps the log, so the two are not one transaction: an act whose entry could not
 //! be written is answered with the error, though it took effect.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use stonegate_api::{AdjustmentCreate, BudgetCreate};
 use stonegate_identity::{Audited, Change, Directory, directory::Act};
 use stonegate_ledger::{
-    AccountId, Adjustment, AdjustmentQuery, Budget, BudgetFilter, BudgetState, LedgerStore,
+    AccountId, Adjustment, AdjustmentQuery, Budget, BudgetFilter, BudgetState, ChargeEnd, ChargeId,
+    ChargeState, Correction, LedgerStore,
 };
 
 use crate::admin::{Problem, wire};
@@ -65,7 +66,7 @@ impl Budgeting<'_> {
             Some(before) => Change::between(&Terms::of(&before), &Terms::of(&after)),
             None => Change::made(&Terms::of(&after)),
         };
-        self.note("budget.set", &after.budget, change).await?;
+        self.note("budget.set", subject(&after.budget), change).await?;
         Ok(after)
     }
 
@@ -75,7 +76,7 @@ impl Budgeting<'_> {
         if !self.ledger.remove_budget(before.budget.id.clone()).await? {
             return Err(Problem::not_found("budget", id));
         }
-        self.note("budget.remove", &before.budget, Change::removed(&Terms::of(&before))).await
+        self.note("budget.remove", subject(&before.budget), Change::removed(&Terms::of(&before))).await
     }
 
     /// Grants or takes credit, or sets a limit for a time; `by` is written beside it in the ledger. Where its id was given
@@ -98,8 +99,36 @@ impl Budgeting<'_> {
             return Ok(kept);
         }
         let shown = serde_json::to_string(&wire::adjustments::shown(&kept)).ok();
-        self.note("budget.adjust", budget, Change { before: None, after: shown }).await?;
+        self.note("budget.adjust", subject(budget), Change { before: None, after: shown }).await?;
         Ok(kept)
+    }
+
+    /// Says what was really to be charged. Where its id was given before, what was kept then is the answer.
+    pub(crate) async fn correct(&self, correction: Correction) -> Result<stonegate_api::Correction, Problem> {
+        let there = self.ledger.find_correction(correction.id.clone()).await?;
+        let kept = wire::unresolved::keep(self.ledger, correction).await?;
+        if there.is_none() {
+            let (subject, change) = wire::unresolved::change(&kept);
+            self.note("usage.correct", subject, change).await?;
+        }
+        Ok(kept)
+    }
+
+    /// Frees what somebody's charge holds. What its own maker ends is no act of administration, and does not come by here.
+    pub(crate) async fn void(&self, id: ChargeId) -> Result<stonegate_api::Charge, Problem> {
+        let held = self.ledger.find_charge(id).await?.ok_or_else(|| Problem::not_found("charge", id))?;
+        let ended = self.ledger.end_charge(id, ChargeEnd::Void, self.act.at).await?;
+        let after = wire::charges::shown(&ended);
+        if held.is_open() && ended.state == ChargeState::Voided {
+            let before = wire::charges::shown(&held);
+            let before = json!({
+                "state": before.state, "service": before.service, "user": before.user, "amount_usd": before.amount_usd,
+            });
+            let after = json!({ "state": after.state });
+            let change = Change { before: Some(before.to_string()), after: Some(after.to_string()) };
+            self.note("charge.void", format!("charge:{id}"), change).await?;
+        }
+        Ok(after)
     }
 
     /// What is kept of its budget under an adjustment's id.
@@ -120,8 +149,11 @@ impl Budgeting<'_> {
         Ok(self.ledger.list_budgets(filter, self.act.at).await?)
     }
 
-    async fn note(&self, action: &'static str, budget: &Budget, change: Change) -> Result<(), Problem> {
-        let subject = format!("budget:{}", budget.id);
+    async fn note(&self, action: &'static str, subject: String, change: Change) -> Result<(), Problem> {
         Ok(self.directory.record_change(action, subject, change, &self.act).await?)
     }
+}
+
+fn subject(budget: &Budget) -> String {
+    format!("budget:{}", budget.id)
 }

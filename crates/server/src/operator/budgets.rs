@@ -126,7 +126,7 @@ impl Operator {
         Ok(self.store.ledger.events(query).await?.iter().map(wire::adjustments::shown_event).collect())
     }
 
-    fn budgeting(&self) -> Budgeting<'_> {
+    pub(super) fn budgeting(&self) -> Budgeting<'_> {
         Budgeting { directory: self.directory(), ledger: &*self.store.ledger, act: self.act() }
     }
 

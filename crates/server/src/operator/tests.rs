@@ -1,6 +1,11 @@
-use stonegate_api::{BudgetCreate, BudgetWindow, KeyStatus, Role};
+use serde_json::json;
+use stonegate_api::{
+    BudgetCreate, BudgetWindow, CallCorrection, ChargeCreate, CorrectionCreate, KeyStatus, Role,
+};
+use stonegate_ledger::{AccountPath, Authorized, Basis, CallId, Charge, ChargeEnd, Tags};
 
 use super::*;
+use crate::admin::wire;
 
 async fn operator(folder: &tempfile::TempDir) -> Operator {
     Operator::open(&format!("sqlite:{}", folder.path().join("data/stonegate.db").display())).await.unwrap()
@@ -109,4 +114,67 @@ async fn usage_of_an_empty_store_is_an_empty_table() {
     assert_eq!((usage.data.len(), usage.total.calls, &*usage.total.cost_usd), (0, 0, "0.00"));
     let wanted = UsageRequest { user: Some("nobody".to_owned()), ..UsageRequest::default() };
     assert_eq!(operator.usage(&wanted).await.unwrap_err().to_string(), "there is no user `nobody`");
+}
+
+/// A charge of somebody's that holds a dollar.
+async fn held(operator: &Operator, random: u8, basis: Basis) -> Charge {
+    let path = AccountPath::new("default", None, "usr_ann", None);
+    let create =
+        ChargeCreate { service: "search".to_owned(), amount_usd: "1".to_owned(), ..ChargeCreate::default() };
+    let call = CallId::from_parts(operator.now, [random; 10]);
+    let mut wanted =
+        wire::charges::wanted(&create, (path, Tags::default()), None, (call, operator.now)).unwrap();
+    wanted.record.basis = basis;
+    match operator.store.ledger.authorize(wanted).await.unwrap() {
+        Authorized::Charge(charge) => *charge,
+        short @ Authorized::Short { .. } => panic!("{short:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_voids_and_corrects_is_in_the_audit_log_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let operator = operator(&folder).await;
+    let voided = held(&operator, 1, Basis::Reported).await.id();
+    let captured = held(&operator, 2, Basis::Unresolved).await;
+    let end = ChargeEnd::Capture { cost: captured.record.cost, tokens: captured.record.tokens };
+    operator.store.ledger.end_charge(captured.id(), end, operator.now).await.unwrap();
+    let call = captured.record.call.to_string();
+    let truth = CallCorrection { id: call.clone(), cost_usd: "0.25".to_owned(), ..CallCorrection::default() };
+    let truth = CorrectionCreate {
+        id: Some("c1".to_owned()),
+        reason: "its bill".to_owned(),
+        call: Some(truth),
+        ..CorrectionCreate::default()
+    };
+    for _ in 0..2 {
+        assert_eq!(operator.void_charge(&voided.to_string()).await.unwrap().state, "voided");
+        assert_eq!(operator.correct(&truth).await.unwrap().after, 250_000_000);
+    }
+    assert!(operator.void_charge(&captured.id().to_string()).await.is_err(), "it was captured");
+
+    let wanted = AuditSelection { limit: 10, ..AuditSelection::default() };
+    let log = operator.list_audit(&wanted).await.unwrap();
+    let told: Vec<_> = log.iter().map(|one| (&*one.actor, &*one.action, &*one.subject)).collect();
+    assert_eq!(
+        told,
+        [
+            ("operator", "usage.correct", &*format!("call:{call}")),
+            ("operator", "charge.void", &*format!("charge:{voided}")),
+        ]
+    );
+    let changes: Vec<_> = log.into_iter().map(|one| json!([one.before, one.after])).collect();
+    assert_eq!(
+        changes,
+        [
+            json!([
+                { "cost_nanodollars": 1_000_000_000 },
+                { "cost_nanodollars": 250_000_000, "correction": "c1", "reason": "its bill" },
+            ]),
+            json!([
+                { "state": "held", "service": "search", "user": "usr_ann", "amount_usd": "1.00" },
+                { "state": "voided" },
+            ]),
+        ]
+    );
 }

@@ -1,7 +1,7 @@
 //! Usage.
 
 use stonegate_api::{Charge, Correction, CorrectionCreate, Unresolved, Usage, UsageBy, UsagePer};
-use stonegate_ledger::{ChargeEnd, JournalQuery, Truth, UsageFilter};
+use stonegate_ledger::{JournalQuery, Truth, UsageFilter};
 
 use super::{Operator, moment};
 use crate::admin::{
@@ -72,10 +72,8 @@ impl Operator {
     /// # Errors
     /// When there is none of that id, it was captured, or the store does not answer.
     pub async fn void_charge(&self, id: &str) -> Result<Charge, Problem> {
-        let missing = || Problem::not_found("charge", id);
-        let id = id.parse().map_err(|_unknown| missing())?;
-        let ended = self.store.ledger.end_charge(id, ChargeEnd::Void, self.now).await?;
-        Ok(wire::charges::shown(&ended))
+        let id = id.parse().map_err(|_unknown| Problem::not_found("charge", id))?;
+        self.budgeting().void(id).await
     }
 
     /// Says what a call or a written-off lease really took.
@@ -92,7 +90,7 @@ impl Operator {
             }
         };
         let correction = wire::unresolved::correction(create, truth, "operator", self.now)?;
-        wire::unresolved::keep(ledger, correction).await
+        self.budgeting().correct(correction).await
     }
 
     /// What was corrected, the newest first.

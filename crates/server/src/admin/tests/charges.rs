@@ -89,6 +89,8 @@ async fn what_no_budget_covers_is_refused_and_holds_nothing() {
         assert_eq!((voided.status, &voided.body["state"]), (StatusCode::OK, &json!("voided")));
     }
     assert_eq!(house.stands().await, (0, 0));
+    let log = house.as_admin("GET", "/audit?action=charge.void", Value::Null).await;
+    assert_eq!(log.body["data"], json!([]), "it is hers, and no act of administration");
     let again = house.charge(&ann, "1", json!({ "service": "search", "amount_usd": "0.7" })).await;
     assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
     let fits = house.charge(&ann, "2", json!({ "service": "search", "amount_usd": "0.31" })).await;

@@ -125,6 +125,49 @@ async fn a_lost_call_and_a_dead_lease_are_corrected() {
 }
 
 #[tokio::test]
+async fn a_correction_is_in_the_audit_log_once() {
+    let (house, _, call) = bereaved().await;
+    let listed = house.as_admin("GET", "/usage/unresolved", Value::Null).await;
+    let written_off = listed.body["write_offs"][0]["amount"].as_u64().unwrap();
+    let of_call = json!({ "id": "c1", "reason": "its log",
+        "call": { "id": call, "cost_usd": "0.25", "input_tokens": 9, "output_tokens": 4 } });
+    let of_lease = json!({ "id": "c2", "reason": "it was idle",
+        "write_off": { "replica": "dead", "budget": "b1", "window_key": "total", "spent": "0.10" } });
+    let first = house.as_admin("POST", "/usage/corrections", of_call.clone()).await;
+    for again in [of_call.clone(), of_lease.clone(), of_lease] {
+        house.as_admin("POST", "/usage/corrections", again).await;
+    }
+    let mut other = of_call;
+    other["call"]["cost_usd"] = json!("0.26");
+    let refused = house.as_admin("POST", "/usage/corrections", other).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+
+    let log = house.as_admin("GET", "/audit?action=usage.correct", Value::Null).await.body;
+    let entries = log["data"].as_array().unwrap();
+    let told: Vec<_> = entries.iter().map(|one| (&one["subject"], &one["before"], &one["after"])).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                &json!("budget:b1"),
+                &json!({ "spent": written_off }),
+                &json!({ "spent": 100_000_000_u64, "replica": "dead", "window_key": "total", "correction": "c2",
+                    "reason": "it was idle" })
+            ),
+            (
+                &json!(format!("call:{call}")),
+                &json!({ "cost_nanodollars": 1_000_000_000_u64 }),
+                &json!({ "cost_nanodollars": 250_000_000_u64, "correction": "c1", "reason": "its log" })
+            ),
+        ]
+    );
+    assert_eq!(
+        (&entries[1]["actor"], &entries[1]["request_id"]),
+        (&json!(format!("user:{}", house.admin.user)), &json!(first.request_id))
+    );
+}
+
+#[tokio::test]
 async fn a_correction_that_cannot_be_is_refused_and_changes_nothing() {
     let (house, _, call) = bereaved().await;
     let before = spent(&house).await;

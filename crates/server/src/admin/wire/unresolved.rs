@@ -1,7 +1,9 @@
 //! Charges that rest on suspicion, and their corrections, on the wire.
 
 use jiff::Timestamp;
+use serde_json::json;
 use stonegate_api::{CorrectionCreate, Unresolved, UnresolvedCall, UsageTokens};
+use stonegate_identity::Change;
 use stonegate_ledger::{
     CallId, Corrected, Correction, Counter, JournalPage, LedgerStore, Limit, Nanodollars, ReplicaId, Tokens,
     Truth, UsageRecord, WriteOff,
@@ -123,6 +125,25 @@ pub(crate) fn shown_correction(corrected: &Corrected) -> stonegate_api::Correcti
         before: *before,
         after: *after,
     }
+}
+
+/// Of what the audit log tells a correction, and what: the amounts with their unit, and why.
+pub(crate) fn change(kept: &stonegate_api::Correction) -> (String, Change) {
+    let stonegate_api::Correction { id, reason, call, replica, budget, window_key, before, after, .. } = kept;
+    let (subject, before, after) = match call {
+        Some(call) => {
+            let after = json!({ "cost_nanodollars": after, "correction": id, "reason": reason });
+            (format!("call:{call}"), json!({ "cost_nanodollars": before }), after)
+        }
+        None => {
+            let after = json!({
+                "spent": after, "replica": replica, "window_key": window_key, "correction": id, "reason": reason,
+            });
+            let budget = budget.as_deref().unwrap_or_default();
+            (format!("budget:{budget}"), json!({ "spent": before }), after)
+        }
+    };
+    (subject, Change { before: Some(before.to_string()), after: Some(after.to_string()) })
 }
 
 /// What of that lease was written off.

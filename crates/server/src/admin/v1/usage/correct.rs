@@ -53,7 +53,7 @@ pub(crate) async fn correct(
     };
     let by = visit.caller.user.to_string();
     let correction = wire::unresolved::correction(&create, truth, &by, visit.now)?;
-    let shown = wire::unresolved::keep(&*state.ledger, correction).await?;
+    let shown = state.budgeting(&visit).correct(correction).await?;
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
