@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Word;
+
 /// How often a budget renews, by the calendar of its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -93,8 +95,11 @@ pub struct Budget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_name: Option<String>,
     /// How often it renews.
-    pub window: BudgetWindow,
+    #[schema(value_type = BudgetWindow)]
+    pub window: Word<BudgetWindow>,
     /// By whose calendar: a name of IANA's database.
+    #[serde(default = "utc")]
+    #[schema(required = true)]
     pub time_zone: String,
     /// The window that it stands in now, such as `2026-11`.
     pub window_key: String,
@@ -108,7 +113,9 @@ pub struct Budget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<u64>,
     /// What happens to a call that would fit with less output.
-    pub when_short: BudgetWhenShort,
+    #[serde(default)]
+    #[schema(value_type = BudgetWhenShort, required = true)]
+    pub when_short: Word<BudgetWhenShort>,
     /// Counts only calls of models that fit this pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_filter: Option<String>,
@@ -119,10 +126,16 @@ pub struct Budget {
     /// How much may be spent in this window: its own limit, or the one that overrides it, and credit.
     pub limit: u64,
     /// The limit that it was set to.
-    pub own_limit: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = true)]
+    pub own_limit: Option<u64>,
     /// Credit in every window.
+    #[serde(default)]
+    #[schema(required = true)]
     pub credit: i64,
     /// Credit in this window alone.
+    #[serde(default)]
+    #[schema(required = true)]
     pub window_credit: i64,
     /// A limit in the place of its own for a time, unless that is over.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
@@ -144,6 +157,11 @@ pub struct Budget {
     /// What is to be expected of it, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<BudgetForecast>,
+}
+
+/// By which calendar servers count that tell of none.
+fn utc() -> String {
+    "UTC".to_owned()
 }
 
 /// What is to be expected of a budget if people go on as in the last four weeks and no limit holds them back.
@@ -232,7 +250,8 @@ pub struct Adjustment {
     /// Why.
     pub reason: String,
     /// What it does.
-    pub kind: AdjustmentKind,
+    #[schema(value_type = AdjustmentKind)]
+    pub kind: Word<AdjustmentKind>,
     /// The credit or the limit, in the budget's unit: nano-dollars or tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<i64>,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Word;
+
 /// Patterns over model ids; `*` stands for any run of characters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +97,8 @@ pub struct Key {
     pub name: String,
     /// What kind of key it is.
     #[serde(default)]
-    pub kind: KeyKind,
+    #[schema(value_type = KeyKind)]
+    pub kind: Word<KeyKind>,
     /// The id of the key that an ephemeral one was made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
@@ -116,7 +119,8 @@ pub struct Key {
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
     /// Whether it works.
-    pub status: KeyStatus,
+    #[schema(value_type = KeyStatus)]
+    pub status: Word<KeyStatus>,
     /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]

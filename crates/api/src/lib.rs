@@ -2,7 +2,8 @@
 //!
 //! Times are RFC 3339 in UTC. Money is a decimal text in US dollars (`"12.50"`) where a person writes or reads it, and a
 //! whole number of nano-dollars beside it where programs count. Unknown members of a request are refused; unknown
-//! members of an answer are to be ignored, since newer servers add some.
+//! members of an answer are to be ignored, since newer servers add some, and so do they words: [`Word`]. Members of an answer
+//! that older servers lack are optional here, though the schema, which is this server's, promises them.
 
 mod audit;
 mod budget;
@@ -17,6 +18,7 @@ mod unresolved;
 mod usage;
 mod user;
 mod whoami;
+mod word;
 
 pub use audit::AuditEntry;
 pub use budget::{
@@ -37,3 +39,4 @@ pub use unresolved::{
 pub use usage::{Usage, UsageBy, UsagePer, UsageRow, UsageTokens};
 pub use user::{Bootstrap, PasswordLink, Role, SignInLink, TotpReset, User, UserCreate, UserUpdate};
 pub use whoami::Whoami;
+pub use word::Word;

@@ -89,9 +89,13 @@ pub struct UsageRow {
     pub cost_usd: String,
     /// What caching saved, in nano-dollars: the cost at the same prices without it, less the cost. Below nothing when more
     /// was written to caches than was ever read.
-    pub cache_savings_nanodollars: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = true)]
+    pub cache_savings_nanodollars: Option<i64>,
     /// The same in US dollars, exactly, as a decimal text.
-    pub cache_savings_usd: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = true)]
+    pub cache_savings_usd: Option<String>,
 }
 
 /// Tokens by kind.

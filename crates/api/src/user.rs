@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::key::ModelRule;
+use crate::{Word, key::ModelRule};
 
 /// What a person is in the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -84,7 +84,8 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// What the person is.
-    pub role: Role,
+    #[schema(value_type = Role)]
+    pub role: Word<Role>,
     /// Which models the user may use.
     pub models: ModelRule,
     /// Since when the user is locked out.

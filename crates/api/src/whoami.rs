@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{key::KeyKind, user::Role};
+use crate::{Word, key::KeyKind, user::Role};
 
 /// Who the caller is, and with what key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,7 +21,8 @@ pub struct Whoami {
     /// The user's name.
     pub user_name: String,
     /// What the person is.
-    pub role: Role,
+    #[schema(value_type = Role)]
+    pub role: Word<Role>,
     /// The key's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -30,7 +31,8 @@ pub struct Whoami {
     pub key_name: Option<String>,
     /// What kind of key it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_kind: Option<KeyKind>,
+    #[schema(value_type = Option<KeyKind>)]
+    pub key_kind: Option<Word<KeyKind>>,
     /// When the key, or this access token, ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]

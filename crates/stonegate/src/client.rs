@@ -168,14 +168,9 @@ pub(crate) fn form(members: &[(&str, &str)]) -> String {
 }
 
 async fn read<T: DeserializeOwned>(path: &str, response: Response<Incoming>) -> Result<T, Trouble> {
-    let status = response.status().as_u16();
     let body = whole(path, response.into_body()).await?;
-    serde_json::from_slice(&body).map_err(|error| Trouble::Refused {
-        status,
-        code: None,
-        message: format!("{path} gave what no gateway gives: {error}"),
-        request_id: None,
-    })
+    serde_json::from_slice(&body)
+        .map_err(|error| Trouble::Unread { path: path.to_owned(), why: error.to_string() })
 }
 
 /// A body to its end.

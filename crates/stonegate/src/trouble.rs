@@ -12,6 +12,14 @@ pub(crate) enum Trouble {
     /// The gateway does not answer.
     #[error("{0}")]
     Unreachable(String),
+    /// The gateway's answer is not understood.
+    #[error("{path} gave what this stonegate ({}) does not understand: {why}", env!("CARGO_PKG_VERSION"))]
+    Unread {
+        /// What was asked.
+        path: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
     /// A program could not be run.
     #[error("{message}")]
     NotRun {
@@ -38,7 +46,7 @@ impl Trouble {
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Trouble::Refused { .. } => 1,
+            Trouble::Refused { .. } | Trouble::Unread { .. } => 1,
             Trouble::Wrong(_) => 2,
             Trouble::SignedOut(_) => 3,
             Trouble::Unreachable(_) => 4,

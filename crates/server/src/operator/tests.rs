@@ -25,7 +25,7 @@ async fn a_key_can_be_made_on_an_empty_data_dir() {
     let grant =
         operator.directory().grant_by_digest(KeyText::parse(&key.key).unwrap().digest()).await.unwrap();
     assert!(grant.unwrap().admit(operator.now).is_ok());
-    assert_eq!(operator.list_users(None, None).await.unwrap()[0].role, Role::Admin);
+    assert_eq!(operator.list_users(None, None).await.unwrap()[0].role, Role::Admin.into());
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_named_user_is_made_once_and_without_rights_over_others() {
     operator.create_key(&named("one", Some("ann"))).await.unwrap();
     operator.create_key(&named("two", Some("ann"))).await.unwrap();
     let users = operator.list_users(None, None).await.unwrap();
-    assert_eq!((users.len(), users[0].role), (1, Role::User));
+    assert_eq!((users.len(), &users[0].role), (1, &Role::User.into()));
     let wanted = KeyRequest { scopes: Some("all".to_owned()), ..named("three", Some("ann")) };
     let refused = operator.create_key(&wanted).await.unwrap_err().to_string();
     assert_eq!(refused, "scopes: a user of the role `user` cannot hold the scope `admin:read`");
@@ -52,7 +52,7 @@ async fn a_key_is_revoked_by_id_by_name_or_by_its_text() {
             "name" => &key.about.name,
             _ => &key.key,
         };
-        assert_eq!(operator.revoke_key(handle).await.unwrap().status, KeyStatus::Revoked, "{by}");
+        assert_eq!(operator.revoke_key(handle).await.unwrap().status, KeyStatus::Revoked.into(), "{by}");
     }
     assert!(operator.list_keys(&KeySelection::default()).await.unwrap().is_empty());
     let all = KeySelection { is_all: true, ..KeySelection::default() };

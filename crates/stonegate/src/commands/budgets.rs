@@ -231,7 +231,7 @@ fn table(budgets: &[Budget], style: Style) -> String {
 pub(super) fn in_unit(amount: u64, unit: &str) -> String {
     match unit {
         "usd" => dollars(amount),
-        _ => format!("{} tokens", count(amount)),
+        unit => format!("{} {unit}", count(amount)),
     }
 }
 

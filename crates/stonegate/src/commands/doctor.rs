@@ -2,6 +2,7 @@
 
 mod clients;
 mod gateway;
+mod version;
 
 use clap::Args;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! `stonegate keys`: keys, at a gateway or on the store of this machine.
 
 use clap::{Args, Subcommand};
-use stonegate_api::{Key, KeyCreated, KeyStatus};
+use stonegate_api::{Key, KeyCreated};
 use stonegate_server::operator::{KeyRequest, KeySelection};
 
 use crate::{
@@ -184,21 +184,13 @@ fn table(keys: &[Key], style: Style) -> String {
             key.tenant.clone(),
             key.user_name.clone(),
             key.public_form.clone(),
-            status(key.status).to_owned(),
+            key.status.to_string(),
             key.expires_at.as_deref().map_or("never", day).to_owned(),
             key.last_used_at.as_deref().map_or("never", day).to_owned(),
             day(&key.created_at).to_owned(),
         ]
     });
     Table::new(columns, rows).render("no keys; make one with `stonegate keys create --name NAME`", style)
-}
-
-fn status(status: KeyStatus) -> &'static str {
-    match status {
-        KeyStatus::Active => "active",
-        KeyStatus::Expired => "expired",
-        KeyStatus::Revoked => "revoked",
-    }
 }
 
 /// The day of a time.

@@ -31,13 +31,16 @@ pub(crate) struct Arguments {
     settings: SettingsArguments,
 }
 
-/// A model as a gateway lists it.
+/// A model as a gateway lists it, whatever else it says or leaves out.
 #[derive(Serialize, Deserialize)]
 struct Offered {
     id: String,
-    display_name: String,
-    max_input_tokens: u64,
-    max_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_input_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -66,7 +69,9 @@ impl Arguments {
         ];
         let rows = models.data.into_iter().map(|model| {
             let Offered { id, display_name, max_input_tokens, max_tokens } = model;
-            [id, display_name, output::count(max_input_tokens), output::count(max_tokens)]
+            let [input, output] =
+                [max_input_tokens, max_tokens].map(|most| most.map_or_else(|| "–".to_owned(), output::count));
+            [id, display_name.unwrap_or_default(), input, output]
         });
         let nothing = "no model may be used; ask who gave you the key";
         print(&Table::new(columns, rows).render(nothing, Style::of_stdout()))?;

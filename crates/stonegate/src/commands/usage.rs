@@ -257,15 +257,17 @@ fn columns<const L: usize, const N: usize>(lead: [Column; L]) -> [Column; N] {
 
 fn cells<const L: usize, const N: usize>(sum: &UsageRow, lead: [String; L]) -> [String; N] {
     let tokens = &sum.tokens;
-    let saved = sum.cache_savings_nanodollars;
-    let sign = if saved < 0 { "-" } else { "" };
+    let saved = sum.cache_savings_nanodollars.map(|saved| {
+        let sign = if saved < 0 { "-" } else { "" };
+        format!("{sign}{}", dollars(saved.unsigned_abs()))
+    });
     let figures = [
         count(sum.calls),
         count(tokens.input),
         count(tokens.output),
         count(tokens.cache_read),
         count(tokens.cache_write_5m.saturating_add(tokens.cache_write_1h)),
-        format!("{sign}{}", dollars(saved.unsigned_abs())),
+        saved.unwrap_or_else(|| "–".to_owned()),
         dollars(sum.cost_nanodollars),
     ];
     let mut all = lead.into_iter().chain(figures);

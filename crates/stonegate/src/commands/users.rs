@@ -244,12 +244,7 @@ fn table(users: &[User], teams: &HashMap<String, String>, style: Style) -> Strin
             user.name.clone(),
             user.tenant.clone(),
             user.team.as_ref().map(|id| teams.get(id).unwrap_or(id).clone()).unwrap_or_default(),
-            match user.role {
-                Role::User => "user",
-                Role::TeamLead => "team_lead",
-                Role::Admin => "admin",
-            }
-            .to_owned(),
+            user.role.to_string(),
             user.email.clone().unwrap_or_default(),
             if user.disabled_at.is_some() { "disabled" } else { "active" }.to_owned(),
         ]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use stonegate_api::{KeyKind, Role, Whoami};
+use stonegate_api::{KeyKind, Whoami, Word};
 
 use crate::connection::{Connection, ConnectionArguments, Found, KEY};
 use crate::output::{facts, json};
@@ -35,15 +35,11 @@ fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
         Found::Variable => format!(", from {KEY}"),
         Found::Flag | Found::Profile => format!(", of profile `{}`", connection.profiles.name()),
     };
-    let role = match whoami.role {
-        Role::User => "user",
-        Role::TeamLead => "team_lead",
-        Role::Admin => "admin",
-    };
     let named = |name: &str, id: &str| format!("{name} {}", style.dim(id));
-    let kind = match whoami.key_kind {
-        Some(KeyKind::Session) => "Sign-in",
-        Some(KeyKind::LongLived | KeyKind::Browser | KeyKind::Ephemeral) | None => "Key",
+    let kind = match &whoami.key_kind {
+        Some(Word::Known(KeyKind::Session)) => "Sign-in",
+        Some(Word::Known(KeyKind::LongLived | KeyKind::Browser | KeyKind::Ephemeral)) | None => "Key",
+        Some(Word::Other(word)) => word,
     };
     let team = whoami.team.as_deref().map(|id| named(whoami.team_name.as_deref().unwrap_or("–"), id));
     let key = whoami.key.as_deref().map(|id| named(whoami.key_name.as_deref().unwrap_or("–"), id) + &by);
@@ -51,7 +47,7 @@ fn text(connection: &Connection, whoami: &Whoami, style: Style) -> String {
         [
             ("Gateway", Some(connection.url.to_string())),
             ("User", Some(named(&style.bold(&whoami.user_name), &whoami.user))),
-            ("Role", Some(role.to_owned())),
+            ("Role", Some(whoami.role.to_string())),
             ("Tenant", Some(whoami.tenant.clone())),
             ("Team", team),
             (kind, key),

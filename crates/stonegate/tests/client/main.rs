@@ -6,4 +6,5 @@ mod configure;
 mod connection;
 mod person;
 mod sign_in;
+mod versions;
 mod way;

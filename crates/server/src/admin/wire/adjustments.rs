@@ -128,7 +128,7 @@ pub(crate) fn shown(adjustment: &Adjustment) -> stonegate_api::Adjustment {
         at: shown_time(adjustment.at),
         by: adjustment.by.to_string(),
         reason: adjustment.reason.clone(),
-        kind,
+        kind: kind.into(),
         amount,
         window_key: window.map(|window| window.to_string()),
         from: span.map(|(from, _)| shown_time(from)),

@@ -173,7 +173,8 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
             Window::Daily => BudgetWindow::Daily,
             Window::Weekly => BudgetWindow::Weekly,
             Window::Monthly => BudgetWindow::Monthly,
-        },
+        }
+        .into(),
         time_zone: budget.time_zone.to_string(),
         window_key: state.window.to_string(),
         renews_at: state.renews_at.map(shown_time),
@@ -190,12 +191,13 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
         when_short: match budget.when_short {
             WhenShort::Lower => BudgetWhenShort::Lower,
             WhenShort::Refuse => BudgetWhenShort::Refuse,
-        },
+        }
+        .into(),
         model_filter: budget.model_filter.clone(),
         thresholds: budget.thresholds.clone(),
         unit: unit(budget.limit).to_owned(),
         limit: state.limit,
-        own_limit: budget.limit.amount(),
+        own_limit: Some(budget.limit.amount()),
         credit: budget.allowance.credit,
         window_credit: state.counter.credit,
         overridden: budget.allowance.overridden.as_ref().map(|overridden| BudgetOverride {

@@ -163,8 +163,8 @@ fn row(sum: &UsageSum, name: Option<String>) -> UsageRow {
         },
         cost_nanodollars: sum.cost.get(),
         cost_usd: dollars(sum.cost),
-        cache_savings_nanodollars: savings,
-        cache_savings_usd: format!("{sign}{}", dollars(Nanodollars::new(savings.unsigned_abs()))),
+        cache_savings_nanodollars: Some(savings),
+        cache_savings_usd: Some(format!("{sign}{}", dollars(Nanodollars::new(savings.unsigned_abs())))),
     }
 }
 
@@ -180,6 +180,7 @@ pub(crate) fn csv(usage: &Usage) -> String {
         let [period, group, name] = [row.period.as_deref(), Some(&*row.group), row.name.as_deref()]
             .map(|cell| cell_of(cell.unwrap_or_default()));
         let thinking = thinking.map(|tokens| tokens.to_string()).unwrap_or_default();
+        let cache_savings_usd = cache_savings_usd.as_deref().unwrap_or_default();
         text += &format!(
             "{period},{group},{name},{calls},{estimated},{unresolved},{input},{output},{cache_read},\
              {cache_write_5m},{cache_write_1h},{thinking},{cost_usd},{cache_savings_usd}\r\n"

@@ -54,7 +54,7 @@ pub(crate) fn shown(user: &User) -> stonegate_api::User {
         tenant: user.tenant.to_string(),
         team: user.team.as_ref().map(ToString::to_string),
         email: user.email.clone(),
-        role: shown_role(user.role),
+        role: shown_role(user.role).into(),
         models: shown_rule(&user.models),
         disabled_at: user.disabled_at.map(shown_time),
         created_at: shown_time(user.created_at),

@@ -1,7 +1,7 @@
 //! `stonegate budgets grant|adjust|override|adjustments`.
 
 use clap::Args;
-use stonegate_api::{Adjustment, AdjustmentCreate, AdjustmentKind};
+use stonegate_api::{Adjustment, AdjustmentCreate, AdjustmentKind, Word};
 
 use super::table;
 use crate::{
@@ -124,10 +124,11 @@ fn entries_table(entries: &[Adjustment], style: Style) -> String {
         Column::Text("REASON"),
     ];
     let rows = entries.iter().map(|entry| {
-        let what = match entry.kind {
-            AdjustmentKind::Credit | AdjustmentKind::CreditForEver => "credit",
-            AdjustmentKind::Override => "override",
-            AdjustmentKind::EndOverride => "end override",
+        let what = match &entry.kind {
+            Word::Known(AdjustmentKind::Credit | AdjustmentKind::CreditForEver) => "credit",
+            Word::Known(AdjustmentKind::Override) => "override",
+            Word::Known(AdjustmentKind::EndOverride) => "end override",
+            Word::Other(word) => word,
         };
         let holds = match (&entry.window_key, &entry.from, &entry.until) {
             (Some(window), _, _) => window.clone(),

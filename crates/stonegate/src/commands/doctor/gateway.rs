@@ -8,7 +8,7 @@ use serde_json::json;
 use stonegate_api::{Page, Whoami};
 use stonegate_server::clock;
 
-use super::{Finding, Stop};
+use super::{Finding, Stop, version};
 use crate::client::{Client, Content, whole};
 use crate::commands::setup::discover;
 use crate::connection::{Connection, Found, KEY};
@@ -26,32 +26,37 @@ struct Model {
 /// Goes as far as it can; gives what it could not get past.
 pub(super) async fn examine(connection: &Connection, findings: &mut Vec<Finding>) -> anyhow::Result<Stop> {
     let stranger = connection.stranger()?;
-    match reach(&stranger, findings).await {
-        Ok(()) => {}
+    let theirs = match reach(&stranger, findings).await {
+        Ok(theirs) => theirs,
         Err(trouble) => {
             let fix = "check the address with who runs the gateway; `stonegate setup URL` sets another";
             findings.push(Finding::bad("gateway", trouble.to_string(), fix));
             return Ok(Some(trouble));
         }
-    }
+    };
+    let theirs = theirs.as_deref();
+    findings.extend(version::newer(theirs));
     let client = match connection.client().await {
         Ok(client) => client,
         Err(error) => return Ok(Some(signed_out(connection, error, findings))),
     };
     match client.get::<Whoami>("/admin/v1/whoami").await {
         Ok(whoami) => findings.push(key(&whoami)),
+        Err(trouble @ Trouble::Unread { .. }) => findings.push(version::unread(theirs, &trouble)),
         Err(trouble) => return Ok(Some(signed_out(connection, trouble.into(), findings))),
     }
-    findings.extend(models(&client).await);
+    findings.extend(models(&client, theirs).await);
     Ok(None)
 }
 
-async fn reach(client: &Client, findings: &mut Vec<Finding>) -> Result<(), Trouble> {
+/// Whether it answers and is ready; its version, where it tells.
+async fn reach(client: &Client, findings: &mut Vec<Finding>) -> Result<Option<String>, Trouble> {
     let told = discover(client).await?;
-    let version = told.as_ref().and_then(|told| told["server_version"].as_str());
-    let version =
-        version.map_or_else(|| "answers".to_owned(), |version| format!("answers, version {version}"));
-    findings.push(Finding::good("gateway", version));
+    let version = told.as_ref().and_then(|told| told["server_version"].as_str()).map(str::to_owned);
+    let answers = version
+        .as_ref()
+        .map_or_else(|| "answers".to_owned(), |version| format!("answers, version {version}"));
+    findings.push(Finding::good("gateway", answers));
     let ready = client.answer(Method::GET, "/readyz", None).await?;
     let date = ready.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
     findings.extend(date.and_then(|date| clock_finding(&date, clock::now())));
@@ -62,7 +67,7 @@ async fn reach(client: &Client, findings: &mut Vec<Finding>) -> Result<(), Troub
         let fix = "tell who runs the gateway; nothing on this machine is at fault";
         findings.push(Finding::doubtful("ready", format!("not ready to serve ({status}): {said}"), fix));
     }
-    Ok(())
+    Ok(version)
 }
 
 /// The machine's clock beside the gateway's, which has whole seconds.
@@ -104,9 +109,10 @@ fn key(whoami: &Whoami) -> Finding {
 }
 
 /// Which models there are, and whether the way to one is open: its tokens are counted, which costs nothing.
-async fn models(client: &Client) -> Vec<Finding> {
+async fn models(client: &Client, theirs: Option<&str>) -> Vec<Finding> {
     let models = match client.get::<Page<Model>>("/v1/models?limit=1000").await {
         Ok(models) => models.data,
+        Err(trouble @ Trouble::Unread { .. }) => return vec![version::unread(theirs, &trouble)],
         Err(trouble) => {
             return vec![Finding::bad("models", trouble.to_string(), "ask who gave you the key")];
         }

@@ -90,7 +90,11 @@ async fn poll(code: &Code, mut ask: impl AsyncFnMut() -> Result<Tokens, Trouble>
                 _ => return Err(trouble),
             },
             Trouble::Unreachable(_) => interval += SLOWER,
-            Trouble::Refused { .. } | Trouble::Wrong(_) | Trouble::SignedOut(_) | Trouble::NotRun { .. } => {
+            Trouble::Refused { .. }
+            | Trouble::Unread { .. }
+            | Trouble::Wrong(_)
+            | Trouble::SignedOut(_)
+            | Trouble::NotRun { .. } => {
                 return Err(trouble);
             }
         }
