@@ -103,6 +103,11 @@ impl StartError {
                 format!("or `models.rules` is wrong: {source}"),
                 "take a model that `stonegate models` lists",
             ),
+            StartError::Models(ModelsError::Default(reason)) => (
+                "models.default",
+                format!("is wrong: {reason}"),
+                "give `anthropic`, `openai` or `small` a model that `stonegate models` lists, or leave it out",
+            ),
             StartError::Store(reason @ OpenError::Address { .. }) => (
                 "store.url",
                 format!("is wrong: {reason}"),
@@ -156,11 +161,21 @@ impl Gateway {
     /// Everything in the settings that [`Gateway::open`] would refuse. Makes and opens nothing.
     pub async fn check(config: &Config) -> Vec<StartError> {
         let tls = Tls::from_settings(&config.server).err().map(StartError::from);
-        let models = models_setting::catalog(&config.models, config.budget.unpriced).err();
+        let catalog = models_setting::catalog(&config.models, config.budget.unpriced);
         let store = stonegate_store::check_address(&config.store.url).err();
-        let endpoint = Endpoint::from_settings(&endpoint_settings(config)).await.err();
+        let endpoint = Endpoint::from_settings(&endpoint_settings(config)).await;
+        let defaults = match (&catalog, &endpoint) {
+            (Ok(catalog), Ok(endpoint)) => {
+                let place = models_setting::place(&endpoint.region, &config.bedrock);
+                models_setting::defaults(&config.models, catalog, &place).err()
+            }
+            // What is wrong with these is said already.
+            _ => None,
+        };
+        let models = [catalog.err(), defaults].map(|wrong| wrong.map(StartError::from));
+        let [models, defaults] = models;
         let found =
-            [tls, models.map(StartError::from), store.map(StartError::from), endpoint.map(StartError::from)];
+            [tls, models, defaults, store.map(StartError::from), endpoint.err().map(StartError::from)];
         found.into_iter().flatten().collect()
     }
 
@@ -198,18 +213,20 @@ impl Gateway {
         let pairs = pair_secret(&config, store.sharing())?;
         let (telemetry, sending) =
             Relay::from_settings(&config.telemetry).map_err(StartError::Certificates)?.unzip();
+        let place = models_setting::place(&endpoint.region, &config.bedrock);
+        let default_models = models_setting::defaults(&config.models, &catalog, &place)?;
         let sign_in = SignIn::new(
             Arc::clone(&directory),
             Arc::clone(&store.tickets),
             Arc::clone(&store.provisioning),
-            signin::Settings::of(&config),
+            signin::Settings { default_models, ..signin::Settings::of(&config) },
             clock::now,
         )
         .map_err(StartError::Certificates)?;
         let app = Arc::new(App {
             proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
             sign_in: sign_in.clone(),
-            place: models_setting::place(&endpoint.region, &config.bedrock),
+            place,
             names: Names::new(catalog.version()),
             catalog,
             directory,

@@ -1,8 +1,9 @@
 //! The settings that concern models, put into the catalog's own terms.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use stonegate_catalog::{Catalog, CatalogError, Geography, Place, Preference};
+use stonegate_catalog::{Catalog, CatalogError, Geography, Place, Preference, Use};
 
 use crate::config::{Bedrock, ModelRule, Models, Unpriced};
 
@@ -28,7 +29,16 @@ pub enum ModelsError {
     /// An alias or rule means a model that is not there.
     #[error("models.aliases or models.rules: {0}")]
     Alias(CatalogError),
+    /// What clients are told to take is nothing that they could.
+    #[error("models.default: {0}")]
+    Default(String),
 }
+
+/// The catalog's ids of the models that clients are told to take, by what for.
+pub(crate) type DefaultModels = BTreeMap<String, String>;
+
+/// What there may be a model for in `models.default`.
+const PURPOSES: [&str; 3] = ["anthropic", "openai", "small"];
 
 /// The built-in catalog with the operator's file and aliases laid over it.
 pub(crate) fn catalog(models: &Models, unpriced: Unpriced) -> Result<Catalog, ModelsError> {
@@ -47,6 +57,26 @@ pub(crate) fn catalog(models: &Models, unpriced: Unpriced) -> Result<Catalog, Mo
         table.insert("unpriced".to_owned(), toml::Value::String("dearest".to_owned()));
     }
     catalog.with_overrides(&table.to_string()).map_err(ModelsError::Alias)
+}
+
+/// `models.default` as clients are told of it. Everyone may read them, so that neither an ARN nor a name
+/// that only the operator knows is among them.
+pub(crate) fn defaults(
+    models: &Models,
+    catalog: &Catalog,
+    place: &Place,
+) -> Result<DefaultModels, ModelsError> {
+    let id = |(purpose, name): (&String, &String)| {
+        if !PURPOSES.contains(&&**purpose) {
+            return Err(format!("`{purpose}` is none of `{}`", PURPOSES.join("`, `")));
+        }
+        let model = catalog.resolve(name, place).map_err(|unknown| format!("`{purpose}`: {unknown}"))?.model;
+        match model.purpose {
+            Use::Chat => Ok((purpose.clone(), model.id.to_string())),
+            _ => Err(format!("`{purpose}`: {} is no model for conversation", model.id)),
+        }
+    };
+    models.default.iter().map(id).collect::<Result<_, _>>().map_err(ModelsError::Default)
 }
 
 fn aliases(models: &Models) -> toml::Table {
@@ -77,4 +107,33 @@ pub(crate) fn place(region: &str, bedrock: &Bedrock) -> Place {
         place.geography = bedrock.geography.iter().skip(1).find_map(|word| Geography::parse(word));
     }
     place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn default_models_are_told_by_their_ids_and_have_to_be_there() {
+        let told = |text: &str| {
+            let config = Config::from_toml(text).expect("right");
+            let catalog = catalog(&config.models, config.budget.unpriced).expect("right");
+            defaults(&config.models, &catalog, &Place::new("us-east-1")).map_err(|wrong| wrong.to_string())
+        };
+        let text = "[models]\naliases = { fast = 'claude-haiku-5-5' }\n\
+            default = { anthropic = 'us.anthropic.claude-sonnet-5-5', openai = 'gpt-6-sol', small = 'fast' }\n";
+        let expected =
+            [("anthropic", "claude-sonnet-5-5"), ("openai", "gpt-6-sol"), ("small", "claude-haiku-5-5")];
+        let expected = expected.map(|(purpose, id)| (purpose.to_owned(), id.to_owned()));
+        assert_eq!(told(text), Ok(expected.into()));
+        for (default, said) in [
+            ("antropic = 'claude-sonnet-5-5'", "`antropic` is none of `anthropic`, `openai`, `small`"),
+            ("small = 'claude-nope'", "`small`: model: claude-nope is not known here"),
+            ("small = 'cohere-embed-v4'", "`small`: cohere-embed-v4 is no model for conversation"),
+        ] {
+            let wrong = told(&format!("[models]\ndefault = {{ {default} }}\n")).expect_err(default);
+            assert!(wrong.starts_with(&format!("models.default: {said}")), "{wrong}");
+        }
+    }
 }

@@ -27,6 +27,7 @@ use crate::body_time::in_time;
 use crate::clock;
 use crate::config::{AwsAccount, Config, Provider, TotpRequired};
 use crate::directory::DirectoryCache;
+use crate::models_setting::DefaultModels;
 
 mod account;
 mod aws;
@@ -121,6 +122,8 @@ pub(crate) struct Settings {
     pub(crate) sts_endpoint_url: Option<String>,
     /// Whether administration has a listener of its own.
     pub(crate) is_administered_apart: bool,
+    /// The models that clients are told to take, by what for.
+    pub(crate) default_models: DefaultModels,
 }
 
 impl Settings {
@@ -139,6 +142,8 @@ impl Settings {
             aws_accounts: config.signin.aws_accounts.clone(),
             sts_endpoint_url: config.signin.sts_endpoint_url.clone(),
             is_administered_apart: config.admin.listen.is_some(),
+            // The catalog is asked for them first.
+            default_models: DefaultModels::new(),
         }
     }
 }
@@ -259,7 +264,6 @@ pub(crate) fn router(at: SignIn) -> Router {
     let patience = at.settings.body_timeout;
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
-        .route("/.well-known/stonegate", get(metadata::stonegate))
         .route("/oauth/device_authorization", post(device::authorize))
         .route("/oauth/token", post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
@@ -278,9 +282,12 @@ pub(crate) fn router(at: SignIn) -> Router {
         .with_state(at)
 }
 
-/// What a person who has signed in sees of themselves.
+/// What a person who has signed in sees of themselves, and what everyone may know of the gateway.
 pub(crate) fn home(state: AdminState) -> Router {
-    Router::new().route("/home", get(pages::home::show)).with_state(state)
+    Router::new()
+        .route("/home", get(pages::home::show))
+        .route("/.well-known/stonegate", get(metadata::stonegate))
+        .with_state(state)
 }
 
 #[cfg(test)]

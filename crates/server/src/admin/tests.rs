@@ -84,6 +84,7 @@ impl House {
             aws_accounts: Vec::new(),
             sts_endpoint_url: None,
             is_administered_apart: false,
+            default_models: crate::models_setting::DefaultModels::new(),
         };
         let sign_in = SignIn::new(
             Arc::clone(&keys),

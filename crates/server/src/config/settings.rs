@@ -244,6 +244,8 @@ settings! {
         aliases = "models.aliases", Pairs => BTreeMap<String, String>, given("");
         /// Patterns (`*` stands for anything) for names that clients ask for, first match wins, such as `[{ match = "*-haiku-*", model = "claude-haiku-5-5" }]`.
         rules = "models.rules", Rules => Vec<ModelRule>, given("");
+        /// Models for clients that ask the gateway which to take, by what for: `anthropic` and `openai` for conversation in that API, `small` for work in the background; such as `{ anthropic = "claude-sonnet-5-5", small = "claude-haiku-5-5" }`.
+        default = "models.default", Pairs => BTreeMap<String, String>, given("");
     }
 }
 

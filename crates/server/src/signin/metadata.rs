@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Uri};
-use serde_json::json;
+use serde_json::{Value, json};
 use stonegate_identity::{Scope, Scopes};
 
 use super::SignIn;
@@ -13,6 +13,8 @@ use super::aws::AWS_IDENTITY;
 use super::oauth::OAuthError;
 use super::token::{DEVICE_CODE, JWT_BEARER};
 use crate::admin::wire::keys::{MINUTES, MINUTES_MOST};
+use crate::admin::{AdminState, Side};
+use crate::models_setting::DefaultModels;
 
 const CACHED: [(http::HeaderName, &str); 1] = [(CACHE_CONTROL, "public, max-age=300")];
 
@@ -50,7 +52,9 @@ pub(super) async fn authorization_server(
 }
 
 /// `GET /.well-known/stonegate`: grows by members only.
-pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn stonegate(State(state): State<AdminState>, headers: HeaderMap, uri: Uri) -> Response {
+    let at = &state.sign_in;
+    let is_apart = at.settings.is_administered_apart;
     let base = std::future::ready(at.base(&headers, &uri)).await;
     let providers: Vec<_> = at
         .settings
@@ -72,23 +76,48 @@ pub(super) async fn stonegate(State(at): State<SignIn>, headers: HeaderMap, uri:
             // By AWS credentials, with a signature that is made for `issuer`.
             "aws": at.aws.is_some(),
         },
-        "api": {
-            "anthropic": true,
-            "openai_chat": true,
-            "openai_responses": true,
-            "embeddings": true,
-            "bedrock": true,
-            "admin": !at.settings.is_administered_apart,
-        },
+        "api": served(state.side, is_apart),
         "scopes": { "usual": Scopes::for_calls().to_string() },
         "endpoints": {
             "authorization_server": "/.well-known/oauth-authorization-server",
             "whoami": "/admin/v1/whoami",
             "ephemeral_keys": "/admin/v1/keys/ephemeral",
-            "models": "/v1/models",
+            "models": is_called(state.side, is_apart).then_some("/v1/models"),
         },
         "ephemeral": { "minutes_default": MINUTES, "minutes_most": MINUTES_MOST },
-        "models": { "default": null },
+        "models": { "default": default_models(&at.settings.default_models) },
     });
     (CACHED, Json(document)).into_response()
+}
+
+/// Whether models are called by this listener. One that is for administration alone has no more than that.
+fn is_called(side: Side, is_apart: bool) -> bool {
+    match side {
+        Side::Public => true,
+        Side::Administration => !is_apart,
+    }
+}
+
+/// What the listener that was asked answers.
+fn served(side: Side, is_apart: bool) -> Value {
+    let called = is_called(side, is_apart);
+    let administered = side == Side::Administration;
+    json!({
+        "anthropic": called,
+        "openai_chat": called,
+        "openai_responses": called,
+        "embeddings": called,
+        "rerank": called,
+        "images": called,
+        "bedrock": called,
+        "managed_settings": called,
+        "admin": administered,
+        "charges": administered,
+        "scim": administered,
+    })
+}
+
+/// `null` where the operator leaves it to the clients.
+fn default_models(models: &DefaultModels) -> Value {
+    if models.is_empty() { Value::Null } else { json!(models) }
 }

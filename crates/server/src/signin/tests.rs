@@ -99,6 +99,7 @@ impl House {
             aws_accounts: Vec::new(),
             sts_endpoint_url: None,
             is_administered_apart: false,
+            default_models: DefaultModels::new(),
         };
         change(&mut settings);
         let password = settings.local.then_some(PASSWORD);

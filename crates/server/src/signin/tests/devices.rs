@@ -151,6 +151,13 @@ async fn discovery_tells_what_there_is() {
     let found = found.json();
     assert_eq!((&found["version"], &found["sign_in"]["local"]), (&json!(1), &json!(true)));
     assert_eq!(found["issuer"], json!("http://localhost:8080"));
+    let api = found["api"].as_object().unwrap();
+    assert!(api.len() > 9 && api.values().all(|is_served| *is_served == json!(true)), "{api:?}");
+    assert_eq!(found["models"], json!({ "default": null }));
+    let told = [("anthropic".to_owned(), "claude-sonnet-5-5".to_owned())];
+    let told = House::with(|settings| settings.default_models = told.into()).await;
+    let told = told.get("/.well-known/stonegate").await.json();
+    assert_eq!(told["models"], json!({ "default": { "anthropic": "claude-sonnet-5-5" } }));
     let without = House::with(|settings| settings.local = false).await;
     let metadata = without.get("/.well-known/oauth-authorization-server").await.json();
     assert_eq!(metadata["grant_types_supported"], json!([DEVICE_CODE, "refresh_token"]));
