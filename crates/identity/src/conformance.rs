@@ -54,6 +54,7 @@ macro_rules! directory_conformance {
             a_session_goes_on_with_its_next_token,
             an_account_is_found_by_its_login,
             a_login_is_one_users,
+            a_password_is_taken_away,
             a_new_password_ends_every_sign_in,
             names_are_unique_in_their_tenant,
             what_is_missing_is_named,

@@ -102,6 +102,8 @@ pub trait Directory: Send + Sync + 'static {
     /// Gives a user a password, or a new one, and the login that it goes with, and ends every sign-in that the user has.
     /// [`DirectoryError::Conflict`] on `email` when another user has that login.
     fn set_password<'a>(&'a self, user: &'a UserId, password: NewPassword, act: &'a Act) -> Answer<'a, ()>;
+    /// Takes a user's password away, if there is one, and ends every sign-in that the user has.
+    fn remove_password<'a>(&'a self, user: &'a UserId, act: &'a Act) -> Answer<'a, ()>;
     /// The user behind a login, with the hash of the password.
     fn find_password<'a>(&'a self, login: &'a str) -> Answer<'a, Option<(User, String)>>;
 
@@ -125,7 +127,7 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Stores a bootstrap token in the place of those that were offered before, unless there was ever an administrator: one
     /// with a key that has [`crate::Scope::AdminWrite`], whether it still holds or not, or with a password, or one who came by
-    /// such a token. Says whether it did.
+    /// such a token or took somebody's password away. Says whether it did.
     fn offer_bootstrap<'a>(
         &'a self,
         digest: KeyDigest,

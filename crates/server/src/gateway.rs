@@ -280,6 +280,7 @@ impl Gateway {
         let Gateway { app, admin, store, tls, administration, sending, .. } = self;
         let own = AdminState { side: Side::Administration, ..admin.clone() };
         let own = administration.map(|listener| (listener, router::administration(Arc::clone(&app), own)));
+        let sign_in = admin.sign_in.clone();
         let service = Surface::new(Arc::clone(&app), admin);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -293,6 +294,7 @@ impl Gateway {
         tasks.spawn(async move { kept::sweep(archive, archive_stop).await });
         let (tickets, tickets_stop) = (Arc::clone(&store.tickets), stop.child_token());
         tasks.spawn(async move { signin::sweep(tickets, tickets_stop).await });
+        tasks.spawn(signin::follow_all(sign_in, stop.child_token()));
         let (ledger, directory) = (Arc::clone(&store.ledger), Arc::clone(&store.directory));
         let (keepers, retention_stop) = (retention::Keepers { ledger, directory }, stop.child_token());
         let keep_days = app.config.journal.keep_records_days;

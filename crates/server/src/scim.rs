@@ -25,6 +25,7 @@ mod path;
 mod person;
 mod reply;
 mod schemas;
+mod takeover;
 mod users;
 
 pub(crate) use groups::name_of;
@@ -92,6 +93,10 @@ impl Provisioner {
         kind: ProvisionedKind,
         id: &str,
     ) -> Result<(Provisioned, Version), Refused> {
+        // A database may not even take such a text.
+        if id.contains(char::is_control) {
+            return Err(Refused::not_found(kind.as_str(), &id.escape_debug().to_string()));
+        }
         let found = state.sign_in.provisioning.find(self.tenant(), kind, id).await?;
         found.ok_or_else(|| Refused::not_found(kind.as_str(), id))
     }

@@ -57,13 +57,13 @@ mod tries;
 
 pub(crate) use base::Base;
 pub(crate) use factor::reset as reset_totp;
-pub(crate) use local::login_of;
+pub(crate) use local::{login_of, remove_password};
 pub(crate) use oidc::bearer::NotTaken;
 pub(crate) use pages::link::{offer as offer_link, path as link_path};
 pub(crate) use pages::password::offer as offer_password;
 pub(crate) use passwords::{NotHashed, Passwords};
-pub(crate) use person::keep_out;
-pub(crate) use settle::{is_last_admin, is_let_go, settle, settle_all};
+pub(crate) use person::{Origin, keep_out, origin};
+pub(crate) use settle::{follow_all, is_last_admin, is_let_go, settle, settle_all};
 
 use aws::Aws;
 use oidc::Known;

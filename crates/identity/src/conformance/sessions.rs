@@ -85,6 +85,32 @@ pub async fn a_login_is_one_users(directory: &dyn Directory) {
     assert_eq!((&*logged.action, &*logged.subject, logged.at), ("signin.refuse", "login:ann", at(2)));
 }
 
+/// With what was signed in by it; the login is free for another user.
+pub async fn a_password_is_taken_away(directory: &dyn Directory) {
+    let (ann, bob) = (user(directory, 1, "ann").await, user(directory, 2, "bob").await);
+    for (number, user) in [(1, &ann.id), (2, &bob.id)] {
+        ok(directory.create_key(session(number, user), &act(0)).await);
+    }
+    ok(directory.set_password(&ann.id, password("ann@example.org", "hers"), &act(0)).await);
+    ok(directory.create_key(session(3, &ann.id), &act(1)).await);
+    for _ in 0..2 {
+        ok(directory.remove_password(&ann.id, &act(2)).await);
+    }
+    assert_eq!(ok(directory.find_password("ann@example.org").await), None);
+    assert_eq!(ok(directory.password_set_at(&ann.id).await), None);
+    for (number, expected) in [(2, true), (3, false)] {
+        let standing = grant(directory, text(number).digest()).await.standing;
+        assert_eq!(standing == Standing::Good, expected, "{number}");
+    }
+    let removed = crate::directory::AuditFilter {
+        action: Some("password.remove".to_owned()),
+        ..crate::directory::AuditFilter::default()
+    };
+    let logged = ok(directory.list_audit(&removed, &crate::directory::PageRequest::first()).await).items;
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    ok(directory.set_password(&bob.id, password("ann@example.org", "his"), &act(3)).await);
+}
+
 /// Whoever knew the old password is out, with all that they made with it for a while; keys stay.
 pub async fn a_new_password_ends_every_sign_in(directory: &dyn Directory) {
     let (ann, bob) = (user(directory, 1, "ann").await, user(directory, 2, "bob").await);

@@ -35,6 +35,17 @@ pub(super) fn text(of: &Document, name: &str) -> Result<Option<String>, Refused>
     }
 }
 
+/// The same of what somebody is looked up by: no database has to take every letter.
+pub(super) fn word(of: &Document, name: &str) -> Result<Option<String>, Refused> {
+    let text = text(of, name)?;
+    match &text {
+        Some(word) if word.contains(char::is_control) => {
+            Err(Refused::invalid(format!("`{name}` has no control characters")))
+        }
+        Some(_) | None => Ok(text),
+    }
+}
+
 /// A truth; Entra ID writes it as a text.
 pub(super) fn truth(of: &Document, name: &str) -> Result<Option<bool>, Refused> {
     match member(of, name) {

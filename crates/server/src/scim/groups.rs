@@ -96,7 +96,8 @@ pub(super) async fn create(
     let joining: Vec<String> = said.members.into_iter().collect();
     move_members(&state, &new.id, &joining, &[]).await?;
     settle_all(&state.sign_in, provisioner.tenant(), &act).await?;
-    let change = Change { before: None, after: Some(told(Some(&said.name), &joining)) };
+    let external_id = said.external_id.as_deref();
+    let change = Change { before: None, after: Some(told(Some(&said.name), external_id, &joining)) };
     record(&state, &provisioner, "scim.group.create", &new.id, change).await?;
     Ok(made(&list::shown(&state, &provisioner, &new, &wish).await?, &provisioner.location("Groups", &new.id)))
 }
@@ -141,7 +142,8 @@ pub(super) async fn remove(
     let members = state.sign_in.provisioning.members(&id).await?;
     state.sign_in.provisioning.remove(provisioner.tenant(), KIND, &id).await?;
     settle_all(&state.sign_in, provisioner.tenant(), &provisioner.visit.act()).await?;
-    let change = Change { before: Some(told(Some(&name_of(&kept)), &members)), after: None };
+    let before = told(Some(&name_of(&kept)), kept.external_id.as_deref(), &members);
+    let change = Change { before: Some(before), after: None };
     record(&state, &provisioner, "scim.group.remove", &id, change).await?;
     Ok(gone())
 }
@@ -179,12 +181,14 @@ async fn change(
         settle_all(&state.sign_in, provisioner.tenant(), &provisioner.visit.act()).await?;
         let (old, new_name) = (name_of(&kept), said.name);
         let is_renamed = old != new_name;
-        if is_renamed || !joining.is_empty() || !leaving.is_empty() {
-            let name = |name: &'_ str| is_renamed.then(|| name.to_owned());
-            let change = Change {
-                before: Some(told(name(&old).as_deref(), &leaving)),
-                after: Some(told(name(&new_name).as_deref(), &joining)),
+        let is_known_otherwise = kept.external_id != new.external_id;
+        if is_renamed || is_known_otherwise || !joining.is_empty() || !leaving.is_empty() {
+            let told = |name: &str, group: &Provisioned, members: &[String]| {
+                let external_id = group.external_id.as_deref().filter(|_| is_known_otherwise);
+                told(Some(name).filter(|_| is_renamed), external_id, members)
             };
+            let (before, after) = (told(&old, &kept, &leaving), told(&new_name, &new, &joining));
+            let change = Change { before: Some(before), after: Some(after) };
             record(state, provisioner, "scim.group.update", id, change).await?;
         }
         return Ok(found(&list::shown(state, provisioner, &new, &wish).await?));
@@ -208,10 +212,11 @@ async fn move_members(
     Ok(())
 }
 
-/// What the audit log is told of a group: its name where that is new, and who comes or goes.
-fn told(name: Option<&str>, members: &[String]) -> String {
+/// What the audit log is told of a group: its name and its provider's id where those are new, and who comes or goes.
+fn told(name: Option<&str>, external_id: Option<&str>, members: &[String]) -> String {
     let mut told = Document::new();
     put(&mut told, "displayName", name.map(|name| json!(name)));
+    put(&mut told, "externalId", external_id.map(|id| json!(id)));
     let named = members.iter().take(TOLD_MOST).map(|id| json!(id));
     put(&mut told, "members", (!members.is_empty()).then(|| named.collect()));
     let more = members.len().saturating_sub(TOLD_MOST);
@@ -246,7 +251,8 @@ impl Said {
             Some(Value::Array(items)) if items.len() <= MEMBERS_MOST => {
                 let id = |item: &Value| item.get("value").and_then(Value::as_str).map(str::to_owned);
                 let ids: Option<BTreeSet<String>> = items.iter().map(id).collect();
-                ids.ok_or_else(|| Refused::invalid("each of `members` has to have a `value`"))?
+                let sound = ids.filter(|ids| !ids.iter().any(|id| id.contains(char::is_control)));
+                sound.ok_or_else(|| Refused::invalid("each of `members` has to have an id as `value`"))?
             }
             Some(_) => {
                 return Err(Refused::invalid(format!(
@@ -254,7 +260,7 @@ impl Said {
                 )));
             }
         };
-        Ok(Self { name, external_id: document::text(body, "externalId")?, members })
+        Ok(Self { name, external_id: document::word(body, "externalId")?, members })
     }
 
     fn body(&self) -> String {

@@ -24,6 +24,8 @@ pub(super) const COUNT_MOST: usize = 1_000;
 const SORTED_MOST: usize = 10_000;
 /// How many resources are read at a time.
 const STEP: u32 = 1_000;
+/// What the store is asked for by.
+const LOOKED_UP: [&str; 4] = ["id", "externalid", "username", "displayname"];
 /// What every answer has, whatever is asked for.
 const ALWAYS: [&str; 2] = ["schemas", "id"];
 
@@ -85,9 +87,14 @@ impl Wish {
             text.split(',').filter_map(|name| Name::parse(name.trim())).collect::<Vec<_>>()
         };
         let sort_by = query.get("sortBy").filter(|text| !text.is_empty());
+        let filter = query.get("filter").map(|text| Filter::parse(text)).transpose()?;
+        let asked = |name: &&str| filter.as_ref().and_then(|filter| filter.only(name));
+        if LOOKED_UP.iter().filter_map(|name| asked(name)).any(|text| text.contains(char::is_control)) {
+            return Err(Refused::invalid("nothing is known by a text with control characters"));
+        }
         let no_attribute = || Refused::bad("invalidPath", "`sortBy` has to be an attribute");
         Ok(Self {
-            filter: query.get("filter").map(|text| Filter::parse(text)).transpose()?,
+            filter,
             sort_by: sort_by.map(|text| Name::parse(text).ok_or_else(no_attribute)).transpose()?,
             is_descending: query
                 .get("sortOrder")

@@ -67,7 +67,7 @@ impl Said {
         put(&mut kept, "emails", Some(Value::Array(emails)).filter(|emails| *emails != json!([])));
         Ok(Self {
             name,
-            external_id: document::text(body, "externalId")?,
+            external_id: document::word(body, "externalId")?,
             is_active: document::truth(body, "active")?,
             document: kept,
         })

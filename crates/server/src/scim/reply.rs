@@ -43,6 +43,15 @@ impl Refused {
         Self { status: StatusCode::CONFLICT, scim_type: Some("uniqueness"), detail }
     }
 
+    /// Somebody of that name signs in by another one's word.
+    pub(super) fn elsewhere(name: &str) -> Self {
+        let detail = format!(
+            "`{name}` is there already and signs in by AWS or by another provider, which would sign them in as this person: an \
+             administrator renames that user first, or the provider sends the `sub` of its own tokens as `externalId`"
+        );
+        Self { status: StatusCode::CONFLICT, scim_type: Some("uniqueness"), detail }
+    }
+
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, scim_type: None, detail: detail.into() }
     }

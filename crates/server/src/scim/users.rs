@@ -3,16 +3,17 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
-use stonegate_identity::directory::{Filter as KeyFilter, NewUser, PageRequest, User};
+use stonegate_identity::directory::{NewUser, User};
 use stonegate_identity::provisioning::{Provisioned, ProvisionedKind, Replaced, Wanted};
 use stonegate_identity::ticket::Version;
-use stonegate_identity::{DirectoryError, ModelRule, Reach, Role, UserId};
+use stonegate_identity::{Change, DirectoryError, ModelRule, Role, UserId};
 
 use super::document::{self, Document, put};
 use super::list::{self, Search, Wish};
 use super::patch::Patch;
 use super::person::{Person, Said};
 use super::reply::{Json, Refused, found, gone, made};
+use super::takeover::{Takeover, revoke_keys, subject};
 use super::{Provisioner, Query, TRIES, groups, schemas};
 use crate::admin::AdminState;
 use crate::clock;
@@ -62,7 +63,9 @@ pub(super) async fn create(
     let (name, external_id) = (said.name.clone(), said.external_id.clone());
     refuse_provisioned_name(&state, &provisioner, &name, None).await?;
     let directory = state.keys.directory();
-    let user = match directory.find_user_by_name(tenant, &name).await? {
+    let there = directory.find_user_by_name(tenant, &name).await?;
+    let is_there = there.is_some();
+    let user = match there {
         Some(user) => user,
         None => {
             let new = NewUser {
@@ -81,7 +84,16 @@ pub(super) async fn create(
         return Err(Refused::forbidden("this is the user whose key provisions, who is not provisioned"));
     }
     let is_active = said.is_active.unwrap_or(true);
-    refuse_last_admin(&state, &provisioner, &user, is_active).await?;
+    let takeover = if is_there {
+        Some(Takeover::of(&state, &provisioner, &user, external_id.as_deref()).await?)
+    } else {
+        None
+    };
+    if let Some(takeover) = &takeover {
+        takeover.strip(&state, &provisioner).await?;
+    }
+    // What was approved in the user's name before this does not count any more.
+    let created_at = (state.now)();
     let new = Provisioned {
         tenant: tenant.clone(),
         kind: KIND,
@@ -89,14 +101,18 @@ pub(super) async fn create(
         name_key: name.to_lowercase(),
         external_id,
         body: said.body(is_active),
-        created_at: now,
-        changed_at: now,
+        created_at,
+        changed_at: created_at,
     };
     if !state.sign_in.provisioning.create(new.clone()).await? {
         return Err(Refused::taken(&name));
     }
-    directory.record("scim.user.create", format!("user:{}", user.id), &act).await?;
+    directory.record("scim.user.create", subject(&user.id), &act).await?;
     settle_all(&state.sign_in, tenant, &act).await?;
+    if let Some(takeover) = &takeover {
+        // Whoever was able to get in as the user may have, up to this.
+        takeover.strip(&state, &provisioner).await?;
+    }
     Ok(made(&list::shown(&state, &provisioner, &new, &wish).await?, &provisioner.location("Users", &new.id)))
 }
 
@@ -151,7 +167,7 @@ pub(super) async fn remove(
         }
         revoke_keys(&state, &provisioner, &user.id).await?;
         state.sign_in.provisioning.remove(provisioner.tenant(), KIND, &id).await?;
-        state.keys.directory().record("scim.user.remove", format!("user:{id}"), &act).await?;
+        state.keys.directory().record("scim.user.remove", subject(&user.id), &act).await?;
         settle_all(&state.sign_in, &user.tenant, &act).await?;
         return Ok(gone());
     }
@@ -170,7 +186,7 @@ async fn change(
     for _ in 0..TRIES {
         let (kept, seen) = provisioner.kept(state, KIND, id).await?;
         let user = user_of(state, &kept).await?.ok_or_else(|| Refused::not_found("user", id))?;
-        let said = said(&kept)?;
+        let (said, before) = (said(&kept)?, kept.clone());
         // Whoever says nothing of it does not let anybody in again.
         let is_active = said.is_active.unwrap_or(Person::of(&kept).is_active);
         refuse_last_admin(state, provisioner, &user, is_active).await?;
@@ -183,11 +199,40 @@ async fn change(
             ..kept
         };
         if write(state, seen, new.clone()).await? {
+            record(state, provisioner, &user.id, [&before, &new]).await?;
             settle_all(&state.sign_in, provisioner.tenant(), &provisioner.visit.act()).await?;
             return Ok(found(&list::shown(state, provisioner, &new, &wish).await?));
         }
     }
     Err(Refused::contended())
+}
+
+/// Tells the audit log what is different: nothing else of a person's form decides about anything.
+async fn record(
+    state: &AdminState,
+    provisioner: &Provisioner,
+    user: &UserId,
+    [before, after]: [&Provisioned; 2],
+) -> Result<(), Refused> {
+    let told = |of: &Provisioned| {
+        let person = Person::of(of);
+        [
+            ("userName", json!(person.name)),
+            ("externalId", json!(of.external_id)),
+            ("active", json!(person.is_active)),
+        ]
+    };
+    let pairs = told(before).into_iter().zip(told(after)).filter(|(before, after)| before != after);
+    let (before, after): (Document, Document) = pairs
+        .map(|((name, before), (_, after))| ((name.to_owned(), before), (name.to_owned(), after)))
+        .unzip();
+    if after.is_empty() {
+        return Ok(());
+    }
+    let text = |told: Document| Some(Value::Object(told).to_string());
+    let change = Change { before: text(before), after: text(after) };
+    let act = provisioner.visit.act();
+    Ok(state.keys.directory().record_change("scim.user.update", subject(user), change, &act).await?)
 }
 
 /// Puts a new form in the place of the one that was seen. False when somebody else was faster.
@@ -237,7 +282,7 @@ async fn refuse_provisioned_name(
 }
 
 /// Somebody has to be left who administers, beside whoever's key this is.
-async fn refuse_last_admin(
+pub(super) async fn refuse_last_admin(
     state: &AdminState,
     provisioner: &Provisioner,
     user: &User,
@@ -249,25 +294,6 @@ async fn refuse_last_admin(
         return Err(Refused::forbidden(detail));
     }
     Ok(())
-}
-
-/// Ends every key of a user for good; sign-ins have ended by then.
-async fn revoke_keys(state: &AdminState, provisioner: &Provisioner, user: &UserId) -> Result<(), Refused> {
-    let directory = state.keys.directory();
-    // Not only those in force: a disabled user's are none, and would be again.
-    let filter = KeyFilter::within(Reach::Own(user.clone()));
-    let mut request = PageRequest::first();
-    loop {
-        let page = directory.list_keys(&filter, &request).await?;
-        for key in page.items.iter().filter(|key| key.revoked_at.is_none()) {
-            directory.revoke_key(&key.id, &provisioner.visit.act()).await?;
-        }
-        match page.next {
-            Some(after) => request.after = Some(after),
-            None => break,
-        }
-    }
-    Ok(state.keys.refresh(provisioner.visit.now).await?)
 }
 
 /// What every answer says of a user.

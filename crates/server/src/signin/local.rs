@@ -7,6 +7,7 @@ use stonegate_identity::{DirectoryError, UserId};
 
 use super::factor::{self, Taken};
 use super::failures::Try;
+use super::pages::password::withdraw;
 use super::passwords::NotHashed;
 use super::session::is_in_good_standing;
 use super::tries::{self, AtLogin};
@@ -175,5 +176,19 @@ pub(super) async fn set_password(
     let who = format!("login:{}", short_digest(&password.login));
     directory.set_password(user, password, act).await?;
     tries::forget(&*at.tickets, &who, act.at).await?;
+    at.keys.refresh(act.at).await
+}
+
+/// Takes a person's password away, with the second factor beside it and the link to set another one by, and ends every sign-in
+/// of theirs. Keys that were made otherwise stay.
+pub(crate) async fn remove_password(
+    at: &SignIn,
+    user: &UserId,
+    reason: &str,
+    act: &Act,
+) -> Result<(), DirectoryError> {
+    withdraw(at, user, act.at).await?;
+    at.keys.directory().remove_password(user, act).await?;
+    factor::reset(&*at.tickets, &**at.keys.directory(), user, reason, act).await?;
     at.keys.refresh(act.at).await
 }

@@ -3,19 +3,27 @@
 //! The user's id follows from who vouches and what they call the person for good; names and addresses, which may change
 //! hands, decide nothing.
 
+use std::iter;
+
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::directory::{Act, Actor, NewUser, User, UserEdit};
+use stonegate_identity::provisioning::ProvisionedKind;
 use stonegate_identity::ticket::{Ticket, TicketKind, Tickets};
 use stonegate_identity::{DirectoryError, TeamId, UserId};
 
 use super::SignIn;
 use super::oauth::label;
 use super::session::is_in_good_standing;
-use crate::config::{Place, PlaceTeam};
+use crate::config::{Place, PlaceTeam, Provider};
 
 /// The longest name of a user, in characters.
 const NAME_MOST: usize = 100;
+/// How often something is written down that others change at the same moment, and how many of their times are kept.
+const ATTEMPTS: usize = 8;
+const TIMES_MOST: usize = 8;
+/// The letters of an id that follows from who vouches.
+const ID_LETTERS: usize = 32;
 
 /// Why somebody does not get in although another one vouches for them.
 #[derive(Debug)]
@@ -98,6 +106,9 @@ async fn updated(
     act: &Act,
 ) -> Result<User, NotAdmitted> {
     let Vouched { place, email, .. } = person;
+    if is_provisioned(at, &user).await? {
+        return Ok(user);
+    }
     if user.tenant != place.tenant {
         tracing::warn!(user = %user.id, is = %user.tenant, rule = %place.tenant, "the rules lead a user to another tenant");
         return Err(NotAdmitted::Told(
@@ -141,6 +152,9 @@ pub(super) async fn let_go(
     let Some(user) = found.filter(|user| user.disabled_at.is_none() && is_out(user)) else {
         return Ok(());
     };
+    if is_provisioned(at, &user).await? {
+        return Ok(());
+    }
     let edit = UserEdit { disabled: Some(true), ..UserEdit::default() };
     let user = directory.update_user(&user.id, edit, act).await?;
     at.keys.refresh(act.at).await?;
@@ -149,7 +163,14 @@ pub(super) async fn let_go(
     note_why(at, TicketKind::LetGo, &user.id, since, act.at).await
 }
 
-/// Writes down that a user who is disabled from then on is so for that reason and no other.
+/// Whether it is their provider's to say what somebody is, and whether they may come in: then nobody else's rules do.
+async fn is_provisioned(at: &SignIn, user: &User) -> Result<bool, DirectoryError> {
+    let found = at.provisioning.find(&user.tenant, ProvisionedKind::User, user.id.as_str()).await?;
+    Ok(found.is_some())
+}
+
+/// Writes down that a user who is disabled from then on is so for that reason and no other. Of two who do so at the same moment
+/// one disables; both times count, since nobody knows whose it will be.
 pub(super) async fn note_why(
     at: &SignIn,
     why: TicketKind,
@@ -157,11 +178,22 @@ pub(super) async fn note_why(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(), DirectoryError> {
-    at.tickets.take(why, user.as_str(), now).await?;
-    let body = since.as_microsecond().to_string();
-    let ticket = Ticket { kind: why, name: user.to_string(), body, expires_at: Timestamp::MAX };
-    at.tickets.put(ticket, now).await?;
-    Ok(())
+    let since = since.as_microsecond().to_string();
+    for _ in 0..ATTEMPTS {
+        let found = at.tickets.find(why, user.as_str(), now).await?;
+        let before = found.as_ref().map(|(ticket, _)| &*ticket.body).unwrap_or_default();
+        let times = iter::once(&*since).chain(before.split(' ').filter(|time| *time != since));
+        let body = times.take(TIMES_MOST).collect::<Vec<_>>().join(" ");
+        let ticket = Ticket { kind: why, name: user.to_string(), body, expires_at: Timestamp::MAX };
+        let is_noted = match found {
+            Some((_, version)) => at.tickets.replace(version, ticket).await?,
+            None => at.tickets.put(ticket, now).await?,
+        };
+        if is_noted {
+            return Ok(());
+        }
+    }
+    Err(DirectoryError::Unavailable("one user is put out from all sides".into()))
 }
 
 /// An administrator has disabled a user: whatever has kept them out before, nobody else lets them in again.
@@ -188,7 +220,8 @@ pub(super) async fn is_out_for(
 ) -> Result<bool, DirectoryError> {
     let Some(since) = user.disabled_at else { return Ok(false) };
     let found = at.tickets.find(why, user.id.as_str(), now).await?;
-    Ok(found.is_some_and(|(ticket, _)| ticket.body == since.as_microsecond().to_string()))
+    let since = since.as_microsecond().to_string();
+    Ok(found.is_some_and(|(ticket, _)| ticket.body.split(' ').any(|time| time == since)))
 }
 
 async fn made(
@@ -238,8 +271,34 @@ pub(super) fn id_of(issuer: &str, subject: &str) -> UserId {
         .chain_update(subject.as_bytes())
         .finalize()
         .into();
-    let letters: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let letters: String = digest.iter().take(ID_LETTERS / 2).map(|byte| format!("{byte:02x}")).collect();
     UserId::parse(&format!("usr_{letters}")).expect("letters and digits are an id")
+}
+
+/// How somebody came to be a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Somebody made them here.
+    Here,
+    /// By the provider of the tenant's people, which calls them by this very name for good.
+    Provider,
+    /// Another one vouches for them, and will again.
+    Elsewhere,
+}
+
+/// Where a user came from whom a provider knows by `external_id`.
+pub(crate) fn origin(at: &SignIn, user: &User, external_id: Option<&str>) -> Origin {
+    let letters = user.id.as_str().strip_prefix("usr_").unwrap_or_default();
+    if letters.len() != ID_LETTERS || !letters.bytes().all(|letter| letter.is_ascii_hexdigit()) {
+        return Origin::Here;
+    }
+    let is_for = |provider: &&Provider| provider.rules.iter().any(|rule| rule.place.tenant == user.tenant);
+    let providers: Vec<&Provider> = at.settings.providers.iter().filter(is_for).collect();
+    // Where one says that its people come by SCIM, no other one knows them.
+    let is_said = providers.iter().any(|provider| provider.scim);
+    let mut those = providers.iter().filter(|provider| provider.scim || !is_said);
+    let is_subject = |subject| those.any(|provider| id_of(&provider.issuer, subject) == user.id);
+    if external_id.is_some_and(is_subject) { Origin::Provider } else { Origin::Elsewhere }
 }
 
 #[cfg(test)]

@@ -61,23 +61,27 @@ async fn part_with(
     }
 }
 
-/// By what the provider knows them by, or else by name: whoever provisions a tenant says who has which.
+/// By what the provider knows them by. Only of whom it has not said that a name is enough: names change hands, and people may
+/// choose them.
 async fn find(
     at: &SignIn,
     tenant: &TenantId,
     claims: &Claims,
 ) -> Result<Option<Provisioned>, DirectoryError> {
     let all = Wanted::all(tenant.clone(), ProvisionedKind::User);
-    let known = [Some(&*claims.subject), claims.text("oid")].into_iter().flatten();
+    let is_word = |text: &&str| !text.contains(char::is_control);
+    let known = [Some(&*claims.subject), claims.text("oid")].into_iter().flatten().filter(is_word);
     let known = known.map(|id| Wanted { external_id: Some(id.to_owned()), ..all.clone() });
-    let email = claims.text("email").filter(|_| claims.has_verified_email());
-    let named = [claims.text("preferred_username"), claims.text("upn"), email].into_iter().flatten();
+    let email = claims.text("email").filter(|_| claims.has_proven_email());
+    let named =
+        [claims.text("preferred_username"), claims.text("upn"), email].into_iter().flatten().filter(is_word);
     let named = named.map(|name| Wanted { name_key: Some(name.to_lowercase()), ..all.clone() });
     for wanted in known.chain(named).collect::<Vec<_>>() {
-        let mut found = at.provisioning.list(&wanted, None, 2).await?;
+        let found = at.provisioning.list(&wanted, None, 2).await?;
         // Two whom the provider knows by the same word are nobody.
-        if found.len() == 1 {
-            return Ok(found.pop());
+        let Ok([person]) = <[Provisioned; 1]>::try_from(found) else { continue };
+        if person.external_id == wanted.external_id {
+            return Ok(Some(person));
         }
     }
     Ok(None)

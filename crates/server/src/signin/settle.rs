@@ -5,11 +5,14 @@
 //! written, however often that takes. So nothing is lost when a server dies in between, and of two at the same time the later
 //! one has its way.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use stonegate_identity::directory::{Act, Actor, Filter, PageRequest, User, UserEdit};
 use stonegate_identity::provisioning::{Provisioned, ProvisionedKind};
 use stonegate_identity::ticket::TicketKind;
 use stonegate_identity::{DirectoryError, Reach, Role, TeamId, TenantId, UserId};
+use tokio_util::sync::CancellationToken;
 
 use super::SignIn;
 use super::person::{self, NotAdmitted, is_out_for, note_why};
@@ -20,6 +23,8 @@ use crate::scim::{Person, name_of};
 const TRIES: usize = 10;
 /// How many are settled before the replica itself is told.
 const STEP: u32 = 200;
+/// How often it is looked for people whom a server left unsettled that died, or had no store.
+const FOLLOW_EVERY: Duration = Duration::from_secs(60);
 
 /// Why somebody may come in, or may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +95,41 @@ pub(crate) async fn settle_all(at: &SignIn, tenant: &TenantId, act: &Act) -> Res
     }
 }
 
+/// Settles whomever others left unsettled, until it is stopped.
+pub(crate) async fn follow_all(at: SignIn, stop: CancellationToken) {
+    loop {
+        if let Err(away) = settle_everyone(&at).await {
+            tracing::warn!(
+                error = &away as &dyn std::error::Error,
+                "provisioned people could not be settled"
+            );
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FOLLOW_EVERY) => {}
+        }
+    }
+}
+
+/// Settles whoever is unsettled, of every tenant.
+///
+/// # Errors
+/// When the directory does not answer.
+pub(super) async fn settle_everyone(at: &SignIn) -> Result<(), DirectoryError> {
+    let act = Act { by: Actor::Server, at: (at.now)(), request_id: None, address: None };
+    let (filter, mut request) = (Filter::within(Reach::Everything), PageRequest::first());
+    loop {
+        let page = at.keys.directory().list_tenants(&filter, &request).await?;
+        for tenant in &page.items {
+            settle_all(at, &tenant.id, &act).await?;
+        }
+        match page.next {
+            Some(after) => request.after = Some(after),
+            None => return Ok(()),
+        }
+    }
+}
+
 async fn settle_here(at: &SignIn, tenant: &TenantId, id: &UserId, act: &Act) -> Result<bool, DirectoryError> {
     for _ in 0..TRIES {
         let found = at.provisioning.find(tenant, ProvisionedKind::User, id.as_str()).await?;
@@ -106,6 +146,7 @@ async fn settle_here(at: &SignIn, tenant: &TenantId, id: &UserId, act: &Act) -> 
 
 async fn follow(at: &SignIn, kept: &Provisioned, user: User, act: &Act) -> Result<(), DirectoryError> {
     let person = Person::of(kept);
+    let is_active = person.is_active;
     let placed = placed(at, kept).await?;
     let is = standing(at, &user, act.at).await?;
     let mut to_be = match (is, person.is_active, &placed) {
@@ -133,7 +174,8 @@ async fn follow(at: &SignIn, kept: &Provisioned, user: User, act: &Act) -> Resul
     if let Some(past) = is.ticket().filter(|_| is != to_be) {
         at.tickets.take(past, user.id.as_str(), act.at).await?;
     }
-    if to_be == Standing::Deprovisioned && is != to_be {
+    if !is_active && to_be != Standing::In {
+        // Each time: whoever did the rest of it may have died before this.
         at.keys.directory().end_sign_ins(&user.id, act).await?;
     }
     Ok(())

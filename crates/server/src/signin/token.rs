@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use serde_json::json;
 use stonegate_identity::directory::{Act, Actor};
+use stonegate_identity::provisioning::ProvisionedKind;
 use stonegate_identity::{DeviceCode, RefreshToken, Scopes, UnknownScope};
 
 use super::aws::AWS_IDENTITY;
@@ -81,8 +82,11 @@ async fn by_device(at: &SignIn, code: &str, act: Act) -> Result<Tokens, OAuthErr
     let directory = at.keys.directory();
     let user = directory.find_user(&approval.user().ok_or_else(denied)?).await?.ok_or_else(denied)?;
     // Whoever approved it may have known a password that is another one by now.
-    let is_outdated =
-        directory.password_set_at(&user.id).await?.is_some_and(|set_at| approval.is_before(set_at));
+    let set_at = directory.password_set_at(&user.id).await?;
+    // Or have been somebody else, whose user a provider has taken over.
+    let provisioned = at.provisioning.find(&user.tenant, ProvisionedKind::User, user.id.as_str()).await?;
+    let came_at = provisioned.map(|(person, _)| person.created_at);
+    let is_outdated = [set_at, came_at].into_iter().flatten().any(|time| approval.is_before(time));
     if is_outdated || !session::is_in_good_standing(at, &user).await? {
         return Err(denied());
     }

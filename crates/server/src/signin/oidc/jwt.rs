@@ -174,6 +174,11 @@ impl Claims {
             Some(_) | None => true,
         }
     }
+
+    /// Whether the provider says so in so many words: who says nothing may let people write whose address they like.
+    pub(crate) fn has_proven_email(&self) -> bool {
+        self.has("email_verified") && self.has_verified_email()
+    }
 }
 
 /// The issuer that a token names, before anything is proven: by it one knows whose keys to hold it against.

@@ -62,7 +62,7 @@ pub(crate) async fn offer(
 }
 
 /// Ends the link that a user has.
-async fn withdraw(at: &SignIn, user: &UserId, now: Timestamp) -> Result<(), DirectoryError> {
+pub(crate) async fn withdraw(at: &SignIn, user: &UserId, now: Timestamp) -> Result<(), DirectoryError> {
     if let Some(ticket) = at.tickets.take(TicketKind::PasswordLink, user.as_str(), now).await? {
         at.tickets.take(TicketKind::PasswordLink, &ticket.body, now).await?;
     }

@@ -9,7 +9,7 @@ use crate::signin::totp::Secret;
 const ANN: &str = "ann@example.org";
 
 /// An authenticator app.
-struct App(Secret);
+pub(super) struct App(Secret);
 
 impl App {
     fn shows(&self) -> String {
@@ -35,7 +35,7 @@ async fn begun(house: &House, email: &str) -> App {
 }
 
 /// An account that asks for codes from now on, and its recovery codes.
-async fn enabled(house: &House, email: &str) -> (App, Vec<String>) {
+pub(super) async fn enabled(house: &House, email: &str) -> (App, Vec<String>) {
     let app = begun(house, email).await;
     let enabled = account(house, "enable", email, &app.shows()).await;
     assert_eq!(enabled.status, StatusCode::OK, "{enabled:?}");

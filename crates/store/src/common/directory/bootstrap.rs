@@ -89,7 +89,7 @@ pub(super) async fn redeem(
 }
 
 /// Whether there was ever somebody who was able to administer: keys and users are not deleted, and the log says who came by a
-/// token. Whoever comes back to an installation without any has its store in hand, and needs no token in a log.
+/// token, or that a password was taken away, which an administrator's key does. Whoever comes back to an installation without any has its store in hand, and needs no token in a log.
 async fn had_admin(connection: &mut Connection) -> Result<bool, DirectoryError> {
     sqlx::query_scalar(
         "SELECT EXISTS (
@@ -97,7 +97,7 @@ async fn had_admin(connection: &mut Connection) -> Result<bool, DirectoryError> 
              WHERE users.role = 'admin' AND ' ' || keys.scopes || ' ' LIKE '% ' || $1 || ' %'
          ) OR EXISTS (
              SELECT 1 FROM passwords JOIN users ON users.id = passwords.user_id WHERE users.role = 'admin'
-         ) OR EXISTS (SELECT 1 FROM audit WHERE action = 'bootstrap.redeem')",
+         ) OR EXISTS (SELECT 1 FROM audit WHERE action IN ('bootstrap.redeem', 'password.remove'))",
     )
     .bind(Scope::AdminWrite.as_str())
     .fetch_one(connection)

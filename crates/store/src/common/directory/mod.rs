@@ -143,6 +143,10 @@ impl Directory for SqlDirectory {
         Box::pin(passwords::set(&self.pools, user, password, act))
     }
 
+    fn remove_password<'a>(&'a self, user: &'a UserId, act: &'a Act) -> Answer<'a, ()> {
+        Box::pin(passwords::remove(&self.pools, user, act))
+    }
+
     fn find_password<'a>(&'a self, login: &'a str) -> Answer<'a, Option<(User, String)>> {
         Box::pin(passwords::find(&self.pools, login))
     }

@@ -24,6 +24,20 @@ pub(super) async fn set(
     transaction.commit().await.map_err(unavailable)
 }
 
+pub(super) async fn remove(pools: &Pools, user: &UserId, act: &Act) -> Result<(), DirectoryError> {
+    let mut transaction = write(pools).await?;
+    let removed = sqlx::query("DELETE FROM passwords WHERE user_id = $1")
+        .bind(user.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+    if removed.rows_affected() > 0 {
+        record(&mut transaction, act, "password.remove", format!("user:{user}"), Change::default()).await?;
+    }
+    end_all(&mut transaction, user, act).await?;
+    transaction.commit().await.map_err(unavailable)
+}
+
 /// Sets a password inside the caller's transaction.
 pub(super) async fn put(
     connection: &mut Connection,
