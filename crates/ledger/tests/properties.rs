@@ -36,6 +36,22 @@ proptest! {
         world.audit_at_rest();
     }
 
+    /// Quotes that were too low are all that a budget is overspent by.
+    #[test]
+    fn no_history_overspends_by_more_than_calls_exceed_their_quotes(
+        replicas in 1..=5_usize,
+        steps in steps(1..80),
+    ) {
+        let mut world = World::dear(replicas);
+        for step in &steps {
+            world.take(step);
+            world.audit();
+        }
+        world.come_to_rest();
+        world.audit();
+        world.audit_at_rest();
+    }
+
     /// Nothing has to be written off for a replica that stops as it should, whatever it was in the midst of.
     #[test]
     fn replicas_that_stop_in_good_order_leave_nothing_behind(replicas in 1..=5_usize, steps in steps(1..60)) {
