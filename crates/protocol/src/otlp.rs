@@ -96,6 +96,28 @@ pub struct Attribute {
 #[error("this is no OTLP export: {0}")]
 pub struct NotOtlp(&'static str);
 
+/// An export has one resource, or a few that a collector gathered. Each is stamped, so that a great many of nothing would make a
+/// small export a large one.
+const MOST_RESOURCES: usize = 1_000;
+
+/// What is put into each resource.
+struct Stamp<'a, T> {
+    ours: &'a [T],
+    left: usize,
+}
+
+impl<'a, T> Stamp<'a, T> {
+    fn new(ours: &'a [T]) -> Self {
+        Stamp { ours, left: MOST_RESOURCES }
+    }
+
+    /// What goes into the next one.
+    fn press(&mut self) -> Result<&'a [T], NotOtlp> {
+        self.left = self.left.checked_sub(1).ok_or(NotOtlp("it has more than 1,000 resources"))?;
+        Ok(self.ours)
+    }
+}
+
 /// The same export with these attributes in every resource, and no others under reserved names anywhere.
 ///
 /// # Errors

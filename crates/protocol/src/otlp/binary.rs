@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::form::{Form, Holds};
-use super::{Attribute, NotOtlp, is_reserved};
+use super::{Attribute, NotOtlp, Stamp, is_reserved};
 
 /// The wire type of what has a length: text, messages.
 const LENGTH: u64 = 2;
@@ -16,7 +16,7 @@ const TEXT: u64 = 1;
 /// See [`super::stamp`].
 pub(super) fn stamp(form: &Form, export: &[u8], attributes: &[Attribute]) -> Result<Bytes, NotOtlp> {
     let mut out = Vec::with_capacity(export.len() + 256);
-    copy(form, export, attributes, &mut out)?;
+    copy(form, export, &mut Stamp::new(attributes), &mut out)?;
     Ok(Bytes::from(out))
 }
 
@@ -30,7 +30,12 @@ pub(super) fn status(code: u8, message: &str) -> Bytes {
 }
 
 /// Copies a message field by field. Depth is bounded by the form, which no message can make deeper.
-fn copy(form: &Form, message: &[u8], attributes: &[Attribute], out: &mut Vec<u8>) -> Result<(), NotOtlp> {
+fn copy(
+    form: &Form,
+    message: &[u8],
+    stamp: &mut Stamp<'_, Attribute>,
+    out: &mut Vec<u8>,
+) -> Result<(), NotOtlp> {
     let mut always = Vec::new();
     let mut rest = message;
     while !rest.is_empty() {
@@ -43,15 +48,17 @@ fn copy(form: &Form, message: &[u8], attributes: &[Attribute], out: &mut Vec<u8>
         match known.holds {
             Holds::Attributes | Holds::OurAttributes if is_claimed(inside)? => {}
             Holds::Attributes | Holds::OurAttributes => out.extend_from_slice(field.whole),
-            Holds::One(form) | Holds::Many(form) => copy_into(known.number, form, inside, attributes, out)?,
+            Holds::One(form) | Holds::Many(form) => copy_into(known.number, form, inside, stamp, out)?,
             // One that comes in parts is one: its readers put the parts together, which is the same as one after the other.
             Holds::Always(_) => always.extend_from_slice(inside),
         }
     }
     for known in form.0 {
         match known.holds {
-            Holds::OurAttributes => attributes.iter().for_each(|ours| put_attribute(known.number, ours, out)),
-            Holds::Always(form) => copy_into(known.number, form, &always, attributes, out)?,
+            Holds::OurAttributes => {
+                stamp.press()?.iter().for_each(|ours| put_attribute(known.number, ours, out))
+            }
+            Holds::Always(form) => copy_into(known.number, form, &always, stamp, out)?,
             Holds::Attributes | Holds::One(_) | Holds::Many(_) => {}
         }
     }
@@ -62,11 +69,11 @@ fn copy_into(
     number: u64,
     form: &Form,
     message: &[u8],
-    attributes: &[Attribute],
+    stamp: &mut Stamp<'_, Attribute>,
     out: &mut Vec<u8>,
 ) -> Result<(), NotOtlp> {
     let mut copied = Vec::with_capacity(message.len() + 128);
-    copy(form, message, attributes, &mut copied)?;
+    copy(form, message, stamp, &mut copied)?;
     put(number, &copied, out);
     Ok(())
 }

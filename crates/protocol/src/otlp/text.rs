@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::form::{Field, Form, Holds};
-use super::{Attribute, NotOtlp, is_reserved};
+use super::{Attribute, NotOtlp, Stamp, is_reserved};
 use crate::json::{NotJson, Scanner};
 
 impl From<NotJson> for NotOtlp {
@@ -24,7 +24,7 @@ pub(super) fn stamp(form: &Form, export: &[u8], attributes: &[Attribute]) -> Res
         .collect();
     let mut out = Vec::with_capacity(export.len() + 256);
     let mut scanner = Scanner::new(export);
-    copy(form, &mut scanner, &ours, &mut out)?;
+    copy(form, &mut scanner, &mut Stamp::new(&ours), &mut out)?;
     scanner.end()?;
     Ok(Bytes::from(out))
 }
@@ -35,7 +35,12 @@ pub(super) fn status(code: u8, message: &str) -> Bytes {
 }
 
 /// Copies an object member by member. Depth is bounded by the form, which no export can make deeper.
-fn copy(form: &Form, scanner: &mut Scanner<'_>, ours: &[String], out: &mut Vec<u8>) -> Result<(), NotOtlp> {
+fn copy(
+    form: &Form,
+    scanner: &mut Scanner<'_>,
+    stamp: &mut Stamp<'_, String>,
+    out: &mut Vec<u8>,
+) -> Result<(), NotOtlp> {
     let mut seen: Vec<u64> = Vec::new();
     let mut list = List::open(b'{', out);
     scanner.members(|scanner, name, key| {
@@ -51,13 +56,13 @@ fn copy(form: &Form, scanner: &mut Scanner<'_>, ours: &[String], out: &mut Vec<u
             return Err(NotOtlp("a member is given twice"));
         }
         seen.push(known.number);
-        copy_known(known.holds, scanner, ours, out)
+        copy_known(known.holds, scanner, stamp, out)
     })?;
     for known in form.0.iter().filter(|known| !seen.contains(&known.number)) {
         if let Holds::OurAttributes | Holds::Always(_) = known.holds {
             let out = list.item();
             out.extend_from_slice(format!("\"{}\":", known.name).as_bytes());
-            copy_known(known.holds, &mut Scanner::new(b"null"), ours, out)?;
+            copy_known(known.holds, &mut Scanner::new(b"null"), stamp, out)?;
         }
     }
     list.close(b'}');
@@ -68,7 +73,7 @@ fn copy(form: &Form, scanner: &mut Scanner<'_>, ours: &[String], out: &mut Vec<u
 fn copy_known(
     holds: Holds,
     scanner: &mut Scanner<'_>,
-    ours: &[String],
+    stamp: &mut Stamp<'_, String>,
     out: &mut Vec<u8>,
 ) -> Result<(), NotOtlp> {
     let is_null = scanner.peek() == Some(b'n');
@@ -77,14 +82,14 @@ fn copy_known(
     }
     match holds {
         Holds::Attributes | Holds::One(_) | Holds::Many(_) if is_null => out.extend_from_slice(b"null"),
-        Holds::Always(form) if is_null => copy(form, &mut Scanner::new(b"{}"), ours, out)?,
-        Holds::OurAttributes if is_null => copy_attributes(&mut Scanner::new(b"[]"), ours, out)?,
+        Holds::Always(form) if is_null => copy(form, &mut Scanner::new(b"{}"), stamp, out)?,
+        Holds::OurAttributes if is_null => copy_attributes(&mut Scanner::new(b"[]"), stamp.press()?, out)?,
         Holds::Attributes => copy_attributes(scanner, &[], out)?,
-        Holds::OurAttributes => copy_attributes(scanner, ours, out)?,
-        Holds::One(form) | Holds::Always(form) => copy(form, scanner, ours, out)?,
+        Holds::OurAttributes => copy_attributes(scanner, stamp.press()?, out)?,
+        Holds::One(form) | Holds::Always(form) => copy(form, scanner, stamp, out)?,
         Holds::Many(form) => {
             let mut list = List::open(b'[', out);
-            scanner.array(|scanner, _| copy(form, scanner, ours, list.item()))?;
+            scanner.array(|scanner, _| copy(form, scanner, stamp, list.item()))?;
             list.close(b']');
         }
     }
@@ -223,5 +228,18 @@ mod tests {
         ] {
             assert!(stamped(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_great_many_resources_of_nothing_are_refused() {
+        let of = |count: usize| format!(r#"{{"resourceMetrics":[{}]}}"#, vec!["{}"; count].join(","));
+        assert!(stamped(&of(1_000)).is_ok());
+        assert!(stamped(&of(1_001)).is_err());
+        // Field 1 of the export, with nothing in it.
+        let stamped = |count: usize| {
+            super::super::stamp(Signal::Metrics, Encoding::Binary, &[0x0a, 0x00].repeat(count), &[])
+        };
+        assert!(stamped(1_000).is_ok());
+        assert!(stamped(1_001).is_err());
     }
 }
