@@ -67,7 +67,7 @@ pub(crate) use settle::{follow_all, is_last_admin, is_let_go, settle, settle_all
 
 use aws::Aws;
 use oidc::Known;
-use oidc::bearer::Trust;
+use oidc::bearer::{Trust, Turns};
 use polls::Polls;
 
 /// What the handlers of sign-in see.
@@ -87,8 +87,8 @@ pub struct Shared {
     pub(crate) providers: Vec<Known>,
     /// What tokens of theirs are known by that are shown as they are.
     trust: Trust,
-    /// One of those is signed in at a time.
-    first_sights: tokio::sync::Mutex<()>,
+    /// Each of those is signed in once.
+    first_sights: Turns,
     /// How AWS is asked who somebody is, where some of its accounts are trusted.
     aws: Option<Aws>,
     /// How often strangers ask.
@@ -159,7 +159,7 @@ impl SignIn {
         now: fn() -> Timestamp,
     ) -> std::io::Result<Self> {
         let (passwords, askers, polls) = (Passwords::new(), Askers::default(), Polls::default());
-        let (trust, first_sights) = (Trust::of(&settings.providers), tokio::sync::Mutex::default());
+        let (trust, first_sights) = (Trust::of(&settings.providers), Turns::new());
         let providers = settings.providers.iter().cloned().map(Known::new).collect::<Result<_, _>>()?;
         let accounts = Some(settings.aws_accounts.clone()).filter(|accounts| !accounts.is_empty());
         let sts = |accounts| Aws::new(accounts, settings.sts_endpoint_url.clone());

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use stonegate_identity::directory::{Act, Actor};
-use stonegate_identity::{KeyId, KeyKind, KeyText, RefreshToken, UserId};
+use stonegate_identity::{KeyId, KeyKind, RefreshToken, UserId};
 
 use super::oauth::{Form, OAuthError};
 use super::{SignIn, session};
@@ -36,8 +36,7 @@ async fn behind(at: &SignIn, text: &str) -> Result<Option<(KeyId, UserId)>, OAut
         let session = session::of_refresh(at, &refresh, (at.now)()).await?;
         return Ok(session.map(|key| (key.id, key.user)));
     }
-    let Ok(key) = KeyText::parse(text) else { return Ok(None) };
-    let Some(grant) = at.keys.grant(&key.digest(), (at.now)()).await? else { return Ok(None) };
+    let Some(grant) = at.keys.grant(&at.digest_of(text), (at.now)()).await? else { return Ok(None) };
     let caller = grant.caller;
     match caller.key_kind {
         Some(KeyKind::Session | KeyKind::Ephemeral) => {

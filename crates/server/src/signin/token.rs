@@ -154,6 +154,9 @@ async fn by_assertion(at: &SignIn, form: &Form, act: Act) -> Result<Tokens, OAut
                 OAuthError::unavailable("the token cannot be checked at the moment; try again")
             }
         })?;
+    if at.was_ended(token).await? {
+        return Err(OAuthError::invalid_grant("what this token opened was ended: get a new one"));
+    }
     let user = oidc::claims::admit(at, &known.settings, &claims, &act).await.map_err(|not| match not {
         NotAdmitted::Told(why) => OAuthError::invalid_grant(why),
         NotAdmitted::Away(away) => away.into(),

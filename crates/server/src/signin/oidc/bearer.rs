@@ -4,12 +4,17 @@
 //! when the token does. From then on it costs what a key costs, and is listed, charged and revoked like one, on every
 //! replica. It is good for calls alone: the admin API does not take it.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::directory::{Act, Actor, Key, NewKey, Rotation, User};
 use stonegate_identity::{
-    DirectoryError, KeyDigest, KeyGrant, KeyId, KeyKind, KeyRefusal, ModelRule, PublicForm, Scopes,
+    DirectoryError, KeyDigest, KeyGrant, KeyId, KeyKind, KeyRefusal, KeyText, ModelRule, PublicForm, Scopes,
 };
+
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::SignIn;
 use super::super::person::NotAdmitted;
@@ -62,6 +67,26 @@ impl Trust {
     }
 }
 
+/// Whose turn it is to sign a token in. Others hardly ever wait for it, however many tokens somebody brings.
+pub(crate) struct Turns([Mutex<()>; 64]);
+
+/// How long one waits for a turn at most: a store that is away answers nobody.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+
+    /// The turn of a session; none when it does not come in time.
+    async fn of(&self, session: &KeyId) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        session.hash(&mut hasher);
+        let at = usize::try_from(hasher.finish() % 64).ok()?;
+        tokio::time::timeout(TURN_PATIENCE, self.0.get(at)?.lock()).await.ok()
+    }
+}
+
 /// What is known at first sight of a token that holds.
 struct Sight<'a> {
     known: &'a Known,
@@ -111,13 +136,13 @@ impl SignIn {
         if proven.ends_at <= act.at {
             return Err(not_held(Unproven::Expired));
         }
+        let id = session_id(token);
         // Many calls may begin with one token: one of them signs it in.
-        let _turn = self.first_sights.lock().await;
+        let _turn = self.first_sights.of(&id).await.ok_or(NotTaken::Away)?;
         // Or another replica: theirs holds.
         if let Some(grant) = self.keys.grant(&digest, act.at).await? {
             return Ok(grant);
         }
-        let id = session_id(token);
         let before = self.keys.directory().find_key(&id).await?;
         if before.as_ref().is_some_and(|session| session.revoked_at.is_some()) {
             return Err(NotTaken::Ended(KeyRefusal::Revoked));
@@ -138,6 +163,10 @@ impl SignIn {
         let act = Act { by: Actor::User(user.id.clone()), ..act.clone() };
         let directory = self.keys.directory();
         let made = match before {
+            Some(session) if session.user != user.id => {
+                let why = "this token is known as another user's: get a new one";
+                return Err(NotTaken::Told(why.to_owned()));
+            }
             Some(session) if session.scopes != wanted => {
                 let why = "what machines may do here has changed since this token first came: get a new one";
                 return Err(NotTaken::Told(why.to_owned()));
@@ -174,6 +203,20 @@ impl SignIn {
             (None, Err(error)) => Err(error.into()),
             (None, Ok(_)) => Err(NotTaken::Away),
         }
+    }
+
+    /// Whether somebody ended what this token had opened on calls.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(in super::super) async fn was_ended(&self, token: &str) -> Result<bool, DirectoryError> {
+        let session = self.keys.directory().find_key(&session_id(token)).await?;
+        Ok(session.is_some_and(|session| session.revoked_at.is_some()))
+    }
+
+    /// What a text that somebody shows as a token of ours, or of a provider's machine, is found by.
+    pub(in super::super) fn digest_of(&self, text: &str) -> KeyDigest {
+        KeyText::parse(text).map_or_else(|_not_ours| self.trust.digest(text), |key| key.digest())
     }
 
     /// The provider of machines that a token names as its issuer.

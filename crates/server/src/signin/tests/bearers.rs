@@ -215,6 +215,28 @@ async fn whoever_is_disabled_revoked_or_let_go_is_out_at_once_whatever_their_tok
     assert_eq!(signed_in(house.audit().await), 2, "nobody signed in anew by what was known");
 }
 
+#[tokio::test]
+async fn what_was_ended_does_not_come_back_by_the_exchange() {
+    let idp = Idp::start().await;
+    let house = idp.house().await;
+    let exchanged = async |token: &str| {
+        let form = [("grant_type", token::JWT_BEARER), ("assertion", token)];
+        house.form("/oauth/token", &form).await.status
+    };
+    let token = idp.signed(&[]);
+    assert_eq!(exchanged(&token).await, 200);
+    let session = call(&house, &token).await.unwrap().caller.key.clone().unwrap();
+    house.as_admin("POST", &format!("/keys/{session}/revoke"), Value::Null).await;
+    assert_eq!(exchanged(&token).await, 400, "an administrator ended it");
+
+    // Whoever holds a token may end what it opened by the token itself.
+    let other = idp.signed(&[("jti", json!("2"))]);
+    call(&house, &other).await.unwrap();
+    assert_eq!(house.form("/oauth/revoke", &[("token", &other)]).await.status, 200);
+    assert!(call(&house, &other).await.unwrap_err().contains("revoked"));
+    assert_eq!(exchanged(&other).await, 400);
+}
+
 /// The same token with the other signature that holds for it: of (r, s) by a curve's key there is always (r, n - s).
 fn signed_otherwise(token: &str) -> String {
     use base64::Engine as _;
