@@ -89,7 +89,7 @@ impl Wish {
         let sort_by = query.get("sortBy").filter(|text| !text.is_empty());
         let filter = query.get("filter").map(|text| Filter::parse(text)).transpose()?;
         let asked = |name: &&str| filter.as_ref().and_then(|filter| filter.only(name));
-        if LOOKED_UP.iter().filter_map(|name| asked(name)).any(|text| text.contains(char::is_control)) {
+        if LOOKED_UP.iter().filter_map(asked).any(|text| text.contains(char::is_control)) {
             return Err(Refused::invalid("nothing is known by a text with control characters"));
         }
         let no_attribute = || Refused::bad("invalidPath", "`sortBy` has to be an attribute");
