@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # What tests sent to Bedrock and gave to clients; the client tests hold it against AWS's service model and the SDKs.
 RECORDS := $(TARGET)/tmp
-.PHONY: help demo check test clients deny bench bench-reports bench-keys soak pgo fuzz fmt
+.PHONY: help demo check test clients deny bench bench-gateway bench-ledger bench-reports bench-keys soak pgo fuzz fmt
 
 help:            ## This list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 16
@@ -27,8 +27,14 @@ clients:         ## The real Claude Code and the vendors' SDKs against the binar
 deny:            ## Licences, sources and banned dependencies
 	bash xtask/deny.sh
 
-bench:           ## Ratios to a bare proxy in the same run; see docs/performance.md
+bench: bench-gateway bench-ledger bench-reports bench-keys ## All of them, one after the other; see docs/performance.md
+
+bench-gateway:   ## Ratios to a bare proxy in the same run
 	bash bench/run.sh
+
+bench-ledger:    ## The book alone, and settled calls per second through each store
+	cargo bench --quiet --package stonegate-ledger
+	bash xtask/postgres.sh run cargo bench --quiet --package stonegate-store --bench sync
 
 soak:            ## HISTORIES (100000) of the ledger; servers and PostgreSQL killed under load for SOAK_SECONDS (600)
 	PROPTEST_CASES=$${HISTORIES:-100000} cargo test --release --package stonegate-ledger --test properties -- --nocapture

@@ -43,7 +43,9 @@ impl Database {
             tempfile::Builder::new().prefix("stonegate-fleet.").tempdir_in("/tmp").expect("a folder");
         let made = script(&["create", folder.path().to_str()?]);
         if made.status.code() == Some(3) {
-            println!("not tested: {}", String::from_utf8_lossy(&made.stderr));
+            let why = String::from_utf8_lossy(&made.stderr);
+            assert!(std::env::var_os("CI").is_none(), "continuous integration has to have PostgreSQL: {why}");
+            println!("not tested: {why}");
             return None;
         }
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
