@@ -157,8 +157,7 @@ def test_claude_code_is_measured_in_its_persons_name(
         OTEL_RESOURCE_ATTRIBUTES="user.id=boss,department=tests",
     )
     assert turn.said == marker
-    for path in ("/v1/logs", "/v1/metrics"):
-        arrival = collector.next(path)
+    for arrival in collector.first_of_each("/v1/logs", "/v1/metrics").values():
         for found in arrival.resources():
             assert found.items() >= identity(relaying).items()
             assert found["service.name"] == "claude-code" and found["department"] == "tests"

@@ -67,6 +67,15 @@ class Collector:
             if arrival.path == path:
                 return arrival
 
+    def first_of_each(self, *paths: str, seconds: float = 20) -> dict[str, Arrival]:
+        """The first that came to each path, in whatever order they came."""
+        found: dict[str, Arrival] = {}
+        while len(found) < len(paths):
+            arrival = self.arrivals.get(timeout=seconds)
+            if arrival.path in paths:
+                found.setdefault(arrival.path, arrival)
+        return found
+
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
