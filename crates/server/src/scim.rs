@@ -41,15 +41,18 @@ const TRIES: usize = 10;
 /// Every route, with its full path.
 pub(crate) fn router(state: AdminState) -> Router {
     let routes = Router::new()
-        .route("/Users", get(users::list).post(users::create))
+        .route("/Users", get(list::list_of::<Users>).post(users::create))
         .route("/.search", post(list::search_all))
-        .route("/Users/.search", post(users::search))
-        .route("/Groups/.search", post(groups::search))
-        .route("/Users/{id}", get(users::show).put(users::replace).patch(users::patch).delete(users::remove))
-        .route("/Groups", get(groups::list).post(groups::create))
+        .route("/Users/.search", post(list::search_of::<Users>))
+        .route("/Groups/.search", post(list::search_of::<Groups>))
+        .route(
+            "/Users/{id}",
+            get(list::show_of::<Users>).put(users::replace).patch(users::patch).delete(users::remove),
+        )
+        .route("/Groups", get(list::list_of::<Groups>).post(groups::create))
         .route(
             "/Groups/{id}",
-            get(groups::show).put(groups::replace).patch(groups::patch).delete(groups::remove),
+            get(list::show_of::<Groups>).put(groups::replace).patch(groups::patch).delete(groups::remove),
         )
         .route("/ServiceProviderConfig", get(schemas::service_provider_config))
         .route("/ResourceTypes", get(schemas::resource_types))
@@ -62,6 +65,23 @@ pub(crate) fn router(state: AdminState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), accompany))
         .with_state(state);
     Router::new().nest("/scim/v2", routes)
+}
+
+/// What the resources at a path are.
+trait Resources {
+    const KIND: ProvisionedKind;
+}
+
+struct Users;
+
+impl Resources for Users {
+    const KIND: ProvisionedKind = ProvisionedKind::User;
+}
+
+struct Groups;
+
+impl Resources for Groups {
+    const KIND: ProvisionedKind = ProvisionedKind::Group;
 }
 
 /// A provider that may provision its tenant.

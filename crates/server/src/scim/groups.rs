@@ -9,7 +9,7 @@ use stonegate_identity::Change;
 use stonegate_identity::provisioning::{Provisioned, ProvisionedKind, Replaced};
 
 use super::document::{self, Document, put};
-use super::list::{self, Search, Wish};
+use super::list::{self, Wish};
 use super::patch::Patch;
 use super::path::member;
 use super::reply::{Json, Refused, found, gone, made};
@@ -39,36 +39,6 @@ pub(crate) fn name_of(group: &Provisioned) -> String {
     let document = document::of(group);
     let name = document.get("displayName").and_then(Value::as_str);
     name.unwrap_or(&group.name_key).to_owned()
-}
-
-/// `GET /scim/v2/Groups`
-pub(super) async fn list(
-    State(state): State<AdminState>,
-    provisioner: Provisioner,
-    query: Query,
-) -> Result<Response, Refused> {
-    list::listed(&state, &provisioner, &[KIND], &query).await
-}
-
-/// `POST /scim/v2/Groups/.search`
-pub(super) async fn search(
-    State(state): State<AdminState>,
-    provisioner: Provisioner,
-    Json(search): Json<Search>,
-) -> Result<Response, Refused> {
-    list::searched(&state, &provisioner, &[KIND], search).await
-}
-
-/// `GET /scim/v2/Groups/{id}`
-pub(super) async fn show(
-    State(state): State<AdminState>,
-    provisioner: Provisioner,
-    Path(id): Path<String>,
-    query: Query,
-) -> Result<Response, Refused> {
-    let wish = Wish::of(&query)?;
-    let (kept, _) = provisioner.kept(&state, KIND, &id).await?;
-    Ok(found(&list::shown(&state, &provisioner, &kept, &wish).await?))
 }
 
 /// `POST /scim/v2/Groups`

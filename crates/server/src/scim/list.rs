@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ use super::document::{self, Document, put};
 use super::filter::Filter;
 use super::path::Name;
 use super::reply::{Json, Refused, found};
-use super::{Provisioner, groups, users};
+use super::{Groups, Provisioner, Query, Resources, Users, groups, users};
 use crate::admin::AdminState;
 
 pub(super) const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -217,23 +217,43 @@ impl Fitting<'_> {
     }
 }
 
+/// `GET /scim/v2/Users`, `GET /scim/v2/Groups`
+pub(super) async fn list_of<R: Resources>(
+    State(state): State<AdminState>,
+    provisioner: Provisioner,
+    query: Query,
+) -> Result<Response, Refused> {
+    listed(&state, &provisioner, &[R::KIND], &query).await
+}
+
+/// `POST /scim/v2/Users/.search`, `POST /scim/v2/Groups/.search`
+pub(super) async fn search_of<R: Resources>(
+    State(state): State<AdminState>,
+    provisioner: Provisioner,
+    Json(search): Json<Search>,
+) -> Result<Response, Refused> {
+    listed(&state, &provisioner, &[R::KIND], &search.query()).await
+}
+
+/// `GET /scim/v2/Users/{id}`, `GET /scim/v2/Groups/{id}`
+pub(super) async fn show_of<R: Resources>(
+    State(state): State<AdminState>,
+    provisioner: Provisioner,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, Refused> {
+    let wish = Wish::of(&query)?;
+    let (kept, _) = provisioner.kept(&state, R::KIND, &id).await?;
+    Ok(found(&shown(&state, &provisioner, &kept, &wish).await?))
+}
+
 /// `POST /scim/v2/.search`: users, and then groups.
 pub(super) async fn search_all(
     State(state): State<AdminState>,
     provisioner: Provisioner,
     Json(search): Json<Search>,
 ) -> Result<Response, Refused> {
-    searched(&state, &provisioner, &[ProvisionedKind::User, ProvisionedKind::Group], search).await
-}
-
-/// What was searched for by a body.
-pub(super) async fn searched(
-    state: &AdminState,
-    provisioner: &Provisioner,
-    kinds: &[ProvisionedKind],
-    search: Search,
-) -> Result<Response, Refused> {
-    listed(state, provisioner, kinds, &search.query()).await
+    listed(&state, &provisioner, &[Users::KIND, Groups::KIND], &search.query()).await
 }
 
 /// A list of resources of these kinds.

@@ -9,7 +9,7 @@ use stonegate_identity::ticket::Version;
 use stonegate_identity::{Change, DirectoryError, ModelRule, Role, UserId};
 
 use super::document::{self, Document, put};
-use super::list::{self, Search, Wish};
+use super::list::{self, Wish};
 use super::patch::Patch;
 use super::person::{Person, Said};
 use super::reply::{Json, Refused, found, gone, made};
@@ -20,36 +20,6 @@ use crate::clock;
 use crate::signin::{is_last_admin, is_let_go, settle, settle_all};
 
 const KIND: ProvisionedKind = ProvisionedKind::User;
-
-/// `GET /scim/v2/Users`
-pub(super) async fn list(
-    State(state): State<AdminState>,
-    provisioner: Provisioner,
-    query: Query,
-) -> Result<Response, Refused> {
-    list::listed(&state, &provisioner, &[KIND], &query).await
-}
-
-/// `POST /scim/v2/Users/.search`
-pub(super) async fn search(
-    State(state): State<AdminState>,
-    provisioner: Provisioner,
-    Json(search): Json<Search>,
-) -> Result<Response, Refused> {
-    list::searched(&state, &provisioner, &[KIND], search).await
-}
-
-/// `GET /scim/v2/Users/{id}`
-pub(super) async fn show(
-    State(state): State<AdminState>,
-    provisioner: Provisioner,
-    Path(id): Path<String>,
-    query: Query,
-) -> Result<Response, Refused> {
-    let wish = Wish::of(&query)?;
-    let (kept, _) = provisioner.kept(&state, KIND, &id).await?;
-    Ok(found(&list::shown(&state, &provisioner, &kept, &wish).await?))
-}
 
 /// `POST /scim/v2/Users`. A user of that name who is there already, and not provisioned, is taken over.
 pub(super) async fn create(
