@@ -1,7 +1,8 @@
 //! Three servers on one PostgreSQL: what fits a budget is served and nothing more, whoever serves it; and when servers are
-//! killed and PostgreSQL is stopped at any moment, no answer whose end a client has seen is lost from the books.
+//! killed and PostgreSQL is stopped at any moment, no answer whose end a client has seen is lost from the books. And what is
+//! ordered at one server, the others heed within a second.
 //!
-//! `SOAK_SECONDS` says for how long the second is done; some seconds without it.
+//! `SOAK_SECONDS` says for how long servers are killed; some seconds without it.
 
 mod processes;
 
@@ -11,8 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+use stonegate_api::{BudgetCreate, BudgetWindow, KeyCreated};
 use stonegate_ledger::{Adoption, BudgetState, ReplicaId, Unrecorded};
 use stonegate_server::clock;
+use stonegate_server::operator::{KeyRequest, Operator};
 use stonegate_simulator::{Options, Running, Simulator};
 
 use processes::{
@@ -24,6 +28,14 @@ const CLIENTS: usize = 200;
 /// How many calls a budget is made for. A dozen or so of the last are refused: what they would take is on lease where nobody
 /// asks any more.
 const CALLS: u64 = 2_000;
+/// Within what time an order holds everywhere, counted from the moment at which it is sent.
+const PROMISED: Duration = Duration::from_secs(1);
+/// How many orders are given, most of which must hold in time at *all* servers. A machine that is busy with something else
+/// delays one or another, so a single late one proves nothing. But servers that asked the store every two seconds only, at
+/// moments of their own, would be late with three of four, and would pass once in fourteen times; every five seconds, never.
+const ORDERS: usize = 7;
+/// After what time an order is not late but lost.
+const AT_ALL: Duration = Duration::from_secs(20);
 /// So long that what is unsure of a quote, its input, is a small part of it.
 const TEXT: &str = "say one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
     seventeen eighteen nineteen twenty and then again one two three four five six seven eight nine ten eleven twelve";
@@ -153,6 +165,38 @@ impl Fleet {
         }
     }
 
+    /// An act over the admin API of one of the servers.
+    fn act(&self, number: usize, admin: &str, path: &str, body: &Value) {
+        let server = self.replicas[number].read().expect("no panic");
+        let connection = server.as_ref().and_then(Server::connect).expect("it is up");
+        let status = connection.post(path, admin, body).expect("an answer").status();
+        assert!(matches!(status, Some(200 | 201)), "{path}: {status:?}");
+    }
+
+    /// The status that a call gets from one of the servers.
+    fn status(&self, number: usize, key: &str) -> u16 {
+        let server = self.replicas[number].read().expect("no panic");
+        let connection = server.as_ref().and_then(Server::connect).expect("it is up");
+        let answer = connection.call(key, TEXT, 10, false).expect("an answer");
+        answer.status().expect("a status")
+    }
+
+    /// Whether the first call is refused that a server gets once the promised time is over. It gets none before, for a call
+    /// makes a server ask the store for news of budgets.
+    fn heeds_in_time(&self, number: usize, key: &str, refusal: u16, ordered: Instant) -> bool {
+        std::thread::sleep(PROMISED.saturating_sub(ordered.elapsed()));
+        let mut tries = 0;
+        loop {
+            match self.status(number, key) {
+                status if status == refusal => return tries == 0,
+                status => assert_eq!(status, 200, "served, or refused as it should be"),
+            }
+            tries += 1;
+            assert!(ordered.elapsed() < AT_ALL, "server {number} has not heard of it");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What one such call takes: its output tokens, and its cost in nano-dollars.
     fn measure(&self, key: &str) -> (u64, u64) {
         let Call::Ended(seen) = self.call(0, key, 1_000, false) else {
@@ -263,6 +307,74 @@ fn killing_replicas_and_stopping_the_store_loses_nothing_and_overspends_nothing(
     assert!(seen.len() > CLIENTS, "there was some load: {}", seen.len());
     check_that_every_end_is_recorded(&seen, &books.records);
     check_that_everything_adds_up(&books);
+}
+
+#[test]
+fn a_budget_that_is_set_or_lowered_at_one_server_holds_at_all_within_a_second() {
+    check_that_all_heed(429, |key| {
+        let account = format!("key:{key}");
+        let body = json!({ "account": account, "window": "total", "limit_usd": "0.000000001" });
+        ("/admin/v1/budgets".to_owned(), body)
+    });
+}
+
+#[test]
+fn a_key_that_is_revoked_at_one_server_stops_at_all_within_a_second() {
+    check_that_all_heed(401, |key| (format!("/admin/v1/keys/{key}/revoke"), json!({})));
+}
+
+/// One order after another, of which each makes another key useless, is given at one server after another, and holds
+/// everywhere within a second of being given.
+fn check_that_all_heed(refusal: u16, order: impl Fn(&str) -> (String, Value)) {
+    let Some(fleet) = Fleet::start() else { return };
+    let (admin, keys) = fleet.runtime.block_on(keys_to_lose(&fleet.database.url));
+    fleet.serve_all();
+    let mut in_time = 0;
+    for (nth, made) in keys.iter().enumerate() {
+        let key = made.key.as_str();
+        (0..REPLICAS).for_each(|number| assert_eq!(fleet.status(number, key), 200));
+        let (path, body) = order(&made.about.id);
+        let ordered = Instant::now();
+        fleet.act(nth % REPLICAS, &admin, &path, &body);
+        let is_in_time = std::thread::scope(|scope| {
+            let fleet = &fleet;
+            let asks = |number| scope.spawn(move || fleet.heeds_in_time(number, key, refusal, ordered));
+            let asking: Vec<_> = (0..REPLICAS).map(asks).collect();
+            // Each is awaited, also where one was late.
+            let heeded: Vec<_> =
+                asking.into_iter().map(|asked| asked.join().expect("it is heeded")).collect();
+            heeded.into_iter().all(|in_time| in_time)
+        });
+        in_time += usize::from(is_in_time);
+    }
+    fleet.stop();
+    assert!(in_time > ORDERS / 2, "{in_time} of {ORDERS}");
+}
+
+/// An administrator's key, and keys of which every other has a budget, so that it is lowered and not set.
+async fn keys_to_lose(url: &str) -> (String, Vec<KeyCreated>) {
+    let operator = Operator::open(url).await.expect("a store");
+    let wanted =
+        KeyRequest { name: "admin".to_owned(), scopes: Some("all".to_owned()), ..KeyRequest::default() };
+    let admin = operator.create_key(&wanted).await.expect("a key").key;
+    let mut keys = Vec::new();
+    for number in 0..ORDERS {
+        let user = Some("ann".to_owned());
+        let wanted = KeyRequest { name: format!("key {number}"), user, ..KeyRequest::default() };
+        let made = operator.create_key(&wanted).await.expect("a key");
+        if number % 2 == 0 {
+            let budget = BudgetCreate {
+                account: format!("key:{}", made.about.id),
+                window: BudgetWindow::Total,
+                limit_usd: Some("100".to_owned()),
+                ..BudgetCreate::default()
+            };
+            operator.set_budget(&budget).await.expect("a budget");
+        }
+        keys.push(made);
+    }
+    operator.close().await;
+    (admin, keys)
 }
 
 /// Kills a replica and starts it again, or stops PostgreSQL and starts it again.

@@ -107,16 +107,22 @@ pub struct Connection(TcpStream);
 impl Connection {
     /// Whatever of an answer arrived; `None` when the server is gone.
     pub fn call(self, key: &str, text: &str, max_tokens: u64, stream: bool) -> Option<Answer> {
-        let Connection(mut connection) = self;
         let body = json!({
             "model": "claude-sonnet-5-5", "max_tokens": max_tokens, "stream": stream,
             "messages": [{ "role": "user", "content": text }],
-        })
-        .to_string();
+        });
+        self.post("/v1/messages", key, &body)
+    }
+
+    /// As [`Connection::call`], wherever it goes.
+    pub fn post(self, path: &str, key: &str, body: &Value) -> Option<Answer> {
+        let Connection(mut connection) = self;
+        let stream = body["stream"] == true;
+        let body = body.to_string();
         write!(
             connection,
-            "POST /v1/messages HTTP/1.1\r\nhost: stonegate\r\nconnection: close\r\nx-api-key: {key}\r\n\
-             anthropic-version: 2023-06-01\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nhost: stonegate\r\nconnection: close\r\nx-api-key: {key}\r\n\
+             anthropic-version: 2023-06-01\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .ok()?;
