@@ -134,7 +134,8 @@ impl Reservation {
         Self { book, call: Some(call), id, quote, output_tokens, reserved, is_sent: false, seen: None, near }
     }
 
-    /// The budget on the path that is nearest to its limit, where one is near.
+    /// The budget on the path that is nearest to its limit, as far as its caller may know. `None` where no budget counts the
+    /// call, or none that the store has said anything of.
     pub fn near(&self) -> Option<&Standing> {
         self.near.as_ref()
     }

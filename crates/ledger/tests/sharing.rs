@@ -311,3 +311,35 @@ fn a_call_that_grows_does_not_wait_for_those_who_wait_for_it() {
     let states = at_once(desk.store.list_budgets(BudgetFilter::default(), desk.now)).expect("it lists");
     assert_eq!(states.iter().map(|state| state.counter.spent).sum::<u64>(), 400, "all that it held");
 }
+
+#[test]
+fn a_caller_is_told_of_the_budget_that_stands_worst_as_far_as_they_may_know() {
+    // What is spent of the user's own and of the tenant's budget in per cent, and which of them is told of, and how.
+    for (own, shared, expected) in [
+        (0, 0, ("user:ada", Some(0))),
+        // Were the tenant's named here, one would know that it stands worse than one's own.
+        (10, 60, ("user:ada", Some(10))),
+        (74, 75, ("tenant:acme", Some(75))),
+        (80, 90, ("user:ada", Some(80))),
+        (80, 96, ("tenant:acme", Some(95))),
+        (95, 96, ("user:ada", Some(95))),
+    ] {
+        let desk = Desk::new(10_000);
+        desk.define("own", "user:ada", 100);
+        desk.sync();
+        end(desk.reserve("bob", shared * 100, 1).expect("there is some"), shared * 100 - own);
+        end(desk.reserve("ada", 100, 1).expect("there is some"), own);
+        desk.sync();
+        let call = desk.reserve("ada", 1, 1).expect("there is some");
+        let near = call.near().expect("there are budgets");
+        let told = (near.budget.account.to_string(), near.told_percent());
+        assert_eq!((told.0.as_str(), told.1), expected, "{own} % and {shared} %");
+    }
+    let desk = Desk::new(10_000);
+    let call = desk.reserve("ada", 1, 1).expect("there is some");
+    assert_eq!(
+        call.near().map(|near| near.told_percent()),
+        Some(None),
+        "a shared one, and nothing of how it stands"
+    );
+}

@@ -165,7 +165,7 @@ async fn answer(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
     Ok(response)
 }
 
-/// The budget that is nearest to its limit, where one is near.
+/// The budget that is nearest to its limit, by the name that the caller knows.
 pub(crate) fn near(reservation: &Reservation, admission: &Admission) -> Option<Near> {
     let standing = reservation.near()?;
     Some(Near::new(standing.clone(), admission.name_of(&standing.budget.account)))

@@ -6,7 +6,6 @@ use super::BookOptions;
 use crate::{
     budget::Amount,
     lease::{Counter, LeaseMove, LeaseState, worked_off},
-    standing,
     window::WindowKey,
 };
 
@@ -141,11 +140,6 @@ impl Line {
     pub(super) fn spent_of_limit(&self) -> Option<(Amount, Amount)> {
         let (spent, limit) = self.answer?.spent_of_limit?;
         Some((spent.saturating_add(self.charged).saturating_add(self.charging), limit))
-    }
-
-    /// What of the limit is spent, in per cent; nothing while that is not known.
-    pub(super) fn percent(&self) -> u64 {
-        self.spent_of_limit().map_or(0, |(spent, limit)| standing::percent(spent, limit))
     }
 
     /// When a call may begin, for a budget that slows down. `None` up to its limit.

@@ -13,7 +13,7 @@ use crate::{
     budget::{Amount, Limit, Mode},
     quote::Quote,
     reservation::Shortfall,
-    standing::{NEARLY, Standing},
+    standing::{self, Standing},
     window::WindowKey,
 };
 
@@ -34,7 +34,7 @@ pub(super) struct Request<'a> {
 pub(super) struct Grant {
     pub(super) output_tokens: u64,
     pub(super) holds: Vec<Hold>,
-    /// The budget that is nearest to its limit, where one is near.
+    /// The budget that is nearest to its limit, as far as its caller may know.
     pub(super) near: Option<Standing>,
 }
 
@@ -74,7 +74,7 @@ impl Holdings {
         if let Some(shortfall) = unknown {
             return Err(shortfall);
         }
-        let mut near: Option<(u64, usize)> = None;
+        let mut near: Option<(Option<u64>, usize)> = None;
         for (nth, hold) in holds.iter_mut().enumerate() {
             let Some((budget, line)) = self.line(hold.slot, hold.window) else { continue };
             match budget.mode {
@@ -85,9 +85,12 @@ impl Holdings {
                 Mode::Notify => {}
             }
             line.hold(hold.amount);
-            let percent = line.percent();
-            if percent >= NEARLY && near.is_none_or(|(other, _)| percent > other) {
-                near = Some((percent, nth));
+            // One that the store was never asked about (it holds nobody up) does not count here yet.
+            if let Some((spent, limit)) = line.spent_of_limit() {
+                let told = standing::told(budget.account.kind, spent, limit);
+                if near.is_none_or(|(other, _)| told > other) {
+                    near = Some((told, nth));
+                }
             }
         }
         let near = near.and_then(|(_, nth)| self.standing(holds.get(nth)?));

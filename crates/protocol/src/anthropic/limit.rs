@@ -19,7 +19,11 @@ const WARNINGS: [(u64, &str); 2] = [(95, "0.95"), (75, "0.75")];
 
 /// What goes with an answer before the limit is reached: Claude Code warns of it. Nothing below its first warning.
 pub fn near(budget: &NearBudget) -> impl Iterator<Item = (&'static str, String)> {
-    let surpassed = WARNINGS.iter().find(|(percent, _)| budget.percent >= *percent).map(|(_, share)| *share);
+    let surpassed = WARNINGS.iter().find(|(percent, _)| budget.percent >= *percent);
+    surpassed.map(|(_, share)| warning(budget, share)).into_iter().flatten()
+}
+
+fn warning(budget: &NearBudget, surpassed: &str) -> impl Iterator<Item = (&'static str, String)> + use<> {
     let renews_at = budget.renews_at.map(|at| at.to_string());
     let (whole, rest) = (budget.percent / 100, budget.percent % 100);
     let headers = [
@@ -27,12 +31,12 @@ pub fn near(budget: &NearBudget) -> impl Iterator<Item = (&'static str, String)>
         ("anthropic-ratelimit-unified-representative-claim", Some("overage".to_owned())),
         ("anthropic-ratelimit-unified-overage-status", Some("allowed_warning".to_owned())),
         ("anthropic-ratelimit-unified-overage-utilization", Some(format!("{whole}.{rest:02}"))),
-        ("anthropic-ratelimit-unified-overage-surpassed-threshold", surpassed.map(str::to_owned)),
+        ("anthropic-ratelimit-unified-overage-surpassed-threshold", Some(surpassed.to_owned())),
         ("anthropic-ratelimit-unified-overage-period", budget.period.map(str::to_owned)),
         ("anthropic-ratelimit-unified-overage-reset", renews_at.clone()),
         ("anthropic-ratelimit-unified-reset", renews_at),
     ];
-    headers.into_iter().filter(move |_| surpassed.is_some()).filter_map(|(name, value)| Some((name, value?)))
+    headers.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// What goes with a refusal: by this Claude Code tells a spent budget from a rate limit, and shows when it renews.

@@ -1,9 +1,16 @@
-//! How a budget stands that is nearly used up, told with the answer: before it comes to a refusal.
+//! How the nearest budget of a call stands, told with its answer: long before it comes to a refusal.
 
 use axum::response::Response;
 use http::header::{HeaderName, HeaderValue};
 use stonegate_ledger::{Limit, Nanodollars, Standing, Window};
 use stonegate_protocol::{Dialect, anthropic::limit};
+
+const ACCOUNT: HeaderName = HeaderName::from_static("x-stonegate-budget-account");
+const WINDOW: HeaderName = HeaderName::from_static("x-stonegate-budget-window");
+const PERCENT: HeaderName = HeaderName::from_static("x-stonegate-budget-percent");
+const LIMIT: HeaderName = HeaderName::from_static("x-stonegate-budget-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-stonegate-budget-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-stonegate-budget-reset");
 
 /// A standing, and the account by the name that the caller knows.
 pub(crate) struct Near {
@@ -16,43 +23,40 @@ impl Near {
         Self { standing, account }
     }
 
-    /// What is spent, in per cent: exactly of the caller's own budget, and of a shared one no more than which of Claude
-    /// Code's warnings it has passed, since how it stands is others' business too.
-    fn percent(&self) -> u64 {
-        let percent = self.standing.percent();
-        match percent {
-            _ if !self.standing.budget.account.kind.is_shared() => percent,
-            95.. => 95,
-            _ => 75,
-        }
-    }
-
-    /// Adds the headers.
-    pub(crate) fn tell(&self, response: &mut Response, dialect: Dialect) {
-        let Standing { budget, renews_at, .. } = &self.standing;
+    /// Adds the headers. How much is left of a shared budget is others' business too, and is not told.
+    pub(crate) fn tell(self, response: &mut Response, dialect: Dialect) {
+        let percent = self.standing.told_percent();
+        let remaining = self.standing.remaining();
+        let Standing { budget, limit, renews_at, .. } = self.standing;
         let renews_at = renews_at.map(|at| at.as_second());
-        let mut told = vec![
-            ("x-stonegate-budget-account", self.account.clone()),
-            ("x-stonegate-budget-window", budget.window.to_string()),
-            ("x-stonegate-budget-percent", self.percent().to_string()),
-        ];
+        let headers = response.headers_mut();
+        let mut tell = |name: HeaderName, value: String| {
+            // A name of a key that is no header is left out.
+            let value = value.is_ascii().then(|| HeaderValue::try_from(value));
+            if let Some(Ok(value)) = value {
+                headers.insert(name, value);
+            }
+        };
+        tell(ACCOUNT, self.account);
         if !budget.account.kind.is_shared() {
-            told.push(("x-stonegate-budget-limit", amount(budget.limit.with_amount(self.standing.limit))));
-            let remaining = budget.limit.with_amount(self.standing.remaining());
-            told.push(("x-stonegate-budget-remaining", amount(remaining)));
+            tell(LIMIT, amount(budget.limit.with_amount(limit)));
+            tell(REMAINING, amount(budget.limit.with_amount(remaining)));
         }
-        told.extend(renews_at.map(|at| ("x-stonegate-budget-reset", at.to_string())));
+        headers.insert(WINDOW, HeaderValue::from_static(budget.window.as_str()));
+        if let Some(renews_at) = renews_at {
+            headers.insert(RESET, HeaderValue::from(renews_at));
+        }
+        let Some(percent) = percent else { return };
+        headers.insert(PERCENT, HeaderValue::from(percent));
         if dialect == Dialect::Anthropic {
             let period = match budget.window {
                 Window::Total => None,
                 Window::Daily | Window::Weekly | Window::Monthly => Some(budget.window.as_str()),
             };
-            told.extend(limit::near(&limit::NearBudget { percent: self.percent(), period, renews_at }));
-        }
-        for (name, value) in told {
-            // A name of a key that is no header is left out.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(HeaderName::from_static(name), value);
+            for (name, value) in limit::near(&limit::NearBudget { percent, period, renews_at }) {
+                if let Ok(value) = HeaderValue::try_from(value) {
+                    headers.insert(HeaderName::from_static(name), value);
+                }
             }
         }
     }

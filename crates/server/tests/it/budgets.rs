@@ -9,7 +9,7 @@ use stonegate_api::{
 use stonegate_simulator::Behaviour;
 
 use crate::client::{Answer, Request, together};
-use crate::gateway::{TestGateway, ask, budget, key_of, streamed, with};
+use crate::gateway::{SONNET, TestGateway, ask, budget, key_of, streamed, with};
 
 /// Looks that an answer is a budget's refusal, and gives its message.
 pub(crate) fn refusal(answer: &Answer) -> String {
@@ -234,8 +234,9 @@ async fn a_restart_in_good_order_forgets_and_burns_nothing() {
 async fn a_budget_that_only_tells_refuses_nothing_and_tells_clients_and_keeps_events() {
     let telling = BudgetCreate { mode: BudgetMode::Notify, ..budget("user:ann", "0.000001") };
     let gateway = TestGateway::builder().any_budget(telling).start().await;
+    // Nobody waits for the store on account of it, so the first answer does not know how it stands.
     let first = gateway.messages(&ask("Hello")).await;
-    assert_eq!((first.status, first.header("x-stonegate-budget-percent")), (200, None));
+    assert_eq!((first.status, first.header("x-stonegate-budget-account")), (200, None));
     let second = gateway.messages(&ask("Hello")).await;
     assert_eq!(second.status, 200);
     assert_eq!(second.header("x-stonegate-budget-account"), Some("user:ann"));
@@ -250,6 +251,74 @@ async fn a_budget_that_only_tells_refuses_nothing_and_tells_clients_and_keeps_ev
     let events = gateway.operator().await.list_events(None, Some("user:ann"), 0, 9).await.expect("events");
     let thresholds: Vec<u8> = events.iter().map(|event| event.threshold).collect();
     assert_eq!(thresholds, [50, 80, 100], "each once");
+    gateway.finish().await;
+}
+
+/// A call of each dialect, in one piece and streamed.
+fn of_each_dialect(key: &str) -> Vec<Request> {
+    let turn = json!([{ "role": "user", "content": "Hello" }]);
+    let chat = json!({ "model": SONNET, "messages": turn, "max_tokens": 50 });
+    let input = json!({ "model": SONNET, "input": "Hello", "store": false });
+    let turn = json!([{ "role": "user", "content": [{ "text": "Hello" }] }]);
+    let converse = json!({ "messages": turn, "inferenceConfig": { "maxTokens": 50 } });
+    let native = json!({
+        "anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": ask("Hello")["messages"],
+    });
+    let embed = json!({ "model": "titan-embed-text-v2", "input": "Hello" });
+    let mut requests = vec![Request::post("/v1/embeddings", embed.to_string())];
+    for (path, body) in
+        [("/v1/messages", ask("Hello")), ("/v1/chat/completions", chat), ("/v1/responses", input)]
+    {
+        requests.push(Request::post(path, body.to_string()));
+        requests.push(Request::post(path, streamed(body).to_string()));
+    }
+    for (operation, body) in [
+        ("converse", &converse),
+        ("converse-stream", &converse),
+        ("invoke", &native),
+        ("invoke-with-response-stream", &native),
+    ] {
+        let path = format!("/model/us.anthropic.claude-sonnet-5-5/{operation}");
+        requests.push(Request::post(&path, body.to_string()));
+    }
+    let bearer = format!("Bearer {key}");
+    requests.into_iter().map(|request| request.header("authorization", &bearer)).collect()
+}
+
+#[tokio::test]
+async fn every_answer_tells_how_the_nearest_budget_stands() {
+    let daily = BudgetCreate { window: BudgetWindow::Daily, ..budget("user:ann", "100") };
+    let gateway = TestGateway::builder().any_budget(daily).budget("tenant:default", "1000").start().await;
+    for request in of_each_dialect(&gateway.key) {
+        let what = format!("{request:?}");
+        let answer = gateway.send(request).await;
+        assert_eq!(answer.status, 200, "{what}: {}", String::from_utf8_lossy(&answer.body));
+        let told = |name: &str| answer.header(&format!("x-stonegate-budget-{name}")).unwrap_or("-");
+        assert_eq!(
+            ["account", "window", "percent", "limit"].map(told),
+            ["user:ann", "daily", "0", "usd 100.00"]
+        );
+        let remaining: f64 = told("remaining").strip_prefix("usd ").expect(&what).parse().expect(&what);
+        assert!((99.0..=100.0).contains(&remaining), "{what}: {remaining}");
+        assert!(told("reset").parse::<i64>().expect(&what) > 1_700_000_000, "{what}");
+        assert!(
+            !answer.headers.keys().any(|name| name.as_str().starts_with("anthropic-ratelimit-unified")),
+            "{what}: Claude Code has nothing to warn of"
+        );
+    }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn of_a_shared_budget_that_is_far_from_its_limit_only_its_name_is_told() {
+    let gateway = TestGateway::builder().budget("tenant:default", "1000").start().await;
+    for request in of_each_dialect(&gateway.key) {
+        let answer = gateway.send(request).await;
+        let names = answer.headers.keys().map(http::HeaderName::as_str);
+        let mut told: Vec<_> = names.filter_map(|name| name.strip_prefix("x-stonegate-budget-")).collect();
+        told.sort_unstable();
+        assert_eq!(told, ["account", "window"]);
+    }
     gateway.finish().await;
 }
 
