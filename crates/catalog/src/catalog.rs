@@ -2,24 +2,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+use std::iter;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
 use crate::assemble;
-use crate::document::{Document, Unpriced, check, lay_file_over};
+use crate::document::{Document, Unpriced, check};
 use crate::error::CatalogError;
+use crate::layers::lay_file_over;
 use crate::model::{Model, Use};
 use crate::name::{self, Arn};
 use crate::place::{Geography, Place, Via};
 use crate::price::{Billing, Price};
 use crate::unknown::{UnknownModel, Why};
 
-/// Generated from the named source by `cargo xtask catalog`.
-const MODELS: &str = include_str!("../data/models.toml");
-/// What we know better or besides, kept by hand.
-const AMENDMENTS: &str = include_str!("../data/amendments.toml");
+/// What is generated from the named source by `cargo xtask catalog`, with what we know better or besides laid over it.
+const BUILT_IN: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
 /// How far one alias may lead to another.
 const MOST_STEPS: usize = 8;
 /// Names longer than this are not compared with others.
@@ -99,22 +100,14 @@ impl Catalog {
     }
 
     fn assemble(overrides: Vec<Arc<str>>) -> Result<Catalog, CatalogError> {
-        let texts = || [MODELS, AMENDMENTS].into_iter().chain(overrides.iter().map(|text| &**text));
-        let mut layers = Table::new();
-        for text in texts() {
-            let layer = text.parse::<Table>().map_err(|error| CatalogError::unreadable(text, &error))?;
-            lay_file_over(&mut layers, layer);
-        }
-        let document: Document = Value::Table(layers).try_into().map_err(|error: toml::de::Error| {
-            CatalogError::new("the file, laid over what is built in", error.message())
-        })?;
+        let document = if overrides.is_empty() { built_in() } else { laid_over_built_in(&overrides)? };
         let mut models = Vec::with_capacity(document.models.len());
         for (id, entry) in &document.models {
             models.push(Arc::new(assemble::model(id, entry)?));
         }
         let date = document.about.as_ref().map_or("0", |about| about.version.as_str());
         let mut catalog = Catalog {
-            version: format!("{date}+{}", fingerprint(texts())),
+            version: format!("{date}+{}", fingerprint(&overrides)),
             dearest: match document.unpriced {
                 Unpriced::Refuse => None,
                 Unpriced::Dearest => dearest(&models),
@@ -400,9 +393,25 @@ fn dearest(models: &[Arc<Model>]) -> Option<Arc<Price>> {
     Price::dearest(models.iter().flat_map(|model| &model.offers).filter_map(|offer| offer.price.as_ref()))
 }
 
-fn fingerprint<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+/// What is built in: as a document, or as the table that files are laid over.
+fn built_in<T: DeserializeOwned>() -> T {
+    serde_json::from_str(BUILT_IN).expect("the built-in data is tested to be readable")
+}
+
+fn laid_over_built_in(overrides: &[Arc<str>]) -> Result<Document, CatalogError> {
+    let mut layers: Table = built_in();
+    for text in overrides {
+        let layer = text.parse().map_err(|error| CatalogError::unreadable(text, &error))?;
+        lay_file_over(&mut layers, layer);
+    }
+    Value::Table(layers).try_into().map_err(|error: toml::de::Error| {
+        CatalogError::new("the file, laid over what is built in", error.message())
+    })
+}
+
+fn fingerprint(overrides: &[Arc<str>]) -> String {
     let mut hash = Sha256::new();
-    for text in texts {
+    for text in iter::once(BUILT_IN).chain(overrides.iter().map(|text| &**text)) {
         hash.update(text.as_bytes());
         hash.update([0]);
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use stonegate_protocol::traits::{Feature, ThinkingKind};
 use stonegate_protocol::{Dialect, Effort};
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::error::CatalogError;
 use crate::model::{LongContext, Mantle, Use};
@@ -119,26 +119,4 @@ pub(crate) struct StepEntry {
 /// Checks a layer by itself: only there a mistake still has a line.
 pub(crate) fn check(text: &str) -> Result<(), CatalogError> {
     toml::from_str::<Document>(text).map(drop).map_err(|error| CatalogError::unreadable(text, &error))
-}
-
-/// Lays a whole file over those below it. Its rules come before theirs; nothing else is added to a list.
-pub(crate) fn lay_file_over(lower: &mut Table, mut upper: Table) {
-    if let (Some(Value::Array(below)), Some(Value::Array(above))) =
-        (lower.get("rules"), upper.get_mut("rules"))
-    {
-        above.extend(below.iter().cloned());
-    }
-    lay_over(lower, upper);
-}
-
-/// Lays `upper` over `lower`: tables key by key, everything else takes the place of what was there.
-pub(crate) fn lay_over(lower: &mut Table, upper: Table) {
-    for (key, value) in upper {
-        match (lower.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => lay_over(below, above),
-            (_, value) => {
-                lower.insert(key, value);
-            }
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod document;
 mod door;
 mod error;
 mod estimate;
+mod layers;
 mod model;
 mod name;
 mod place;

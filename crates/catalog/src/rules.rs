@@ -6,8 +6,9 @@ use stonegate_protocol::traits::{Feature, ThinkingKind};
 use stonegate_protocol::{Capabilities, Effort};
 use toml::{Table, Value};
 
-use crate::document::{ModelEntry, lay_over};
+use crate::document::ModelEntry;
 use crate::error::CatalogError;
+use crate::layers::lay_over;
 
 /// What models have that no Anthropic body reaches; shared, since there are many.
 static UNUSED: LazyLock<Arc<Capabilities>> = LazyLock::new(Arc::default);

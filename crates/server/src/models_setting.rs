@@ -49,6 +49,9 @@ pub(crate) fn catalog(models: &Models, unpriced: Unpriced) -> Result<Catalog, Mo
             .map_err(|source| ModelsError::Unreadable { path: path.clone(), source })?;
         catalog = catalog.with_overrides(&text).map_err(|source| ModelsError::Wrong { path, source })?;
     }
+    if models.aliases.is_empty() && models.rules.is_empty() && unpriced == Unpriced::Refuse {
+        return Ok(catalog);
+    }
     let mut table = toml::Table::from_iter([
         ("aliases".to_owned(), toml::Value::Table(aliases(models))),
         ("rules".to_owned(), toml::Value::Array(rules(models))),
