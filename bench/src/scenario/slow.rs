@@ -23,7 +23,7 @@ const SETTLE: Duration = Duration::from_millis(1000);
 /// From the last look to the end of the first stream.
 const MARGIN: Duration = Duration::from_millis(500);
 /// How long the fresh process is left alone before its memory is read.
-const IDLE: Duration = Duration::from_millis(1500);
+const IDLE: Duration = Duration::from_secs(4);
 const WARM_UP_CALLS: usize = 64;
 
 struct Figures {

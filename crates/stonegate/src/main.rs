@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod connection;
 mod desk;
+mod memory;
 mod operate;
 mod output;
 mod settings;
@@ -21,7 +22,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use mimalloc::MiMalloc;
 use stonegate_server::admin::Problem;
 use stonegate_server::config::Problems;
 
@@ -30,10 +30,6 @@ use crate::commands::{
     run as run_program, serve, setup, simulate, store, token, ui, whoami,
 };
 use crate::trouble::Trouble;
-
-/// Streams make many small, short-lived buffers on all threads; the system's allocator keeps too much of them.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A gateway in front of Amazon Bedrock: keys, budgets, usage, and every client's own protocol.
 #[derive(Debug, Parser)]

@@ -10,6 +10,7 @@ use stonegate_server::config::{Config, Flag, Loaded, Shown};
 use stonegate_server::telemetry;
 use tokio::net::TcpListener;
 
+use crate::memory::give_back;
 use crate::settings::{SettingsArguments, told};
 use crate::signals::stop_order;
 use crate::terminal::print;
@@ -80,7 +81,10 @@ async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result
         print(&announcement(&url, admin_url.as_deref(), token))?;
     }
     tracing::info!(%address, region = gateway.region(), version = env!("CARGO_PKG_VERSION"), "serving");
-    gateway.serve(listener, stop).await;
+    tokio::select! {
+        () = gateway.serve(listener, stop) => {}
+        () = give_back() => {}
+    }
     tracing::info!("stopped in good order");
     Ok(())
 }
