@@ -1,5 +1,7 @@
 //! Charges from outside: authorise, capture, void.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,6 +48,15 @@ pub struct Charge {
     pub service: String,
     /// Whose charge it is.
     pub user: String,
+    /// That user's tenant.
+    #[serde(default)]
+    pub tenant: String,
+    /// The key that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What it is tagged with.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// What is held, or was captured, in US dollars.
     pub amount_usd: String,
     /// The same in nano-dollars.

@@ -15,6 +15,7 @@ use crate::{
     journal::{Tokens, UsageRecord},
     lease::{Counter, LeaseMove},
     money::Nanodollars,
+    report::UsageFilter,
     store::StoreError,
     terms::Crossing,
     text::{UnknownText, spelled},
@@ -89,6 +90,40 @@ pub struct Charge {
     pub request: Arc<str>,
 }
 
+/// Where a charge stands in the list of those that hold credit: by when it is free again, then by its id.
+pub type ChargePlace = (Timestamp, ChargeId);
+
+/// Asks for charges that hold credit, in the order in which they are free again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChargeQuery {
+    /// Which charges are meant, by what would be recorded of them.
+    pub filter: UsageFilter,
+    /// Only those after that place: where the last page ended.
+    pub after: Option<ChargePlace>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A part of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChargePage {
+    /// The charges.
+    pub charges: Vec<Charge>,
+    /// Where the next page begins; `None` when there is none.
+    pub next: Option<ChargePlace>,
+}
+
+impl ChargePage {
+    /// A page of what was found, in order, one more than fits on it where there are more.
+    pub fn cut(mut found: Vec<Charge>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let is_last = found.len() <= limit;
+        found.truncate(limit);
+        let next = if is_last { None } else { found.last().map(Charge::place) };
+        Self { charges: found, next }
+    }
+}
+
 /// Asks for credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
@@ -150,6 +185,11 @@ impl Charge {
     /// Its id.
     pub fn id(&self) -> ChargeId {
         ChargeId(self.record.call)
+    }
+
+    /// Where it stands in the list of those that hold credit.
+    pub fn place(&self) -> ChargePlace {
+        (self.expires_at, self.id())
     }
 
     /// Whether it has yet to hold what is wanted: it waits, and is what was asked for.

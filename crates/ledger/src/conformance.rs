@@ -65,6 +65,7 @@ pub async fn all<S: Fixture>(open: impl AsyncFn() -> S) {
     charges::what_is_voided_or_forgotten_is_free_again(open().await).await;
     charges::a_charge_that_does_not_fit_holds_nothing(open().await).await;
     charges::what_replicas_hold_unused_comes_back_for_a_charge(open().await).await;
+    charges::those_that_hold_credit_are_listed_page_by_page(open().await).await;
     charges::whoever_waits_no_longer_holds_nothing(open().await).await;
     queries::usage_is_summed_by_every_group(open().await).await;
     queries::usage_is_summed_per_day_and_hour_and_read_page_by_page(open().await).await;

@@ -43,7 +43,10 @@ pub use adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery};
 pub use book::{Book, BookOptions, Ticket};
 pub use budget::{Amount, Budget, BudgetId, InvalidBudget, Limit, Mode, WhenShort};
 pub use call::{CallId, ReplicaId};
-pub use charge::{Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargeState};
+pub use charge::{
+    Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargePage, ChargePlace,
+    ChargeQuery, ChargeState,
+};
 pub use correct::{Corrected, Correction, Truth, WriteOff};
 pub use estate::{AllTerms, Estate};
 pub use forecast::{Forecast, Outlook, Past};

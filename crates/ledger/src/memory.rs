@@ -12,7 +12,10 @@ use crate::{
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::{CallId, ReplicaId},
-    charge::{Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargeState},
+    charge::{
+        Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery,
+        ChargeState,
+    },
     correct::{Corrected, Correction, Truth, WriteOff},
     estate::{AllTerms, Estate},
     journal::{Basis, Opened, UsageRecord},
@@ -157,6 +160,10 @@ impl LedgerStore for MemoryStore {
 
     fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
         now(self.state().expire_charges(at))
+    }
+
+    fn open_charges(&self, query: ChargeQuery) -> Answer<'_, ChargePage> {
+        now(Ok(self.state().open_charges(&query)))
     }
 
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {
@@ -580,6 +587,18 @@ impl State {
         };
         self.charges.retain(|_, kept| is_known(kept));
         Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
+    }
+
+    fn open_charges(&self, query: &ChargeQuery) -> ChargePage {
+        let is_wanted = |charge: &&Charge| {
+            charge.is_open()
+                && query.after.is_none_or(|after| charge.place() > after)
+                && query.filter.admits(&charge.record)
+        };
+        let charges = self.charges.values().map(|kept| &kept.charge);
+        let mut found: Vec<_> = charges.filter(is_wanted).cloned().collect();
+        found.sort_by_key(Charge::place);
+        ChargePage::cut(found, query.limit)
     }
 
     fn page(&self, query: &JournalQuery, is_wanted: impl Fn(&UsageRecord) -> bool) -> JournalPage {

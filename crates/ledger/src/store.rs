@@ -9,7 +9,7 @@ use crate::{
     adjust::{Adjustment, AdjustmentQuery, BudgetEvent, EventQuery},
     budget::{Amount, Budget, BudgetId, InvalidBudget},
     call::ReplicaId,
-    charge::{Authorization, Authorized, Charge, ChargeEnd, ChargeId, ChargeState},
+    charge::{Authorization, Authorized, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery, ChargeState},
     correct::{Corrected, Correction, WriteOff},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
     sync::{SyncReply, SyncRequest},
@@ -232,6 +232,13 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// # Errors
     /// When the store fails.
     fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64>;
+
+    /// Charges that hold credit, also such as have yet to hold all that they asked for; those that are free again soonest
+    /// come first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn open_charges(&self, query: ChargeQuery) -> Answer<'_, ChargePage>;
 
     /// A charge.
     ///

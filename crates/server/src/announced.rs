@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stonegate_ledger::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
-    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
-    JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
-    WriteOff, Zone,
+    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery, Corrected,
+    Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest,
+    UsageQuery, UsageSum, WriteOff, Zone,
 };
 
 use crate::keeper::{Keeper, POLL, StoreAway};
@@ -138,6 +138,10 @@ impl LedgerStore for Announced {
 
     fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
         self.store.expire_charges(at)
+    }
+
+    fn open_charges(&self, query: ChargeQuery) -> Answer<'_, ChargePage> {
+        self.store.open_charges(query)
     }
 
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {

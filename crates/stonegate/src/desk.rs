@@ -82,6 +82,7 @@ at_either! {
     correct(wanted: &CorrectionCreate) -> Correction;
     list_corrections(limit: u32) -> Vec<Correction>;
     list_audit(wanted: &AuditSelection) -> Vec<AuditEntry>;
+    list_charges() -> Vec<Charge>;
     find_charge(id: &str) -> Charge;
     void_charge(id: &str) -> Charge;
 }

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::desk::{Desk, Fixture, path, settled};
 use crate::{
-    Authorization, Authorized, Basis, Budget, CHARGES_KNOWN, CallId, Charge, ChargeEnd, ChargeId,
-    ChargeState, Limit, Nanodollars, Outcome, StoreError, Tokens, UsageRecord, Window,
+    AccountPath, Authorization, Authorized, Basis, Budget, CHARGES_KNOWN, CallId, Charge, ChargeEnd,
+    ChargeId, ChargePage, ChargeQuery, ChargeState, Limit, Nanodollars, Outcome, StoreError, Tokens,
+    UsageFilter, UsageRecord, Window,
 };
 
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
@@ -138,6 +139,55 @@ pub(super) async fn what_is_voided_or_forgotten_is_free_again(store: impl Fixtur
     let nobodys = ChargeId(CallId::first_at(desk.now));
     let refused = end(&desk, nobodys, ChargeEnd::Void, desk.now).await;
     assert!(matches!(refused, Err(StoreError::NoCharge(id)) if id == nobodys), "{refused:?}");
+}
+
+pub(super) async fn those_that_hold_credit_are_listed_page_by_page(store: impl Fixture) {
+    let desk = Desk::new(store).with_budget(100).await;
+    // The third is free again first, the first and the second at one time.
+    for (number, seconds, tenant) in [(1, 60, "acme"), (2, 60, "other"), (3, 30, "acme"), (4, 90, "acme")] {
+        let mut asked = wanted(&desk, number, 10);
+        asked.expires_at = desk.now + SignedDuration::from_secs(seconds);
+        asked.record.path = AccountPath::new(tenant, None, "ada", None);
+        desk.store().authorize(asked).await.expect("it answers");
+    }
+    let list = async |query: &ChargeQuery| desk.store().open_charges(query.clone()).await.expect("it lists");
+    let numbers = |page: &ChargePage| -> Vec<u8> {
+        let id = |number| ChargeId(CallId::from_parts(desk.now, [number; 10]));
+        page.charges.iter().filter_map(|charge| (1..=4).find(|number| id(*number) == charge.id())).collect()
+    };
+    let all = ChargeQuery { limit: 4, ..ChargeQuery::default() };
+    let page = list(&all).await;
+    assert_eq!((numbers(&page), page.next), (vec![3, 1, 2, 4], None));
+    assert_eq!(page.charges[0].state, ChargeState::Held);
+    assert_eq!(
+        (page.charges[0].record.cost.get(), page.charges[0].record.tags.as_str()),
+        (10, "project=apollo")
+    );
+
+    let of = |tenant: &str| UsageFilter { tenant: Some(tenant.into()), ..UsageFilter::default() };
+    for (filter, limit, expected) in [
+        (UsageFilter::default(), 1, vec![vec![3], vec![1], vec![2], vec![4]]),
+        (UsageFilter::default(), 3, vec![vec![3, 1, 2], vec![4]]),
+        (of("acme"), 2, vec![vec![3, 1], vec![4]]),
+        (of("other"), 1, vec![vec![2]]),
+        (of("nobody"), 1, vec![vec![]]),
+    ] {
+        let mut query = ChargeQuery { filter, limit, after: None };
+        let mut pages = Vec::new();
+        loop {
+            let page = list(&query).await;
+            pages.push(numbers(&page));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, expected, "{query:?}");
+    }
+    let [third, first, ..] = &*page.charges else { unreachable!("there are four") };
+    end(&desk, third.id(), capture(5), desk.now).await.expect("it is held");
+    end(&desk, first.id(), ChargeEnd::Void, desk.now).await.expect("it is held");
+    assert_eq!(numbers(&list(&all).await), [2, 4], "what has ended holds nothing");
 }
 
 pub(super) async fn a_charge_that_does_not_fit_holds_nothing(store: impl Fixture) {

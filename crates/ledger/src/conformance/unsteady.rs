@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use crate::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
-    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
-    JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest, UsageQuery, UsageSum,
-    WriteOff, Zone,
+    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery, Corrected,
+    Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, StoreError, SyncReply, SyncRequest,
+    UsageQuery, UsageSum, WriteOff, Zone,
 };
 
 /// Passes everything on to another store, but no syncs while its line is cut.
@@ -110,6 +110,10 @@ impl LedgerStore for Unsteady {
 
     fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
         self.store.expire_charges(at)
+    }
+
+    fn open_charges(&self, query: ChargeQuery) -> Answer<'_, ChargePage> {
+        self.store.open_charges(query)
     }
 
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {

@@ -59,6 +59,7 @@ use super::v1;
         v1::budgets::adjust::list,
         v1::budgets::events::list,
         v1::charges::authorize::authorize,
+        v1::charges::list::list,
         v1::charges::show::show,
         v1::charges::end::capture,
         v1::charges::end::void,

@@ -54,7 +54,7 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/budgets/{id}", delete(budgets::remove::remove))
         .route("/budgets/{id}/adjustments", get(budgets::adjust::list).post(budgets::adjust::adjust))
         .route("/budget-events", get(budgets::events::list))
-        .route("/charges", post(charges::authorize::authorize))
+        .route("/charges", get(charges::list::list).post(charges::authorize::authorize))
         .route("/charges/{id}", get(charges::show::show))
         .route("/charges/{id}/capture", post(charges::end::capture))
         .route("/charges/{id}/void", post(charges::end::void))

@@ -1,7 +1,7 @@
 //! Usage.
 
 use stonegate_api::{Charge, Correction, CorrectionCreate, Unresolved, Usage, UsageBy, UsagePer};
-use stonegate_ledger::{JournalQuery, Truth, UsageFilter};
+use stonegate_ledger::{ChargeQuery, JournalQuery, Truth, UsageFilter};
 
 use super::{Operator, moment};
 use crate::admin::{
@@ -55,6 +55,23 @@ impl Operator {
         let query = JournalQuery { filter: UsageFilter::default(), before: None, limit };
         let page = self.store.ledger.unresolved(query).await?;
         Ok(wire::unresolved::shown(&page, &self.store.ledger.write_offs().await?))
+    }
+
+    /// All charges from outside that hold credit, those that are free again soonest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list_charges(&self) -> Result<Vec<Charge>, Problem> {
+        let mut all = Vec::new();
+        let mut query = ChargeQuery { limit: 1_000, ..ChargeQuery::default() };
+        loop {
+            let page = self.store.ledger.open_charges(query.clone()).await?;
+            all.extend(page.charges.iter().map(wire::charges::shown));
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// A charge from outside, and how it stands.

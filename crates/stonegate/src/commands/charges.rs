@@ -16,6 +16,8 @@ pub(crate) enum Command {
     Authorize(Authorize),
     /// Take what was spent of what a charge holds, and free the rest.
     Capture(Capture),
+    /// List the charges that hold credit, those that are free again soonest first.
+    List(List),
     /// Show a charge and how it stands.
     Show(One),
     /// Free what a charge holds: anyone's on the store of this machine, one's own at a gateway.
@@ -27,6 +29,12 @@ pub(crate) struct One {
     /// The charge's id.
     #[arg(value_name = "ID")]
     id: String,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -76,10 +84,14 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     let (one, charge) = match command {
         Command::Authorize(authorize) => return authorize.run(),
         Command::Capture(capture) => return capture.run(),
+        Command::List(List { store }) => {
+            let found = store.operate(async |operator| operator.list_charges().await)?;
+            return store.print_list(&found, table);
+        }
         Command::Show(one) => (one, one.store.operate(async |operator| operator.find_charge(&one.id).await)?),
         Command::Void(one) => (one, one.store.operate(async |operator| operator.void_charge(&one.id).await)?),
     };
-    one.store.print(&charge, table)
+    one.store.print(&charge, shown)
 }
 
 impl Authorize {
@@ -93,7 +105,7 @@ impl Authorize {
         let charge = self
             .store
             .operate(async |desk| desk.gateway()?.authorize_charge(&wanted, self.once.clone()).await)?;
-        self.store.print(&charge, table)
+        self.store.print(&charge, shown)
     }
 }
 
@@ -102,11 +114,15 @@ impl Capture {
         let wanted = ChargeCapture { amount_usd: self.amount_usd.clone(), tokens: self.tokens };
         let charge =
             self.store.operate(async |desk| desk.gateway()?.capture_charge(&self.id, &wanted).await)?;
-        self.store.print(&charge, table)
+        self.store.print(&charge, shown)
     }
 }
 
-fn table(charge: &Charge, style: Style) -> String {
+fn shown(charge: &Charge, style: Style) -> String {
+    table(std::slice::from_ref(charge), style)
+}
+
+fn table(charges: &[Charge], style: Style) -> String {
     let columns = [
         Column::Text("CHARGE"),
         Column::Text("STATE"),
@@ -114,18 +130,25 @@ fn table(charge: &Charge, style: Style) -> String {
         Column::Text("USER"),
         Column::Number("AMOUNT"),
         Column::Number("TOKENS"),
+        Column::Text("MADE"),
         Column::Text("UNTIL"),
         Column::Text("BUDGETS"),
+        Column::Text("TAGS"),
     ];
-    let row = [
-        charge.id.clone(),
-        charge.state.clone(),
-        charge.service.clone(),
-        charge.user.clone(),
-        dollars(charge.amount_nanodollars),
-        charge.tokens.to_string(),
-        charge.expires_at.clone(),
-        charge.budgets.join(" "),
-    ];
-    Table::new(columns, [row]).render("", style)
+    let rows = charges.iter().map(|charge| {
+        let tags: Vec<_> = charge.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        [
+            charge.id.clone(),
+            charge.state.clone(),
+            charge.service.clone(),
+            charge.user.clone(),
+            dollars(charge.amount_nanodollars),
+            charge.tokens.to_string(),
+            charge.created_at.clone(),
+            charge.expires_at.clone(),
+            charge.budgets.join(" "),
+            tags.join(" "),
+        ]
+    });
+    Table::new(columns, rows).render("no charge holds anything", style)
 }

@@ -324,6 +324,10 @@ impl Remote {
         Ok(all)
     }
 
+    pub(super) async fn list_charges(&self) -> anyhow::Result<Vec<Charge>> {
+        self.list("/charges", &[]).await
+    }
+
     /// A charge of one's own.
     pub(super) async fn find_charge(&self, id: &str) -> anyhow::Result<Charge> {
         Ok(self.get(&format!("/charges/{}", names::segment(id)), &[]).await?)

@@ -197,9 +197,14 @@ fn a_script_makes_a_charge_and_captures_it() {
     assert_eq!(short.status.code(), Some(1));
     assert!(text(&short.stderr).contains("not covered by"), "{}", text(&short.stderr));
     let id = held["id"].as_str().expect("text");
+    assert_eq!(tells(&["charges", "list"])["data"][0]["id"], held["id"]);
+    assert_eq!(gateway.operator(&["charges", "list"])["data"][0]["id"], held["id"]);
     let captured = tells(&["charges", "capture", id, "0.20"]);
     assert_eq!((&captured["state"], &captured["amount_usd"]), (&json!("captured"), &json!("0.20")));
     assert_eq!(run(&["charges", "capture", id, "0.30"]).status.code(), Some(1));
+    assert_eq!(tells(&["charges", "list"])["data"], json!([]));
+    let none = ada.as_caller(&gateway, &key, &["charges", "list"]);
+    assert!(text(&none.stdout).contains("no charge holds anything"), "{}", text(&none.stdout));
 
     let outlook = tells(&["usage", "--forecast"]);
     assert_eq!(

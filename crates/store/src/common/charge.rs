@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::Transaction;
 use stonegate_ledger::{
-    Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargeState, Estate, StoreError,
+    Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery,
+    ChargeState, Estate, StoreError,
 };
 
 use super::{
@@ -26,6 +27,11 @@ const UP: &str = "SELECT call FROM charges WHERE state IN ('waiting', 'held') AN
      ORDER BY expires_at LIMIT $2";
 const OLD: &str = "SELECT call FROM charges WHERE state NOT IN ('waiting', 'held') AND expires_at <= $1
      ORDER BY expires_at LIMIT $2";
+
+/// Those that hold credit, by the index of them.
+const OPEN: &str = "SELECT state, expires_at, request, record FROM charges
+     WHERE state IN ('waiting', 'held') AND expires_at >= $1 AND (expires_at > $1 OR call > $2)
+     ORDER BY expires_at, call LIMIT $3";
 
 pub(super) async fn authorize(pools: &Pools, wanted: Authorization) -> Result<Authorized, StoreError> {
     let mut transaction = pools.write().await.map_err(unavailable)?;
@@ -115,6 +121,34 @@ pub(super) async fn expire(pools: &Pools, at: Timestamp) -> Result<u64, StoreErr
         transaction.commit().await.map_err(unavailable)?;
     }
     Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
+}
+
+/// Whose a charge is stands within its record, so that all that are open are read and those are kept that are asked for:
+/// few are at a time.
+pub(super) async fn open(pools: &Pools, query: ChargeQuery) -> Result<ChargePage, StoreError> {
+    let mut after = match query.after {
+        Some((expires_at, id)) => (kept_time(expires_at), id.0.to_string()),
+        None => (0, String::new()),
+    };
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    // One more tells whether there is another page.
+    while found.len() <= limit {
+        let (expires_at, call) = after;
+        let rows = sqlx::query(OPEN)
+            .bind(expires_at)
+            .bind(call)
+            .bind(BATCH)
+            .fetch_all(pools.readers())
+            .await
+            .map_err(unavailable)?;
+        let charges = rows.iter().map(charge::parse).collect::<Result<Vec<Charge>, _>>()?;
+        let Some(last) = charges.last() else { break };
+        after = (kept_time(last.expires_at), last.id().0.to_string());
+        found.extend(charges.into_iter().filter(|charge| query.filter.admits(&charge.record)));
+    }
+    found.truncate(limit.saturating_add(1));
+    Ok(ChargePage::cut(found, query.limit))
 }
 
 /// The charges whose time was up then, of those that the question is about.

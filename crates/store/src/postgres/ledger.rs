@@ -9,8 +9,9 @@ use std::{borrow::Cow, sync::Arc};
 use jiff::Timestamp;
 use stonegate_ledger::{
     Adjustment, AdjustmentQuery, Adopted, Adoption, Answer, Authorization, Authorized, Budget, BudgetEvent,
-    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, Corrected, Correction, EventQuery,
-    JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery, UsageSum, WriteOff, Zone,
+    BudgetFilter, BudgetId, BudgetState, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery, Corrected,
+    Correction, EventQuery, JournalPage, JournalQuery, LedgerStore, SyncReply, SyncRequest, UsageQuery,
+    UsageSum, WriteOff, Zone,
 };
 
 use super::{
@@ -124,6 +125,10 @@ impl LedgerStore for PostgresLedger {
 
     fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
         Box::pin(charge::expire(&self.pools, at))
+    }
+
+    fn open_charges(&self, query: ChargeQuery) -> Answer<'_, ChargePage> {
+        Box::pin(charge::open(&self.pools, query))
     }
 
     fn find_charge(&self, id: ChargeId) -> Answer<'_, Option<Charge>> {

@@ -120,3 +120,54 @@ async fn a_charge_that_cannot_be_is_refused() {
     }
     assert_eq!(house.stands().await, (0, 0));
 }
+
+#[tokio::test]
+async fn what_is_held_is_listed_to_whom_it_concerns() {
+    let (house, ann) = charging().await;
+    let bob = house.person("default", "bob", "user").await;
+    let lead = house.person("default", "lea", "team_lead").await;
+    house.as_admin("POST", "/tenants", json!({ "id": "other" })).await;
+    let stranger = house.person("other", "leo", "team_lead").await;
+    for (name, seconds) in [("b", 600), ("a", 60)] {
+        let wanted = json!({ "service": name, "amount_usd": "0.10", "expires_in_seconds": seconds });
+        assert_eq!(house.charge(&ann, name, wanted).await.status, StatusCode::CREATED);
+    }
+    let services = async |key: &str, path: &str| -> Vec<String> {
+        let listed = house.send(Some(key), "GET", path, Value::Null).await;
+        let data = listed.body["data"].as_array().unwrap_or_else(|| unreachable!("{listed:?}")).iter();
+        data.map(|charge| charge["service"].as_str().unwrap().to_owned()).collect()
+    };
+    for (who, key, expected) in [
+        ("ann", &ann.key, 2),
+        ("bob", &bob.key, 0),
+        ("lead", &lead.key, 2),
+        ("stranger", &stranger.key, 0),
+        ("admin", &house.admin.key, 2),
+    ] {
+        assert_eq!(services(key, "/charges").await.len(), expected, "{who}");
+    }
+    let hers = format!("/charges?user={}", ann.user);
+    assert_eq!(services(&lead.key, &hers).await, ["a", "b"], "those that are free again soonest come first");
+    let refused = house.send(Some(&bob.key), "GET", &hers, Value::Null).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "{refused:?}");
+
+    let first = house.as_admin("GET", "/charges?limit=1", Value::Null).await;
+    let charge = &first.body["data"][0];
+    assert_eq!(
+        (&charge["user"], &charge["tenant"], &charge["key"]),
+        (&json!(ann.user), &json!("default"), &json!(ann.key_id))
+    );
+    let next = first.text("next").replace(':', "%3A").replace('/', "%2F");
+    assert_eq!(services(&house.admin.key, &format!("/charges?limit=1&after={next}")).await, ["b"]);
+    let wrong = house.as_admin("GET", "/charges?after=x", Value::Null).await;
+    assert_eq!((wrong.status, &wrong.body["error"]["field"]), (StatusCode::BAD_REQUEST, &json!("after")));
+
+    // A service's own key, which can do nothing else.
+    let wanted = json!({ "name": "tools", "user": ann.user, "scopes": ["charges:make"] });
+    let tools = house.as_admin("POST", "/keys", wanted).await.text("key");
+    assert_eq!(services(&tools, "/charges").await, ["a", "b"]);
+    let wanted = json!({ "name": "calls", "user": ann.user, "scopes": ["messages:send"] });
+    let calls = house.as_admin("POST", "/keys", wanted).await.text("key");
+    let refused = house.send(Some(&calls), "GET", "/charges", Value::Null).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+}

@@ -59,6 +59,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/budgets/{id}/adjustments", "13yy443y", r#"{"amount":"1","reason":"a test"}"#),
     ("GET", "/budget-events", "1yyyyyyy", ""),
     ("POST", "/charges", "1yyyyy3y", r#"{"service":"search","amount_usd":"0.01"}"#),
+    ("GET", "/charges", "1yyyyyyy", ""),
     ("GET", "/charges/{id}", "14444434", ""),
     ("POST", "/charges/{id}/capture", "14444434", ""),
     ("POST", "/charges/{id}/void", "14444434", ""),

@@ -7,6 +7,7 @@ use crate::admin::{AdminState, Problem, Visit};
 
 pub(crate) mod authorize;
 pub(crate) mod end;
+pub(crate) mod list;
 pub(crate) mod show;
 
 /// A charge of the caller's own. Of another's nobody learns that there is one.

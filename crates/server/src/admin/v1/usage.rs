@@ -136,7 +136,7 @@ impl UsageParams {
 }
 
 /// What is asked for, narrowed to what the caller may see. Another's usage is refused, not shown as none.
-fn within(visit: &Visit, reach: Reach, mut filter: UsageFilter) -> Result<UsageFilter, Problem> {
+pub(super) fn within(visit: &Visit, reach: Reach, mut filter: UsageFilter) -> Result<UsageFilter, Problem> {
     // What is one's own may have been used before one came into a team.
     if filter.user.as_deref() == Some(visit.caller.user.as_str()) {
         return Ok(filter);

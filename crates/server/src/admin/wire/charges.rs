@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use stonegate_api::{ChargeCapture, ChargeCreate};
 use stonegate_ledger::{
-    AccountPath, Authorization, Basis, CallId, Charge, ChargeEnd, Limit, Nanodollars, Outcome, Tags, Tokens,
-    UsageRecord,
+    AccountPath, Authorization, Basis, CallId, Charge, ChargeEnd, ChargePage, ChargePlace, Limit,
+    Nanodollars, Outcome, Tags, Tokens, UsageRecord,
 };
 
 use super::{Problem, budgets, shown_time};
@@ -106,6 +106,9 @@ pub(crate) fn shown(charge: &Charge) -> stonegate_api::Charge {
         state: charge.state.to_string(),
         service: record.model_served.to_string(),
         user: record.path.user().to_string(),
+        tenant: record.path.tenant().to_string(),
+        key: record.path.key().map(ToString::to_string),
+        tags: record.tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         amount_usd: budgets::dollars(record.cost),
         amount_nanodollars: record.cost.get(),
         tokens: record.tokens.total(),
@@ -113,4 +116,18 @@ pub(crate) fn shown(charge: &Charge) -> stonegate_api::Charge {
         expires_at: shown_time(charge.expires_at),
         budgets: record.counters.iter().map(ToString::to_string).collect(),
     }
+}
+
+pub(crate) fn page(page: &ChargePage) -> stonegate_api::Page<stonegate_api::Charge> {
+    let next = page.next.map(|(expires_at, id)| format!("{}{BETWEEN}{id}", shown_time(expires_at)));
+    stonegate_api::Page { data: page.charges.iter().map(shown).collect(), next }
+}
+
+/// What stands between the two parts of a place.
+const BETWEEN: char = '/';
+
+/// The place that a page's `next` names.
+pub(crate) fn place(text: &str) -> Result<ChargePlace, Problem> {
+    let place = text.split_once(BETWEEN).and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
+    place.ok_or_else(|| Problem::invalid("after", "`next` of the page before"))
 }
