@@ -126,7 +126,7 @@ fn config() -> ProptestConfig {
 #[test]
 fn a_cut_off_replica_that_goes_on_spending_is_covered() {
     let mut world = World::new(2);
-    let call = |quote| Step::Reserve { replica: 0, quote, least: quote };
+    let call = |quote| Step::Reserve { replica: 0, model: 0, quote, least: quote };
     for step in
         [call(30), Step::Sync { replica: 0 }, call(30), Step::Sync { replica: 0 }, Step::Hours { hours: 1 }]
     {

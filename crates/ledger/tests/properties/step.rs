@@ -7,8 +7,8 @@ use proptest::prelude::*;
 /// One thing that happens. Numbers that name something are taken modulo how many there are.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// A call asks for credit: `quote` nano-dollars, to be lowered to `least`.
-    Reserve { replica: usize, quote: u64, least: u64 },
+    /// A call of a model asks for credit: `quote` nano-dollars, to be lowered to `least`.
+    Reserve { replica: usize, model: usize, quote: u64, least: u64 },
     /// A call under way asks for more.
     Extend { replica: usize, nth: usize, quote: u64, least: u64 },
     /// A call ends, having cost so many per cent of what it had reserved.
@@ -59,8 +59,9 @@ fn step() -> impl Strategy<Value = Step> {
     let replica = 0..5_usize;
     let nth = 0..8_usize;
     prop_oneof![
-        12 => (replica.clone(), 1..40_u64, 0..40_u64)
-            .prop_map(|(replica, quote, least)| Step::Reserve { replica, quote, least: least.min(quote) }),
+        12 => (replica.clone(), 0..3_usize, 1..40_u64, 0..40_u64).prop_map(|(replica, model, quote, least)| {
+            Step::Reserve { replica, model, quote, least: least.min(quote) }
+        }),
         4 => (replica.clone(), nth.clone(), 1..40_u64, 0..40_u64).prop_map(|(replica, nth, quote, least)| {
             Step::Extend { replica, nth, quote, least: least.min(quote) }
         }),
@@ -77,11 +78,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (replica.clone(), nth).prop_map(|(replica, nth)| Step::Echo { replica, nth }),
         1 => replica.clone().prop_map(|replica| Step::Crash { replica }),
         1 => replica.prop_map(|by| Step::Adopt { by }),
-        1 => (0..3_usize, 0..50_u64).prop_map(|(budget, by)| Step::Raise { budget, by }),
+        1 => (0..8_usize, 0..50_u64).prop_map(|(budget, by)| Step::Raise { budget, by }),
         1 => (50..150_u64).prop_map(|limit| Step::Define { limit }),
-        1 => (0..4_usize, 1..50_i64, any::<bool>())
+        1 => (0..8_usize, 1..50_i64, any::<bool>())
             .prop_map(|(budget, amount, for_ever)| Step::Credit { budget, amount, for_ever }),
-        1 => (0..4_usize, 1..100_u64, 1..30_i64)
+        1 => (0..8_usize, 1..100_u64, 1..30_i64)
             .prop_map(|(budget, more, hours)| Step::Override { budget, more, hours }),
         1 => (0..8_usize, 0..=100_u64).prop_map(|(nth, percent)| Step::Correct { nth, percent }),
         2 => (1..60_u64).prop_map(|amount| Step::Authorize { amount }),

@@ -18,6 +18,12 @@ use stonegate_ledger::{
 
 use crate::step::Step;
 
+/// The models that calls are for. With [`SEARCH`] there is one that every filter of [`World::filtered`] leaves out, and one
+/// that each counts.
+const MODELS: [&str; 3] = ["haiku-1", "opus-1", "sonnet-1"];
+/// What services outside sell: filters see it in the place of a model.
+const SEARCH: &str = "search";
+
 /// A replica is taken for dead after so long a silence.
 const SILENCE: SignedDuration = SignedDuration::from_secs(20);
 
@@ -108,9 +114,24 @@ impl World {
         world
     }
 
+    /// The same with budgets that count some models only: two that refuse, one in each unit, and one that tells.
+    fn filtered(replicas: usize) -> Self {
+        let world = Self::new(replicas);
+        for (id, account, window, limit, mode, filter) in [
+            ("opus", "team:core", Window::Daily, Limit::Usd(Nanodollars::new(80)), Mode::Block, "OPUS-*"),
+            ("s", "key:k1", Window::Total, Limit::Tokens(120), Mode::Block, "s*"),
+            ("told", "tenant:acme", Window::Weekly, Limit::Usd(Nanodollars::new(9)), Mode::Notify, "*-1"),
+        ] {
+            let plain = Self::budget(id, account, window, limit, mode);
+            let budget = Budget { model_filter: Some(filter.to_owned()), ..plain };
+            at_once(world.store.define_budget(budget)).expect("the budget can be");
+        }
+        world
+    }
+
     /// The same with a budget that slows down.
     pub(crate) fn slowed(replicas: usize) -> Self {
-        let world = Self::new(replicas);
+        let world = Self::filtered(replicas);
         let slow = Mode::Throttle { per_minute: 100 };
         world.define("slow", "user:ada", Window::Weekly, Limit::Usd(Nanodollars::new(100)), slow);
         world
@@ -130,17 +151,23 @@ impl World {
     }
 
     fn define(&self, id: &str, account: &str, window: Window, limit: Limit, mode: Mode) {
+        let budget = Self::budget(id, account, window, limit, mode);
+        at_once(self.store.define_budget(budget)).expect("the budget can be");
+    }
+
+    fn budget(id: &str, account: &str, window: Window, limit: Limit, mode: Mode) -> Budget {
         let account = account.parse().expect("an account");
         let time_zone = "America/Sao_Paulo".parse().expect("a zone");
         let plain = Budget::block(id, account, window, limit);
-        let budget = Budget { mode, time_zone, thresholds: vec![50, 80, 100], ..plain };
-        at_once(self.store.define_budget(budget)).expect("the budget can be");
+        Budget { mode, time_zone, thresholds: vec![50, 80, 100], ..plain }
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
         let count = self.replicas.len();
         match *step {
-            Step::Reserve { replica, quote, least } => drop(self.reserve(replica % count, quote, least)),
+            Step::Reserve { replica, model, quote, least } => {
+                drop(self.reserve(replica % count, MODELS[model % MODELS.len()], quote, least));
+            }
             Step::Extend { replica, nth, quote, least } => self.extend(replica % count, nth, quote, least),
             Step::Settle { replica, nth, percent } => self.settle(replica % count, nth, percent),
             Step::Drop { replica, nth, sent } => self.drop_call(replica % count, nth, sent),
@@ -181,11 +208,11 @@ impl World {
         }
     }
 
-    fn reserve(&mut self, replica: usize, ask: u64, least: u64) -> Result<(), Shortfall> {
+    fn reserve(&mut self, replica: usize, model: &str, ask: u64, least: u64) -> Result<(), Shortfall> {
         self.calls += 1;
         let call = CallId::from(CallId::first_at(self.now).get() + self.calls);
         let quote = quote(ask, least);
-        let name: Arc<str> = "model".into();
+        let name: Arc<str> = model.into();
         let now = self.time_of(replica);
         let draft = Draft {
             call,
@@ -381,8 +408,8 @@ impl World {
             dialect: "charge".into(),
             client: None,
             tags: Tags::default(),
-            model_requested: "search".into(),
-            model_served: "search".into(),
+            model_requested: SEARCH.into(),
+            model_served: SEARCH.into(),
             endpoint: Some("charge".into()),
             tokens: Tokens { input: amount, ..Tokens::default() },
             cost: Nanodollars::new(amount),
@@ -472,6 +499,20 @@ impl World {
         }
     }
 
+    /// A call counts on every budget that counts its model, and on no other. All but one are older than any call, and all are
+    /// on its path.
+    fn audit_filters(&self, journal: &[UsageRecord]) {
+        let budgets = self.budgets();
+        for record in journal {
+            for BudgetState { budget, .. } in &budgets {
+                let is_counted = record.counters.iter().any(|counter| counter.budget == budget.id);
+                let is_meant = budget.counts(&record.model_served);
+                let is_late = budget.id.as_str() == "late";
+                assert!(is_counted == is_meant || is_late && !is_counted, "{budget:?} {record:?}");
+            }
+        }
+    }
+
     /// No threshold is told twice, and none that was reached is kept back.
     fn audit_events(&self) {
         let query = EventQuery { limit: u32::MAX, ..EventQuery::default() };
@@ -525,6 +566,7 @@ impl World {
                 .sum();
             assert_eq!(charged + unresolved, counter.spent, "the journal and {counter_id} tell the same");
         }
+        self.audit_filters(&journal);
         for record in journal.iter().filter(|record| record.basis != Basis::Unresolved) {
             assert_eq!(self.truth.get(&record.call), Some(&record.cost.get()), "{record:?}");
         }
@@ -652,7 +694,7 @@ impl World {
     /// Asks for credit, and the store for as long as it may have some.
     fn ask(&mut self, replica: usize, cost: u64) -> Result<(), Shortfall> {
         for _ in 0..8 {
-            match self.reserve(replica, cost, cost) {
+            match self.reserve(replica, MODELS[0], cost, cost) {
                 Err(short) if short.may_improve => self.sync(replica),
                 result => return result,
             }
