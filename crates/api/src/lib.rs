@@ -8,6 +8,7 @@
 mod audit;
 mod budget;
 mod charge;
+mod installation;
 mod key;
 mod nullable;
 mod page;
@@ -26,6 +27,9 @@ pub use budget::{
     BudgetMode, BudgetOverride, BudgetWhenShort, BudgetWindow,
 };
 pub use charge::{Charge, ChargeCapture, ChargeCreate};
+pub use installation::{
+    CatalogModel, Endpoint, EndpointAccess, TokenPrices, Trust, TrustKind, TrustRule, TrustWhom,
+};
 pub use key::{
     EphemeralCreate, Key, KeyCreate, KeyCreated, KeyKind, KeyRenew, KeyRotate, KeyStatus, ModelRule,
 };

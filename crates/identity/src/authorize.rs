@@ -61,6 +61,8 @@ pub enum Action {
     ManageBudgets,
     /// Read the audit log.
     ReadAudit,
+    /// See whom the settings trust, and which endpoints and models they name.
+    ReadInstallation,
     /// Make, change and take away users and groups of one's tenant by SCIM. Groups may make administrators of people, and
     /// whoever provisions says who somebody is: it takes one.
     Provision,
@@ -68,7 +70,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::SendMessages,
         Self::SendChat,
         Self::SendResponses,
@@ -90,6 +92,7 @@ impl Action {
         Self::ReadBudgets,
         Self::ManageBudgets,
         Self::ReadAudit,
+        Self::ReadInstallation,
         Self::Provision,
     ];
 }
@@ -305,7 +308,7 @@ impl Need {
             }
             Action::ReadTeams | Action::ReadTenants => read(Own::Never, Role::TeamLead),
             Action::ManageTenants => write(Own::Never, Role::Admin),
-            Action::ReadAudit => read(Own::Never, Role::Admin),
+            Action::ReadAudit | Action::ReadInstallation => read(Own::Never, Role::Admin),
             Action::Provision => need(Own::Never, Some(Scope::ScimWrite), Some(Role::Admin)),
         }
     }

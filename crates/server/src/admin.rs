@@ -13,6 +13,7 @@ use utoipa::OpenApi as _;
 use crate::body_time::in_time;
 use crate::budgeting::Budgeting;
 use crate::directory::DirectoryCache;
+use crate::installation::Installation;
 use crate::signin::SignIn;
 
 mod body;
@@ -50,6 +51,8 @@ pub struct AdminState {
     pub sign_in: SignIn,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// What the settings make of this server.
+    pub installation: Arc<Installation>,
     /// Which listener this is for.
     pub side: Side,
 }

@@ -24,6 +24,7 @@ use crate::announced::Announced;
 use crate::app::{App, Names};
 use crate::config::{self, Config, Origin, Problem, Secret, Shown};
 use crate::directory::DirectoryCache;
+use crate::installation::Installation;
 use crate::keeper::{Keeper, Patience};
 use crate::lessons::Lessons;
 use crate::listen::{self, Stopping, Tls, TlsError};
@@ -214,6 +215,7 @@ impl Gateway {
         let (telemetry, sending) =
             Relay::from_settings(&config.telemetry).map_err(StartError::Certificates)?.unzip();
         let place = models_setting::place(&endpoint.region, &config.bedrock);
+        let installation = Arc::new(Installation::new(&config, &endpoint, &catalog, &place)?);
         let default_models = models_setting::defaults(&config.models, &catalog, &place)?;
         let sign_in = SignIn::new(
             Arc::clone(&directory),
@@ -252,6 +254,7 @@ impl Gateway {
             keys_per_user: app.config.keys.per_user,
             sign_in,
             now: clock::now,
+            installation,
             side: if app.config.admin.listen.is_some() { Side::Public } else { Side::Administration },
         };
         Ok(Gateway { app, admin, store, tls, bootstrap, administration: None, sending, _claim: claim })
@@ -430,7 +433,7 @@ async fn keep(store: &Store, config: &Config, stopping: &Stopping) -> Result<Kee
     Ok(keeper)
 }
 
-fn endpoint_settings(config: &Config) -> EndpointSettings {
+pub(crate) fn endpoint_settings(config: &Config) -> EndpointSettings {
     let bedrock = &config.bedrock;
     EndpointSettings {
         region: bedrock.region.clone(),

@@ -20,6 +20,7 @@ mod error;
 mod fleet;
 mod gateway;
 mod health;
+pub mod installation;
 mod invocations;
 mod keeper;
 mod kept;

@@ -1,6 +1,9 @@
 //! The catalog as a list for people: what there is from one region, and what it costs there.
 
-use stonegate_catalog::Rates;
+use std::sync::Arc;
+
+use stonegate_api::{CatalogModel, TokenPrices};
+use stonegate_catalog::{Catalog, Model, Place, Rates};
 use stonegate_ledger::Picodollars;
 
 use crate::config::Config;
@@ -17,72 +20,54 @@ pub struct PriceList {
     /// Version of the catalog's data.
     pub version: String,
     /// One for each model, by id.
-    pub models: Vec<ListedModel>,
-}
-
-/// One model and its price.
-#[derive(Debug, Clone)]
-pub struct ListedModel {
-    /// The catalog's id: `claude-sonnet-5-5`.
-    pub id: String,
-    /// For people: `Claude Sonnet 5.5`.
-    pub name: String,
-    /// Whose it is: `anthropic`.
-    pub family: String,
-    /// What Bedrock is called with from this region.
-    pub upstream_id: String,
-    /// Tokens of prompt and answer together.
-    pub context_window: u64,
-    /// The most tokens of an answer.
-    pub max_output_tokens: u64,
-    /// US dollars for a million tokens; none where the model is not billed by the token.
-    pub prices: Option<ListedPrices>,
-}
-
-/// Decimal texts, US dollars for a million tokens in the standard tier.
-#[derive(Debug, Clone)]
-pub struct ListedPrices {
-    /// Of the prompt.
-    pub input: String,
-    /// Of the answer.
-    pub output: String,
-    /// Read from the cache.
-    pub cache_read: Option<String>,
-    /// Written to the cache for five minutes.
-    pub cache_write_5m: Option<String>,
-    /// Written to the cache for an hour.
-    pub cache_write_1h: Option<String>,
+    pub models: Vec<CatalogModel>,
 }
 
 /// Lists what the settings' catalog offers from the settings' region.
 ///
 /// # Errors
-/// When the operator's catalog file or aliases are wrong.
+/// When the operator's catalog file, aliases or defaults are wrong.
 pub fn price_list(config: &Config) -> Result<PriceList, ModelsError> {
     let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
     let region = config.bedrock.region.as_deref().unwrap_or(USUAL_REGION);
     let place = models_setting::place(region, &config.bedrock);
-    let models = catalog
-        .models()
-        .filter_map(|model| {
-            // What is not offered from here is not for this list.
-            let resolved = catalog.resolve(&model.id, &place).ok()?;
-            Some(ListedModel {
-                id: model.id.to_string(),
-                name: model.display_name.to_string(),
-                family: model.family.to_string(),
-                upstream_id: resolved.upstream_id.to_string(),
-                context_window: model.context_window,
-                max_output_tokens: model.max_output_tokens,
-                prices: resolved.price.rates(0).map(listed),
-            })
-        })
-        .collect();
+    let models = offered(config, &catalog, &place)?;
     Ok(PriceList { region: region.to_owned(), version: catalog.version().to_owned(), models })
 }
 
-fn listed(rates: &Rates) -> ListedPrices {
-    ListedPrices {
+/// What a catalog offers from a place, with the operator's names for it.
+pub(crate) fn offered(
+    config: &Config,
+    catalog: &Catalog,
+    place: &Place,
+) -> Result<Vec<CatalogModel>, ModelsError> {
+    let defaults = models_setting::defaults(&config.models, catalog, place)?;
+    let named = config.models.aliases.iter();
+    let named = named.chain(config.models.rules.iter().map(|rule| (&rule.pattern, &rule.model)));
+    let named: Vec<(&String, Arc<Model>)> =
+        named.filter_map(|(name, meant)| Some((name, catalog.find(meant).ok()?))).collect();
+    let listed = |model: &Arc<Model>| {
+        // What is not offered from here is not for this list.
+        let resolved = catalog.resolve(&model.id, place).ok()?;
+        let aliases = named.iter().filter(|(_, meant)| meant.id == model.id);
+        let default_for = defaults.iter().filter(|(_, id)| **id == *model.id);
+        Some(CatalogModel {
+            id: model.id.to_string(),
+            name: model.display_name.to_string(),
+            family: model.family.to_string(),
+            upstream_id: resolved.upstream_id.to_string(),
+            context_window: model.context_window,
+            max_output_tokens: model.max_output_tokens,
+            usd_per_million_tokens: resolved.price.rates(0).map(prices),
+            aliases: aliases.map(|(name, _)| (*name).clone()).collect(),
+            default_for: default_for.map(|(purpose, _)| purpose.clone()).collect(),
+        })
+    };
+    Ok(catalog.models().filter_map(listed).collect())
+}
+
+fn prices(rates: &Rates) -> TokenPrices {
+    TokenPrices {
         input: per_million(rates.input),
         output: per_million(rates.output),
         cache_read: rates.cache_read.map(per_million),
@@ -119,7 +104,7 @@ mod tests {
         let list = price_list(&config).expect("the built-in catalog is right");
         let sonnet = list.models.iter().find(|model| model.id == "claude-sonnet-5-5").expect("listed");
         assert_eq!(sonnet.upstream_id, "eu.anthropic.claude-sonnet-5-5");
-        assert!(sonnet.prices.is_some());
+        assert!(sonnet.usd_per_million_tokens.is_some());
         let none = Config::from_toml("[models]\ncatalog_file = '/nonexistent.toml'\n").expect("right");
         assert!(price_list(&none).expect_err("no such file").to_string().contains("models.catalog_file"));
     }

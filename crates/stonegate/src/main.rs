@@ -90,9 +90,9 @@ enum Command {
     Serve(serve::Arguments),
     #[command(flatten)]
     Administer(admin::Command),
-    /// The same as a group of their own: keys, users, teams, tenants, managed settings, budgets, charges, usage and audit.
+    /// The same as a group of their own, and what the gateway's settings say of models, endpoints and trust.
     #[command(subcommand)]
-    Admin(admin::Command),
+    Admin(admin::Group),
     /// Look at the store, and move an installation from one to another.
     #[command(subcommand)]
     Store(store::Command),
@@ -136,7 +136,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Administer(command) | Command::Admin(command) => admin::run(&command),
+        Command::Administer(command) => admin::run(&command),
+        Command::Admin(group) => admin::run_group(&group),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Models(arguments) => models::run(&arguments),
@@ -203,12 +204,15 @@ mod tests {
     fn named(command: &clap::Command, before: &str) -> Vec<String> {
         let with_those_below = |below: &clap::Command| {
             let name = format!("{before}{}", below.get_name());
-            // What is in this group stands without it, too.
-            let is_group = name == "admin";
-            let further = if is_group { Vec::new() } else { named(below, &format!("{name} ")) };
+            let further = named(below, &format!("{name} "));
             [name].into_iter().chain(further)
         };
-        command.get_subcommands().flat_map(with_those_below).collect()
+        let all: Vec<String> = command.get_subcommands().flat_map(with_those_below).collect();
+        // Most of what is in the group `admin` stands without it, too, and is named once.
+        let stands_alone = |name: &String| {
+            name.strip_prefix("admin ").is_none_or(|alone| !all.iter().any(|other| other == alone))
+        };
+        all.iter().filter(|name| stands_alone(name)).cloned().collect()
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use clap::Args;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use stonegate_server::config::Loaded;
+use stonegate_server::installation::Installation;
 use stonegate_server::operator::Operator;
 
 use crate::{
@@ -77,6 +79,27 @@ impl StoreArguments {
             desk.close().await;
             done
         })
+    }
+
+    /// What a gateway was set up with, as it says under this path itself; or what this machine's settings make of one.
+    pub(crate) fn installed<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        part: impl FnOnce(Installation) -> Vec<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        if is_of_gateway(&self.connection, &self.settings)? {
+            let connection = self.connection.find()?;
+            return crate::wait(async {
+                let client = connection.client().await?;
+                Remote::new(connection.url.as_str(), client).installed(path).await
+            });
+        }
+        let Loaded { config, shown } = self.settings.load(Vec::new())?;
+        let installation = crate::wait(Installation::of(&config));
+        Ok(part(installation.map_err(|error: anyhow::Error| match error.downcast() {
+            Ok(wrong) => told(wrong, &shown),
+            Err(error) => error,
+        })?))
     }
 
     /// Prints what came of it: JSON where it is wanted, `text` otherwise.

@@ -7,7 +7,7 @@ use crate::{
     scope::Scopes,
 };
 
-const ADMINISTRATIVE: [(Action, [&str; 3]); 15] = [
+const ADMINISTRATIVE: [(Action, [&str; 3]); 16] = [
     // Columns: one's own · a plain user of the same team · of the same tenant, another team · of another tenant ·
     // a lead of the same tenant and team · the own team as a whole · another team of the tenant · one of another tenant ·
     // the own tenant as a whole · another tenant · the installation.
@@ -27,6 +27,7 @@ const ADMINISTRATIVE: [(Action, [&str; 3]); 15] = [
     (Action::ReadBudgets, ["y----------", "yy--yy-----", "yyy-yyy-y--"]),
     (Action::ManageBudgets, ["-----------", "-y---------", "-yy--yy----"]),
     (Action::ReadAudit, ["-----------", "-----------", "-----------"]),
+    (Action::ReadInstallation, ["-----------", "-----------", "-----------"]),
     (Action::Provision, ["-----------", "-----------", "-----------"]),
 ];
 

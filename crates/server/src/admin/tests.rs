@@ -100,6 +100,7 @@ impl House {
             keys_per_user: 1_000,
             sign_in,
             now,
+            installation: Arc::default(),
             side: Side::Administration,
         };
         let router = router(state.clone());

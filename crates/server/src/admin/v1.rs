@@ -11,6 +11,7 @@ pub(super) mod audit;
 pub(super) mod bootstrap;
 pub(super) mod budgets;
 pub(super) mod charges;
+pub(super) mod installation;
 pub(super) mod keys;
 pub(super) mod list;
 pub(super) mod sign_in_links;
@@ -58,6 +59,9 @@ pub(super) fn routes() -> Router<AdminState> {
         .route("/charges/{id}", get(charges::show::show))
         .route("/charges/{id}/capture", post(charges::end::capture))
         .route("/charges/{id}/void", post(charges::end::void))
+        .route("/trust", get(installation::trust))
+        .route("/endpoints", get(installation::endpoints))
+        .route("/models", get(installation::models))
         .route("/usage", get(usage::usage))
         .route("/usage/unresolved", get(usage::unresolved::list))
         .route("/usage/corrections", get(usage::correct::list).post(usage::correct::correct))

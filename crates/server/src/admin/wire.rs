@@ -12,6 +12,7 @@ pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod charges;
 pub(crate) mod forecast;
+pub(crate) mod installation;
 pub(crate) mod keys;
 pub(crate) mod teams;
 pub(crate) mod tenants;

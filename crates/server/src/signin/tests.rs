@@ -118,6 +118,7 @@ impl House {
             keys_per_user: 100,
             sign_in: sign_in.clone(),
             now,
+            installation: Arc::default(),
             side: admin::Side::Administration,
         };
         let router = router(sign_in.clone())

@@ -3,7 +3,25 @@
 
 use clap::Subcommand;
 
-use super::{audit, budgets, charges, keys, managed_settings, teams, tenants, usage, users};
+use super::{
+    audit, budgets, charges, endpoints, keys, managed_settings, models, teams, tenants, trust, usage, users,
+};
+
+/// All of it under one name, with what is only looked at: the settings say it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    #[command(flatten)]
+    Administer(Command),
+    /// See every model that a gateway offers, with prices and the settings' own names for it.
+    #[command(subcommand)]
+    Models(models::Command),
+    /// See where a gateway sends calls.
+    #[command(subcommand)]
+    Endpoints(endpoints::Command),
+    /// See whose word a gateway takes for who somebody is: OpenID providers and AWS accounts.
+    #[command(subcommand)]
+    Trust(trust::Command),
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -33,6 +51,15 @@ pub(crate) enum Command {
     /// What was done and by whom, and whether the log of it is whole.
     #[command(subcommand)]
     Audit(audit::Command),
+}
+
+pub(crate) fn run_group(group: &Group) -> anyhow::Result<()> {
+    match group {
+        Group::Administer(command) => run(command),
+        Group::Models(command) => command.run(),
+        Group::Endpoints(command) => command.run(),
+        Group::Trust(command) => command.run(),
+    }
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {

@@ -1,16 +1,17 @@
 //! `stonegate models`: what can be called, and what it costs.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stonegate_api::Page;
-use stonegate_server::price_list::{ListedModel, PriceList, price_list};
+use stonegate_api::{CatalogModel, Page, TokenPrices};
+use stonegate_server::price_list::{PriceList, price_list};
 
 use crate::connection::ConnectionArguments;
-use crate::operate::is_of_gateway;
+use crate::operate::{StoreArguments, is_of_gateway};
 use crate::output::{self, Column, Table};
 use crate::settings::SettingsArguments;
 use crate::terminal::{Style, print};
+use crate::trouble::Trouble;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -29,6 +30,55 @@ pub(crate) struct Arguments {
     connection: ConnectionArguments,
     #[command(flatten)]
     settings: SettingsArguments,
+}
+
+/// `stonegate admin models`: what is there, whoever may use it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List every model that is offered, with its prices.
+    List(List),
+    /// Show one of them, with the settings' own names for it.
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate admin models list                       of the gateway that one is signed in to
+  stonegate admin models list --config stonegate.toml --json")]
+pub(crate) struct List {
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate admin models show claude-sonnet-5-5
+  stonegate admin models show claude-sonnet-5-5 --json")]
+pub(crate) struct Show {
+    /// The model's id, or a name that the settings have for it.
+    #[arg(value_name = "MODEL")]
+    model: String,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+impl Command {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        let offered = |store: &StoreArguments| store.installed("/models", |installation| installation.models);
+        match self {
+            Self::List(List { store }) => store.print_list(&offered(store)?, table),
+            Self::Show(Show { model: name, store }) => {
+                let all = offered(store)?;
+                let is_it = |model: &&CatalogModel| model.id == *name || model.aliases.contains(name);
+                let found = all.iter().find(is_it).ok_or_else(|| {
+                    Trouble::Wrong(format!("there is no model `{name}`; see `stonegate admin models list`"))
+                })?;
+                store.print(found, shown)
+            }
+        }
+    }
 }
 
 /// A model as a gateway lists it, whatever else it says or leaves out.
@@ -81,61 +131,75 @@ impl Arguments {
     fn listed(&self) -> anyhow::Result<()> {
         let config = self.settings.load(Vec::new())?.config;
         let list = price_list(&config)?;
-        print(&if self.json { as_json(&list) } else { as_text(&list, Style::of_stdout()) })?;
+        if self.json {
+            let PriceList { region, version, models } = list;
+            print(&output::json(&json!({ "region": region, "version": version, "models": models }))?)?;
+            return Ok(());
+        }
+        let note = format!(
+            "USD per million tokens, standard tier, from {}; catalog {}. `models.catalog_file` overrides it.",
+            list.region, list.version
+        );
+        let style = Style::of_stdout();
+        print(&(table(&list.models, style) + &style.dim(&note) + "\n"))?;
         Ok(())
     }
 }
-fn as_text(list: &PriceList, style: Style) -> String {
-    let width = |text: fn(&ListedModel) -> usize| list.models.iter().map(text).max().unwrap_or_default();
-    let (id, upstream) = (width(|model| model.id.len()), width(|model| model.upstream_id.len()));
-    let row = |cells: [&str; 7]| {
-        let [model, bedrock, context, input, output, read, write] = cells;
-        format!(
-            "{model:id$}  {bedrock:upstream$}  {context:>9}  {input:>8}  {output:>8}  {read:>8}  {write:>8}"
-        )
+
+fn shown(model: &CatalogModel, style: Style) -> String {
+    let list = |items: &[String]| (!items.is_empty()).then(|| items.join(", "));
+    let price = |price: fn(&TokenPrices) -> Option<&String>| {
+        model
+            .usd_per_million_tokens
+            .as_ref()
+            .and_then(price)
+            .map(|usd| format!("{usd} USD per million tokens"))
     };
-    let heading = ["MODEL", "ON BEDROCK", "CONTEXT", "INPUT", "OUTPUT", "CACHED", "TO CACHE"];
-    let mut text = style.bold(&row(heading)) + "\n";
-    for model in &list.models {
-        let context = model.context_window.to_string();
-        let price = |price: fn(&stonegate_server::price_list::ListedPrices) -> Option<&String>| {
-            model.prices.as_ref().and_then(price).map_or("–", String::as_str)
+    output::facts(
+        [
+            ("id", Some(model.id.clone())),
+            ("name", Some(model.name.clone())),
+            ("family", Some(model.family.clone())),
+            ("on Bedrock", Some(model.upstream_id.clone())),
+            ("context", Some(output::count(model.context_window))),
+            ("output", Some(output::count(model.max_output_tokens))),
+            ("input price", price(|prices| Some(&prices.input))),
+            ("output price", price(|prices| Some(&prices.output))),
+            ("cache read", price(|prices| prices.cache_read.as_ref())),
+            ("cache write, 5 min", price(|prices| prices.cache_write_5m.as_ref())),
+            ("cache write, 1 h", price(|prices| prices.cache_write_1h.as_ref())),
+            ("also called", list(&model.aliases)),
+            ("default for", list(&model.default_for)),
+        ],
+        style,
+    )
+}
+
+/// Models with what they cost.
+pub(crate) fn table(models: &[CatalogModel], style: Style) -> String {
+    let columns = [
+        Column::Text("MODEL"),
+        Column::Text("ON BEDROCK"),
+        Column::Number("CONTEXT"),
+        Column::Number("INPUT"),
+        Column::Number("OUTPUT"),
+        Column::Number("CACHED"),
+        Column::Number("TO CACHE"),
+    ];
+    let rows = models.iter().map(|model| {
+        let price = |price: fn(&TokenPrices) -> Option<&String>| {
+            let price = model.usd_per_million_tokens.as_ref().and_then(price);
+            price.map_or_else(|| "–".to_owned(), String::clone)
         };
-        text.push_str(&row([
-            &model.id,
-            &model.upstream_id,
-            &context,
+        [
+            model.id.clone(),
+            model.upstream_id.clone(),
+            model.context_window.to_string(),
             price(|prices| Some(&prices.input)),
             price(|prices| Some(&prices.output)),
             price(|prices| prices.cache_read.as_ref()),
             price(|prices| prices.cache_write_5m.as_ref()),
-        ]));
-        text.push('\n');
-    }
-    let note = format!(
-        "USD per million tokens, standard tier, from {}; catalog {}. `models.catalog_file` overrides it.",
-        list.region, list.version
-    );
-    text + &style.dim(&note) + "\n"
-}
-
-fn as_json(list: &PriceList) -> String {
-    let models: Vec<_> = list
-        .models
-        .iter()
-        .map(|model| {
-            let prices = model.prices.as_ref().map(|prices| {
-                json!({
-                    "input": prices.input, "output": prices.output, "cache_read": prices.cache_read,
-                    "cache_write_5m": prices.cache_write_5m, "cache_write_1h": prices.cache_write_1h,
-                })
-            });
-            json!({
-                "id": model.id, "name": model.name, "family": model.family,
-                "upstream_id": model.upstream_id, "context_window": model.context_window,
-                "max_output_tokens": model.max_output_tokens, "usd_per_million_tokens": prices,
-            })
-        })
-        .collect();
-    format!("{:#}\n", json!({ "region": list.region, "version": list.version, "models": models }))
+        ]
+    });
+    Table::new(columns, rows).render("no model can be called from here", style)
 }

@@ -57,6 +57,11 @@ impl Remote {
         }
     }
 
+    /// What the gateway's settings made of it, all on one page.
+    pub(crate) async fn installed<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+        Ok(self.get::<Page<T>>(path, &[]).await?.data)
+    }
+
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         Ok(self.client.post(&format!("/admin/v1{path}"), &serde_json::to_value(body)?).await?)
     }

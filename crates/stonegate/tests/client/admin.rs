@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::person::{Person, Served, served, text};
+use crate::person::{Person, Served, served, served_with, text};
 
 /// Somebody who is signed in with a key that may administer.
 fn administrator(gateway: &Served) -> Person {
@@ -59,6 +59,52 @@ fn an_administrator_works_from_anywhere() {
     assert_eq!(grace.tells(&["usage", "--by", "model", "--since", "7d"])["total"]["calls"], 0);
     let (code, told) = grace.refuses(&["keys", "revoke", "nothing"]);
     assert_eq!((code, told.contains("there is no key `nothing`")), (Some(1), true), "{told}");
+}
+
+#[test]
+fn what_the_settings_made_of_a_gateway_is_seen_from_anywhere_by_administrators() {
+    let home = tempfile::tempdir().expect("a directory");
+    let settings = home.path().join("stonegate.toml");
+    let written = r#"
+        [models]
+        aliases = { fast = "claude-haiku-5-5" }
+        [[signin.providers]]
+        id = "okta"
+        issuer = "https://id.example.org"
+        client_id = "stonegate"
+        client_secret = "hush"
+        rules = [{ group = "staff-*", role = "team_lead" }]
+    "#;
+    std::fs::write(&settings, written).expect("written");
+    let flag = settings.display().to_string();
+    let gateway = served_with(home, &["--config", &flag]);
+    let grace = administrator(&gateway);
+    let both = |arguments: &[&str]| {
+        let told = grace.tells(&[&["admin"], arguments].concat());
+        let flags = ["--config", &flag, "--set", "bedrock.region=us-east-1"];
+        (told, grace.tells(&[&["admin"], arguments, &flags].concat()))
+    };
+    for arguments in [["trust", "list"], ["trust", "show"], ["endpoints", "list"], ["models", "list"]] {
+        let name: &[&str] = if arguments[1] == "show" { &["okta"] } else { &[] };
+        let (told, by_settings) = both(&[&arguments[..], name].concat());
+        assert!(!told.to_string().contains("hush"), "{told}");
+        if arguments[0] != "endpoints" {
+            assert_eq!(told, by_settings, "{arguments:?}");
+        }
+    }
+    assert_eq!(names(&both(&["trust", "list"]).0, "name"), ["okta"]);
+    assert_eq!(both(&["endpoints", "list"]).0["data"][0]["runtime_url"], "http://127.0.0.1:9");
+    assert_eq!(both(&["models", "show", "fast"]).0["id"], "claude-haiku-5-5");
+    assert!(grace.says(&["admin", "trust", "show", "okta"]).contains("staff-*"));
+    assert!(grace.says(&["admin", "models", "show", "fast"]).contains("USD per million tokens"));
+    let (code, told) = grace.refuses(&["admin", "trust", "show", "entra"]);
+    assert_eq!((code, told.contains("`entra` is not trusted")), (Some(2), true), "{told}");
+
+    let key = gateway.key("ada", &["--scopes", "messages:send,usage:read,keys:manage"]);
+    for group in ["trust", "endpoints", "models"] {
+        let refused = grace.as_caller(&gateway, &key, &["admin", group, "list"]);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    }
 }
 
 #[test]

@@ -65,6 +65,9 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/charges/{id}/void", "14444434", ""),
     ("GET", "/usage", "1yyyyyyy", ""),
     ("GET", "/audit", "1333333y", ""),
+    ("GET", "/trust", "1333333y", ""),
+    ("GET", "/endpoints", "1333333y", ""),
+    ("GET", "/models", "1333333y", ""),
     ("GET", "/usage/unresolved", "1yyyyyyy", ""),
     ("GET", "/usage/corrections", "1333333y", ""),
     (
