@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 mod acts;
+mod attacks;
 mod charges;
 mod corrections;
 mod document;

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use stonegate_identity::{Role, Scope};
+
 use super::*;
 use crate::signin::token::DEVICE_CODE;
 
@@ -307,4 +309,37 @@ async fn pages_cannot_be_framed_kept_or_made_to_run_anything() {
     for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
     }
+}
+
+#[tokio::test]
+async fn scope_escalation_a_users_token_gets_nothing_that_the_role_may_not_hold() {
+    let house = House::open().await;
+    house.person("eve", "user").await;
+    let all = Scope::ALL.map(Scope::as_str).join(" ");
+    let tokens = house.tokens("eve", &all).await;
+    let granted = tokens.member("scope");
+    for scope in granted.split(' ') {
+        assert!(Role::User.may_hold().contains(scope.parse().unwrap()), "{granted}");
+    }
+    // Nor at a refresh, from little to more.
+    let little = house.tokens("eve", "messages:send").await;
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &*little.member("refresh_token")),
+        ("scope", &*all),
+    ];
+    let more = house.form("/oauth/token", &pairs).await;
+    if more.status == StatusCode::OK {
+        assert_eq!(more.member("scope"), "messages:send");
+    } else {
+        assert_eq!(more.error(), (400, "invalid_scope".to_owned()));
+    }
+    let token = tokens.member("access_token");
+    for path in ["/audit", "/tenants", "/trust", "/keys?user=root"] {
+        let refused = house.api(Some(&token), "GET", path, Value::Null).await;
+        assert!(matches!(refused.status.as_u16(), 400 | 403 | 404), "{path}: {refused:?}");
+    }
+    let wanted = json!({ "name": "more", "scopes": ["admin:write"] });
+    let refused = house.api(Some(&token), "POST", "/keys", wanted).await;
+    assert!(matches!(refused.status.as_u16(), 400 | 403), "{refused:?}");
 }
