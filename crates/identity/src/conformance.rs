@@ -64,6 +64,7 @@ macro_rules! directory_conformance {
             a_bootstrap_token_ends,
             a_key_for_calls_makes_no_first_administrator,
             an_administrator_who_was_there_once_is_enough,
+            somebody_always_administers,
             a_failed_bootstrap_uses_nothing_up,
             every_act_is_written_down,
             the_log_is_a_chain,

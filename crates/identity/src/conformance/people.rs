@@ -1,11 +1,13 @@
 //! Promises about tenants, users and the first administrator.
 
+use std::task::Poll;
+
 use super::world::{act, at, is_conflict, is_missing, key, new_key, new_user, ok, rule, tenant, text, user};
 use crate::{
     BootstrapToken, Directory, KeyDigest, KeyId, KeyKind, ModelRule, Reach, Role, Scopes, TenantId, UserId,
     directory::{
-        Filter, FirstAdmin, NewKey, NewPassword, NewTenant, NewUser, PageRequest, Rotation, TenantEdit,
-        UserEdit,
+        Act, Actor, Filter, FirstAdmin, NewKey, NewPassword, NewTenant, NewUser, PageRequest, Rotation,
+        TenantEdit, UserEdit,
     },
 };
 
@@ -208,4 +210,66 @@ pub async fn managed_settings_are_kept_until_they_are_taken_away(directory: &dyn
         assert_eq!(updated.managed_settings.as_deref(), expected);
         assert_eq!(ok(directory.find_tenant(&acme.id).await), Some(updated));
     }
+}
+
+/// Two administrators who remove each other at the same instant are not both gone, nor is the last one by any other way.
+pub async fn somebody_always_administers(directory: &dyn Directory) {
+    let acme = tenant(directory, "acme").await;
+    let mut admins = Vec::new();
+    for (number, tenant) in [(1, TenantId::default_tenant()), (2, acme.id.clone())] {
+        let new = NewUser { tenant, ..new_user(number, "root", Role::Admin) };
+        admins.push(ok(directory.create_user(new, &act(0)).await).id);
+    }
+    let by = |id: &UserId| Act { by: Actor::User(id.clone()), ..act(1) };
+    let demoted = || UserEdit { role: Some(Role::User), ..UserEdit::default() };
+    let acts = [by(&admins[0]), by(&admins[1])];
+    let (one, other) = both(
+        directory.update_user(&admins[1], demoted(), &acts[0]),
+        directory.update_user(&admins[0], demoted(), &acts[1]),
+    )
+    .await;
+    assert!(one.is_ok() != other.is_ok(), "one of them: {one:?} {other:?}");
+    assert!(is_conflict(if one.is_ok() { &other } else { &one }, "role"), "{one:?} {other:?}");
+    let last = if one.is_ok() { &admins[0] } else { &admins[1] };
+    let last = ok(directory.find_user(last).await).expect("still there");
+    assert_eq!(last.role, Role::Admin);
+
+    let locked = UserEdit { disabled: Some(true), ..UserEdit::default() };
+    let refused = directory.update_user(&last.id, locked.clone(), &by(&last.id)).await;
+    assert!(is_conflict(&refused, "disabled"), "{refused:?}");
+    let closed = TenantEdit { disabled: Some(true), ..TenantEdit::default() };
+    let refused = directory.update_tenant(&last.tenant, closed, &by(&last.id)).await;
+    assert!(is_conflict(&refused, "disabled"), "{refused:?}");
+    assert_eq!(ok(directory.find_user(&last.id).await), Some(last.clone()), "nothing was done by halves");
+    // What else is changed of them is.
+    let renamed = UserEdit { name: Some("grace".to_owned()), ..UserEdit::default() };
+    ok(directory.update_user(&last.id, renamed, &by(&last.id)).await);
+    // Whoever has the store in hand can make another one.
+    assert!(ok(directory.update_user(&last.id, locked, &act(2)).await).disabled_at.is_some());
+}
+
+/// Both, at the same time.
+async fn both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
+    let (mut of_one, mut of_other) = (None, None);
+    std::future::poll_fn(move |context| {
+        if of_one.is_none()
+            && let Poll::Ready(answer) = one.as_mut().poll(context)
+        {
+            of_one = Some(answer);
+        }
+        if of_other.is_none()
+            && let Poll::Ready(answer) = other.as_mut().poll(context)
+        {
+            of_other = Some(answer);
+        }
+        match (of_one.take(), of_other.take()) {
+            (Some(one), Some(other)) => Poll::Ready((one, other)),
+            waiting => {
+                (of_one, of_other) = waiting;
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }

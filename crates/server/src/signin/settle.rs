@@ -213,6 +213,12 @@ async fn update(at: &SignIn, user: &User, edit: UserEdit, act: &Act) -> Result<(
             let edit = UserEdit { name: None, ..edit };
             directory.update_user(&user.id, edit, act).await.map(drop)
         }
+        // The last administrator but this one went meanwhile. The next try sees it, and lets this one be.
+        Err(DirectoryError::Conflict { field: "role" | "disabled", .. }) => {
+            tracing::error!(user = %user.id, "the last administrator is to be none any more, and stays one");
+            let edit = UserEdit { role: None, disabled: None, ..edit };
+            directory.update_user(&user.id, edit, act).await.map(drop)
+        }
         done => done.map(drop),
     }
 }

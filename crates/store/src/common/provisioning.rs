@@ -105,6 +105,7 @@ impl Provisioning for SqlProvisioning {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
             let found = number(found)?;
+            hold(&mut transaction, &new.id).await?;
             let is_taken: bool = sqlx::query_scalar(
                 "SELECT EXISTS (SELECT 1 FROM provisioned
                                 WHERE tenant_id = $1 AND kind = $2 AND name_key = $3 AND id <> $4)",
@@ -154,6 +155,7 @@ impl Provisioning for SqlProvisioning {
     fn remove<'a>(&'a self, tenant: &'a TenantId, kind: ProvisionedKind, id: &'a str) -> Answer<'a, bool> {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
+            hold(&mut transaction, id).await?;
             if kind == ProvisionedKind::Group {
                 sqlx::query(
                     "UPDATE provisioned SET unsettled = 1, version = version + 1
@@ -195,6 +197,7 @@ impl Provisioning for SqlProvisioning {
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
+            hold(&mut transaction, group).await?;
             let moving =
                 joining.iter().map(|user| (user, JOIN)).chain(leaving.iter().map(|user| (user, LEAVE)));
             let mut moving: Vec<_> = moving.collect();
@@ -266,6 +269,17 @@ const JOIN: &str = "INSERT INTO provisioned_members (group_id, user_id)
       WHERE groups.id = $1 AND groups.kind = 'group' AND users.id = $2
      ON CONFLICT DO NOTHING";
 const LEAVE: &str = "DELETE FROM provisioned_members WHERE group_id = $1 AND user_id = $2";
+
+/// Lets nobody else change this one, or who is in it, before the transaction ends. Whoever joins a group while it is renamed
+/// would otherwise be missed by the one and placed by the old name by the other.
+async fn hold(connection: &mut Connection, id: &str) -> Result<(), DirectoryError> {
+    sqlx::query("UPDATE provisioned SET version = version WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
 
 /// Whoever comes or goes by it is unsettled.
 async fn change_member(

@@ -11,5 +11,6 @@ mod conformance;
 mod installation;
 mod moving;
 mod opening;
+mod provisioning;
 mod schema;
 mod sharing;

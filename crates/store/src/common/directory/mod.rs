@@ -13,6 +13,7 @@ use stonegate_identity::{
 use super::{Connection, Database, Pools, hold_directory};
 use crate::directory::error::unavailable;
 
+mod admins;
 mod audit;
 mod bootstrap;
 mod forgetting;

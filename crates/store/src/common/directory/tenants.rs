@@ -5,7 +5,7 @@ use stonegate_identity::{
     directory::{Act, Filter, NewTenant, Page, PageRequest, Tenant, TenantEdit},
 };
 
-use super::{Connection, Pools, audit::record, grants::next_version, write};
+use super::{Connection, Pools, admins, audit::record, grants::next_version, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, nothing, paged},
@@ -141,6 +141,9 @@ pub(super) async fn update(
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
+    if before.disabled_at.is_none() && after.disabled_at.is_some() {
+        admins::keep_one(&mut transaction, "disabled", act).await?;
+    }
     record(&mut transaction, act, "tenant.update", format!("tenant:{id}"), change).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(after)

@@ -1,11 +1,11 @@
 //! Users.
 
 use stonegate_identity::{
-    Change, DirectoryError, TeamId, TenantId, UserId,
+    Change, DirectoryError, Role, TeamId, TenantId, UserId,
     directory::{Act, Filter, NewUser, Page, PageRequest, User, UserEdit},
 };
 
-use super::{Connection, Pools, audit::record, grants::next_version, teams, tenants, write};
+use super::{Connection, Pools, admins, audit::record, grants::next_version, teams, tenants, write};
 use crate::directory::{
     error::{conflict, not_found, unavailable},
     filter::{Narrowed, paged},
@@ -198,6 +198,11 @@ pub(super) async fn update(
     .execute(&mut *transaction)
     .await
     .map_err(unavailable)?;
+    let administers = |user: &User| user.role == Role::Admin && user.disabled_at.is_none();
+    if administers(&before) && !administers(&after) {
+        let field = if before.role == after.role { "disabled" } else { "role" };
+        admins::keep_one(&mut transaction, field, act).await?;
+    }
     record(&mut transaction, act, "user.update", format!("user:{id}"), change).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(after)
