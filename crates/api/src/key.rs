@@ -55,8 +55,8 @@ pub struct EphemeralCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "claude on laptop", min_length = 1, max_length = 100)]
     pub name: Option<String>,
-    /// What it may be used for: calling models by the APIs named, and `usage:read`.
-    #[schema(example = json!(["messages:send"]), min_items = 1)]
+    /// What it may be used for, one scope: calling models by one API, or `usage:read`.
+    #[schema(example = json!(["messages:send"]), min_items = 1, max_items = 1)]
     pub scopes: Vec<String>,
     /// Which models it may be used for; those of the key that it is made with when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -65,6 +65,12 @@ pub(crate) fn ephemeral(
     now: Timestamp,
 ) -> Result<(NewKey, KeyText), Problem> {
     let scopes = scopes(&wanted.scopes)?;
+    if scopes.iter().count() > 1 {
+        return Err(Problem::invalid(
+            "scopes",
+            "an ephemeral key has one scope; make another one for another API",
+        ));
+    }
     if let Some(scope) = scopes.iter().find(|scope| !Scopes::for_calls().contains(*scope)) {
         let message = format!("an ephemeral key is for calling models and cannot have the scope `{scope}`");
         return Err(Problem::invalid("scopes", message));
