@@ -21,7 +21,7 @@ mod user;
 mod whoami;
 mod word;
 
-pub use audit::AuditEntry;
+pub use audit::{AuditEntry, SealedAuditEntry};
 pub use budget::{
     Adjustment, AdjustmentCreate, AdjustmentKind, Budget, BudgetCreate, BudgetEvent, BudgetForecast,
     BudgetMode, BudgetOverride, BudgetWhenShort, BudgetWindow,

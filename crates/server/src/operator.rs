@@ -23,8 +23,9 @@ mod tenants;
 mod usage;
 mod users;
 
-pub use audit::{AuditError, AuditSelection};
+pub use audit::{AuditError, AuditFollower, AuditSelection};
 pub use keys::{KeyRequest, KeySelection};
+pub use stonegate_identity::Chain as AuditChain;
 pub use stonegate_store::{Status as StoreStatus, TransferError};
 pub use usage::{UsageRequest, usage_csv};
 

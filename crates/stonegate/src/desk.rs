@@ -8,7 +8,9 @@ use stonegate_api::{
     CorrectionCreate, Key, KeyCreated, Team, TeamCreate, TeamUpdate, Tenant, TenantCreate, TenantUpdate,
     TotpReset, Unresolved, Usage, User, UserCreate, UserUpdate,
 };
-use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, Operator, UsageRequest};
+use stonegate_server::operator::{
+    AuditChain, AuditSelection, KeyRequest, KeySelection, Operator, UsageRequest,
+};
 
 pub(crate) use remote::Remote;
 
@@ -83,6 +85,7 @@ at_either! {
     list_corrections(limit: u32) -> Vec<Correction>;
     list_audit(wanted: &AuditSelection) -> Vec<AuditEntry>;
     list_charges() -> Vec<Charge>;
+    follow_audit(take: &mut dyn FnMut(AuditEntry) -> std::io::Result<()>) -> AuditChain;
     find_charge(id: &str) -> Charge;
     void_charge(id: &str) -> Charge;
 }

@@ -40,6 +40,40 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// How far something has come that may take long: a line on standard error that writes over itself, where that is a terminal.
+pub(crate) struct Progress {
+    what: &'static str,
+    done: u64,
+    is_shown: bool,
+}
+
+/// After how many steps the line is written anew.
+const PACE: u64 = 1_000;
+
+impl Progress {
+    pub(crate) fn of(what: &'static str) -> Progress {
+        Progress { what, done: 0, is_shown: io::stderr().is_terminal() }
+    }
+
+    /// One more is done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        if self.is_shown && self.done.is_multiple_of(PACE) {
+            // Nobody misses it where it cannot be written.
+            write!(io::stderr().lock(), "\r{} {}…", crate::output::count(self.done), self.what).ok();
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// Leaves the line empty for whatever is said next.
+    fn drop(&mut self) {
+        if self.is_shown && self.done >= PACE {
+            write!(io::stderr().lock(), "\r\x1b[K").ok();
+        }
+    }
+}
+
 /// Asks on the terminal for a line that is not to be seen while it is typed.
 pub(crate) fn ask_hidden(question: &str) -> io::Result<String> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};

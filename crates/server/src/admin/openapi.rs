@@ -28,6 +28,7 @@ use super::v1;
     components(schemas(v1::usage::Format)),
     paths(
         v1::audit::audit,
+        v1::audit::chain,
         v1::bootstrap::bootstrap,
         v1::whoami::whoami,
         v1::sign_in_links::create,

@@ -34,6 +34,7 @@ pub(super) fn own_routes() -> Router<AdminState> {
 pub(super) fn routes() -> Router<AdminState> {
     Router::new()
         .route("/audit", get(audit::audit))
+        .route("/audit/chain", get(audit::chain))
         .route("/bootstrap", post(bootstrap::bootstrap))
         .route("/whoami", get(whoami::whoami))
         .route("/sign-in-links", post(sign_in_links::create))

@@ -1,5 +1,6 @@
 //! The audit log: read, checked, and handed out.
 
+use stonegate_api::SealedAuditEntry;
 use stonegate_identity::{
     BrokenChain, Chain, DirectoryError,
     directory::{AuditFilter, PageRequest},
@@ -31,12 +32,39 @@ pub enum AuditError {
     /// Somebody tampered with it.
     #[error(transparent)]
     Broken(#[from] BrokenChain),
+    /// What was handed out is no entry.
+    #[error(transparent)]
+    Unread(#[from] Problem),
     /// It cannot be read.
     #[error("the audit log cannot be read")]
     Directory(#[from] DirectoryError),
     /// Whoever took the entries failed.
     #[error("the entries cannot be written")]
     Out(#[from] std::io::Error),
+}
+
+/// Follows the log of a gateway that hands it out part by part, and believes none of it that its seals do not vouch for.
+#[derive(Debug, Default)]
+pub struct AuditFollower {
+    chain: Chain,
+}
+
+impl AuditFollower {
+    /// Takes the next entry, and gives it as lists show it.
+    ///
+    /// # Errors
+    /// When the chain is broken there, or it is no entry.
+    pub fn follow(&mut self, sealed: SealedAuditEntry) -> Result<stonegate_api::AuditEntry, AuditError> {
+        let entry = wire::audit::entry(sealed)?;
+        self.chain.follow(&entry)?;
+        Ok(wire::audit::shown(&entry))
+    }
+
+    /// What was followed so far.
+    #[must_use]
+    pub fn into_chain(self) -> Chain {
+        self.chain
+    }
 }
 
 impl Operator {

@@ -8,12 +8,12 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use stonegate_api::AuditEntry;
-use stonegate_server::operator::{AuditSelection, Operator};
+use stonegate_server::operator::AuditSelection;
 
 use crate::{
-    operate::{LocalArguments, StoreArguments},
+    operate::StoreArguments,
     output::{Column, Table, count},
-    terminal::Style,
+    terminal::{Progress, Style},
 };
 
 #[derive(Debug, Subcommand)]
@@ -57,26 +57,32 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Whoever may write to the store could write the whole log anew. Keep the seal that this prints somewhere
-else, and give it next time: then that shows, too.
+At a gateway, this program follows the chain itself and does not take the gateway's word for it. Whoever may write to the
+store could write the whole log anew. Keep the seal that this prints somewhere else, and give it next time: then that
+shows, too.
 
 Examples:
-  stonegate audit verify
-  stonegate audit verify --contains 3f0c…")]
+  stonegate audit verify                            at the gateway that one is signed in to
+  stonegate audit verify --contains 3f0c…           a seal that was printed earlier
+  stonegate audit verify --store postgres://stonegate@db/stonegate")]
 pub(crate) struct Verify {
     /// A seal that must be in the log: one that was printed earlier.
     #[arg(long, value_name = "SEAL")]
     contains: Option<String>,
     #[command(flatten)]
-    store: LocalArguments,
+    store: StoreArguments,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate audit export audit.jsonl
+  stonegate audit export | jq 'select(.action == \"key.revoke\")'")]
 pub(crate) struct Export {
     /// Where to; standard output if not given.
     file: Option<PathBuf>,
     #[command(flatten)]
-    store: LocalArguments,
+    store: StoreArguments,
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
@@ -129,11 +135,14 @@ fn change(entry: &AuditEntry) -> String {
 impl Verify {
     fn run(&self) -> anyhow::Result<()> {
         let mut is_contained = self.contains.is_none();
+        let mut progress = Progress::of("entries");
         let mut look = |entry: AuditEntry| {
             is_contained |= entry.seal == self.contains;
+            progress.step();
             Ok(())
         };
-        let chain = self.store.operate(async |operator: &Operator| operator.follow_audit(&mut look).await)?;
+        let chain = self.store.operate(async |operator| operator.follow_audit(&mut look).await)?;
+        drop(progress);
         if let (Some(seal), false) = (&self.contains, is_contained) {
             bail!(
                 "the log is a whole chain, but not the one that the seal {seal} is from: it was cut or written anew"
@@ -158,13 +167,15 @@ impl Export {
             }
             None => Box::new(BufWriter::new(std::io::stdout().lock())),
         };
+        let mut progress = Progress::of("entries");
         let mut write = |entry: AuditEntry| {
+            progress.step();
             serde_json::to_writer(&mut *out, &entry)?;
             out.write_all(b"\n")
         };
-        let chain =
-            self.store.operate(async |operator: &Operator| operator.follow_audit(&mut write).await)?;
+        let chain = self.store.operate(async |operator| operator.follow_audit(&mut write).await)?;
         out.flush()?;
+        drop(progress);
         let seal = chain.head.map_or_else(|| "none".to_owned(), |seal| seal.to_string());
         Ok(writeln!(std::io::stderr().lock(), "{} entries were written; seal: {seal}", count(chain.entries))?)
     }

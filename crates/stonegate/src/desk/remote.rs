@@ -9,15 +9,20 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use stonegate_api::{
     Adjustment, AdjustmentCreate, AuditEntry, Budget, BudgetCreate, BudgetEvent, Charge, ChargeCapture,
-    ChargeCreate, Correction, CorrectionCreate, Key, KeyCreated, KeyRotate, Page, Team, TeamCreate,
-    TeamUpdate, Tenant, TenantCreate, TenantUpdate, TotpReset, Unresolved, Usage, User, UserCreate,
-    UserUpdate,
+    ChargeCreate, Correction, CorrectionCreate, Key, KeyCreated, KeyRotate, Page, SealedAuditEntry, Team,
+    TeamCreate, TeamUpdate, Tenant, TenantCreate, TenantUpdate, TotpReset, Unresolved, Usage, User,
+    UserCreate, UserUpdate,
 };
 use stonegate_server::clock;
-use stonegate_server::operator::{AuditSelection, KeyRequest, KeySelection, UsageRequest, moment};
+use stonegate_server::operator::{
+    AuditChain, AuditFollower, AuditSelection, KeyRequest, KeySelection, UsageRequest, moment,
+};
 
 use crate::client::{Client, Content};
 use crate::trouble::Trouble;
+
+/// How much of the audit log is asked for at a time.
+const AUDIT_PART: &str = "500";
 
 /// A gateway's admin API.
 pub(crate) struct Remote {
@@ -270,6 +275,26 @@ impl Remote {
             ("limit", Some(&*limit)),
         ];
         Ok(self.get::<Page<AuditEntry>>("/audit", &query).await?.data)
+    }
+
+    /// The whole log, from its first entry to its last; what its seals do not vouch for is not handed on.
+    pub(super) async fn follow_audit(
+        &self,
+        take: &mut dyn FnMut(AuditEntry) -> std::io::Result<()>,
+    ) -> anyhow::Result<AuditChain> {
+        let mut follower = AuditFollower::default();
+        let mut after: Option<String> = None;
+        loop {
+            let query = [("limit", Some(AUDIT_PART)), ("after", after.as_deref())];
+            let part: Page<SealedAuditEntry> = self.get("/audit/chain", &query).await?;
+            for sealed in part.data {
+                take(follower.follow(sealed)?)?;
+            }
+            if part.next.is_none() || part.next == after {
+                return Ok(follower.into_chain());
+            }
+            after = part.next;
+        }
     }
 
     pub(super) async fn usage(&self, wanted: &UsageRequest) -> anyhow::Result<Usage> {

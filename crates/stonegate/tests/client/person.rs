@@ -120,6 +120,26 @@ impl Served {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// What a `GET` with that key gives, as JSON.
+    pub(crate) fn asked(&self, key: &str, path: &str) -> Value {
+        let address = self.url.strip_prefix("http://").expect("an address");
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n");
+        stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str(body).expect("JSON")
+    }
+
+    /// Writes the audit log that the store holds to a file.
+    pub(crate) fn export_audit(&self, to: &Path) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stonegate"));
+        command.env_clear().env("HOME", self.home.path()).args(["audit", "export"]).arg(to);
+        let output = command.arg("--data-dir").arg(self.home.path().join("data")).output().expect("it runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
     /// A key of that user.
     pub(crate) fn key(&self, user: &str, flags: &[&str]) -> String {
         let made = self.operator(&[&["keys", "create", "--name", "laptop", "--user", user], flags].concat());

@@ -65,6 +65,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/charges/{id}/void", "14444434", ""),
     ("GET", "/usage", "1yyyyyyy", ""),
     ("GET", "/audit", "1333333y", ""),
+    ("GET", "/audit/chain", "1333333y", ""),
     ("GET", "/trust", "1333333y", ""),
     ("GET", "/endpoints", "1333333y", ""),
     ("GET", "/models", "1333333y", ""),
