@@ -14,6 +14,7 @@ use std::process::ExitStatus;
 use clap::Args;
 
 use crate::connection::ConnectionArguments;
+use crate::defaults::DefaultModels;
 use crate::trouble::Trouble;
 use crate::variables::Api;
 use key::ChildKey;
@@ -53,6 +54,15 @@ const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 impl ChildArguments {
+    /// The models that the gateway says to take. Whoever is signed in to none hears of that when a key is to be made.
+    pub(crate) fn default_models(&self) -> anyhow::Result<DefaultModels> {
+        let connection = self.connection.find()?;
+        match connection.credential {
+            Some(_) => crate::wait(DefaultModels::of(&connection)),
+            None => Ok(DefaultModels::default()),
+        }
+    }
+
     /// Runs the program to its end; what it ends with is what we end with.
     pub(crate) fn run(&self, errand: &Errand<'_>) -> anyhow::Result<()> {
         let code = crate::wait(self.run_to_end(errand))?;

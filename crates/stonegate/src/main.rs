@@ -8,6 +8,7 @@ mod child;
 mod client;
 mod commands;
 mod connection;
+mod defaults;
 mod desk;
 mod memory;
 mod operate;
@@ -102,6 +103,10 @@ enum Command {
     /// List the models that one may use at the gateway, or the catalog with its prices.
     Models(models::Arguments),
     /// Run the Bedrock simulator by itself, to test Bedrock clients with.
+    #[command(after_help = "\
+Examples:
+  stonegate simulate
+  stonegate simulate --listen 127.0.0.1:0 --record calls.jsonl")]
     Simulate(simulate::Arguments),
     /// Print a script that completes this command line in bash, zsh or fish.
     Completions(completions::Arguments),
@@ -213,6 +218,55 @@ mod tests {
             name.strip_prefix("admin ").is_none_or(|alone| !all.iter().any(|other| other == alone))
         };
         all.iter().filter(|name| stands_alone(name)).cloned().collect()
+    }
+
+    /// Every command that has none under it that a person would have to name.
+    fn leaves(command: &clap::Command, before: &str) -> Vec<(String, String)> {
+        let with_those_below = |below: &clap::Command| {
+            let name = format!("{before}{}", below.get_name());
+            let is_leaf = !below.is_subcommand_required_set();
+            let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let own = is_leaf.then(|| (name.clone(), help));
+            own.into_iter().chain(leaves(below, &format!("{name} "))).collect::<Vec<_>>()
+        };
+        command.get_subcommands().flat_map(with_those_below).collect()
+    }
+
+    #[test]
+    fn every_command_shows_examples_that_it_takes() {
+        let leaves = leaves(&Arguments::command(), "");
+        assert!(leaves.len() > 50, "{leaves:?}");
+        for (name, help) in leaves {
+            let name = name.strip_prefix("admin ").unwrap_or(&name);
+            let is_own = |line: &&str| {
+                let line = line.strip_prefix("admin ").unwrap_or(line);
+                line.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            let examples =
+                help.lines().filter_map(|line| line.split_once("stonegate ")).map(|(_, line)| line);
+            let own: Vec<&str> = examples.filter(is_own).collect();
+            assert!(!own.is_empty(), "{name} --help shows no example of itself: {help}");
+            for example in own {
+                // What stands after two spaces is for people, and what stands after a bar or an arrow for other programs.
+                let end = ["  ", " | ", " > "].iter().filter_map(|mark| example.find(mark)).min();
+                let words = words(&example[..end.unwrap_or(example.len())]);
+                let taken = Arguments::try_parse_from(std::iter::once("stonegate".to_owned()).chain(words));
+                assert!(taken.is_ok(), "{example}: {}", taken.expect_err("refused"));
+            }
+        }
+    }
+
+    /// A line as a shell takes it apart.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (at, part) in line.split('\'').enumerate() {
+            if at % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        words
     }
 
     #[test]

@@ -85,6 +85,10 @@ struct Limit {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate budgets list
+  stonegate budgets list --account team:platform --json")]
 pub(crate) struct List {
     /// Only those on this account.
     #[arg(long, value_name = "ACCOUNT")]
@@ -94,6 +98,9 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  stonegate budgets remove bdg_01KADZ9Q8N0000000000000000")]
 pub(crate) struct Remove {
     /// The budget's id.
     #[arg(value_name = "ID")]

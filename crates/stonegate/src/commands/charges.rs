@@ -19,8 +19,14 @@ pub(crate) enum Command {
     /// List the charges that hold credit, those that are free again soonest first.
     List(List),
     /// Show a charge and how it stands.
+    #[command(after_help = "\
+Example:
+  stonegate charges show chg_01KADZ9Q8N0000000000000000")]
     Show(One),
     /// Free what a charge holds: anyone's on the store of this machine, one's own at a gateway.
+    #[command(after_help = "\
+Example:
+  stonegate charges void chg_01KADZ9Q8N0000000000000000")]
     Void(One),
 }
 
@@ -66,6 +72,10 @@ pub(crate) struct Authorize {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate charges capture chg_01KADZ9Q8N0000000000000000          all that it holds
+  stonegate charges capture chg_01KADZ9Q8N0000000000000000 0.02")]
 pub(crate) struct Capture {
     /// The charge's id.
     #[arg(value_name = "ID")]

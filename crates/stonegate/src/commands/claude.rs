@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::child::{ChildArguments, Errand, Handed};
 use crate::connection::variable;
+use crate::defaults::DefaultModels;
 use crate::variables::Api;
 
 #[derive(Debug, Args)]
@@ -15,7 +16,8 @@ Examples:
   stonegate claude -- --model sonnet -p 'What is in this directory?'
 
 Claude Code gets a key for Messages in its environment. It lives for 30 minutes, is renewed while Claude Code runs, and is
-revoked when it ends. No settings file is touched, and none leads it elsewhere.")]
+revoked when it ends. No settings file is touched, and none leads it elsewhere. Where the gateway names default models,
+they are Claude Code's, unless it is told of another.")]
 pub(crate) struct Arguments {
     /// The program to run.
     #[arg(long, value_name = "PATH", default_value = "claude")]
@@ -28,6 +30,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let models = arguments.child.default_models()?;
     let prepare = |url: &str, key: &str| {
         let mut variables = Api::Messages.variables(url, key);
         // Then what settings say of providers and credentials does not count.
@@ -35,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         if variable(DISCOVERY).is_none() {
             variables.push((DISCOVERY, "1".to_owned()));
         }
+        variables.extend(own_models(&models).into_iter().filter(|(name, _)| variable(name).is_none()));
         Handed { arguments: arguments.rest.clone(), variables }
     };
     arguments.child.run(&Errand {
@@ -44,6 +48,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         prepare: &prepare,
         missing: "; install Claude Code: npm install -g @anthropic-ai/claude-code",
     })
+}
+
+/// The variables by which Claude Code knows what its default is, and its model for work in the background. `--model`,
+/// `ANTHROPIC_MODEL` and the model of its settings are nearer to it than these.
+pub(crate) fn own_models(models: &DefaultModels) -> Vec<(&'static str, String)> {
+    let named =
+        [("ANTHROPIC_DEFAULT_MODEL", &models.anthropic), ("ANTHROPIC_DEFAULT_HAIKU_MODEL", &models.small)];
+    named.into_iter().filter_map(|(name, model)| Some((name, model.clone()?))).collect()
 }
 
 /// With it, the model picker lists what the gateway offers.

@@ -15,10 +15,17 @@ pub(crate) enum Command {
     /// List every setting with its value and its origin; secrets are hidden.
     Show(ShowArguments),
     /// Print the reference of all settings, as Markdown.
+    #[command(after_help = "\
+Example:
+  stonegate config reference > configuration.md")]
     Reference,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate config check --config stonegate.toml
+  stonegate config check --config stonegate.toml --json")]
 pub(crate) struct CheckArguments {
     /// Print JSON: whether they are right, and every problem with setting, place and fix.
     #[arg(long)]
@@ -28,6 +35,10 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate config show
+  stonegate config show --config stonegate.toml --set bedrock.region=eu-west-1")]
 pub(crate) struct ShowArguments {
     /// Print JSON.
     #[arg(long)]

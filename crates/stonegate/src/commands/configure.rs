@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 use stonegate_api::{Key, KeyCreated};
 
 use crate::connection::{Connection, ConnectionArguments, Credential, Found};
+use crate::defaults::DefaultModels;
 use crate::output::json;
 use crate::terminal::{Style, note, print};
 use crate::trouble::Trouble;
+use document::{Document, Format};
 use record::{Record, Records};
 use tools::{Gateway, Tool};
 
@@ -28,7 +30,8 @@ Examples:
   stonegate configure claude --undo                 as it was before
 
 Claude Code and Codex ask `stonegate token` for what to call with, so that no secret lies in their settings and a sign-in
-renews itself. aider cannot: a key is made for it, and revoked by --undo. What else is in a file stays as it is.")]
+renews itself. aider cannot: a key is made for it, and revoked by --undo. What else is in a file stays as it is. Where the gateway
+names default models, the tool gets them, unless --model or its own settings name one.")]
 pub(crate) struct Arguments {
     /// The tool.
     #[arg(value_name = "TOOL", value_enum)]
@@ -78,12 +81,13 @@ impl Arguments {
             key: key.as_ref().map(|key| key.text.as_str()),
             model: self.model.as_deref(),
         };
-        let wanted = self.tool.members(&gateway)?;
+        let mut wanted = self.tool.members(&gateway)?;
         // What an earlier run wrote is taken back first, so that undoing leads to what the person had.
         let before = match &old {
             Some(old) if old.path == path => old.undone(place.format, now.as_deref())?,
             Some(_) | None => now.clone(),
         };
+        wanted.extend(self.default_models(&connection, place.format, before.as_deref())?);
         let record = Record::plan(path, place.format, before, wanted, key)?;
         let text = Some(record.after.clone());
         self.show(&record, now.as_deref(), text.as_deref())?;
@@ -96,6 +100,29 @@ impl Arguments {
             }
         }
         Ok(())
+    }
+
+    /// The gateway's default models, where neither a flag nor the file names one.
+    fn default_models(
+        &self,
+        connection: &Connection,
+        format: Format,
+        before: Option<&str>,
+    ) -> anyhow::Result<Vec<tools::Member>> {
+        let mut models = asked(connection);
+        if self.model.is_some() {
+            (models.anthropic, models.openai) = (None, None);
+        }
+        let Ok(document) = Document::parse(format, before.unwrap_or_default()) else {
+            // What is wrong with it is said by whoever writes it.
+            return Ok(Vec::new());
+        };
+        let is_free = |suggestion: &tools::Suggestion| {
+            let is_named = |member: &Vec<String>| document.read(member).is_some();
+            !is_named(&suggestion.member) && !suggestion.rivals.iter().any(is_named)
+        };
+        let free = self.tool.suggestions(&models).into_iter().filter(is_free);
+        Ok(free.map(|suggestion| (suggestion.member, Some(json!(suggestion.model)))).collect())
     }
 
     fn take_back(&self, records: &Records) -> anyhow::Result<()> {
@@ -143,7 +170,7 @@ impl Arguments {
     /// For a tool whose settings are not in a file that can be written.
     fn tell(&self) -> anyhow::Result<()> {
         let connection = self.connection.find()?;
-        let steps = self.tool.steps(connection.url.as_str());
+        let steps = self.tool.steps(connection.url.as_str(), &asked(&connection));
         if self.json {
             print(&json(&json!({ "tool": self.tool.name(), "path": null, "steps": steps }))?)?;
             return Ok(());
@@ -153,6 +180,22 @@ impl Arguments {
         print(&format!("{} keeps its settings where only it can write them:\n\n{lines}", self.tool.name()))?;
         Ok(())
     }
+}
+
+/// The models that the gateway says to take; none where it does not answer, which keeps nobody from writing settings.
+fn asked(connection: &Connection) -> DefaultModels {
+    crate::wait(DefaultModels::of(connection)).unwrap_or_else(|error| {
+        note(&format!("The gateway's default models are not known: {error}"));
+        DefaultModels::default()
+    })
+}
+
+/// Whether Codex's own settings name a model. What cannot be read may.
+pub(crate) fn codex_has_model() -> bool {
+    let Some(place) = Tool::Codex.place() else { return false };
+    let Ok(text) = file::read(&place.path) else { return true };
+    let document = Document::parse(place.format, &text.unwrap_or_default());
+    document.map_or(true, |document| document.read(&["model".to_owned()]).is_some())
 }
 
 impl Connection {

@@ -59,6 +59,11 @@ pub(crate) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate keys list
+  stonegate keys list --user ann --all
+  stonegate keys list --team platform --json")]
 pub(crate) struct List {
     /// Only this user's, by id or name.
     #[arg(long, value_name = "USER")]
@@ -77,6 +82,10 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate keys revoke laptop
+  stonegate keys revoke key_01KADZ9Q8N0000000000000000")]
 pub(crate) struct Revoke {
     /// The key's id, its name, or its text.
     #[arg(value_name = "KEY")]
@@ -86,6 +95,10 @@ pub(crate) struct Revoke {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate keys rotate laptop                      the old text goes on for a day
+  stonegate keys rotate laptop --overlap-seconds 0  it ends at once")]
 pub(crate) struct Rotate {
     /// The key's id, its name, or its text.
     #[arg(value_name = "KEY")]

@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     /// Open no browser, only show the address.
     #[arg(long)]
     no_browser: bool,
-    /// Where to keep what one signs in with [variable: STONEGATE_TOKEN_STORE; else where it was before; else `file`]
+    /// Where to keep what one signs in with [else the variable STONEGATE_TOKEN_STORE; else where it was before; else `file`]
     #[arg(long, value_name = "PLACE")]
     keep_in: Option<Keeping>,
     #[command(flatten)]
@@ -99,8 +99,11 @@ fn keep(connection: &Connection, credential: Credential, place: Option<Keeping>)
     let _lock = connection.profiles.lock()?;
     let saved = connection.profiles.load()?.filter(|saved| saved.url == connection.url);
     let profile = saved.unwrap_or_else(|| Profile::of(connection.url.clone()));
-    let kept_in = place.unwrap_or(profile.kept_in);
-    connection.profiles.save(&profile.with(Some(credential)).keep_in(kept_in))
+    let profile = profile.with(Some(credential));
+    match place {
+        Some(place) => connection.profiles.save_in(&profile, place),
+        None => connection.profiles.save(&profile),
+    }
 }
 
 fn session(tokens: Tokens) -> Credential {

@@ -42,6 +42,10 @@ struct Whose {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate managed-settings list
+  stonegate managed-settings list --tenant acme")]
 pub(crate) struct List {
     /// Only this tenant's and those of its teams.
     #[arg(long, value_name = "ID")]
@@ -51,6 +55,10 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate managed-settings show
+  stonegate managed-settings show --tenant acme --team platform")]
 pub(crate) struct Show {
     #[command(flatten)]
     whose: Whose,
@@ -75,6 +83,9 @@ pub(crate) struct Set {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  stonegate managed-settings remove --team platform  then the tenant's hold")]
 pub(crate) struct Remove {
     #[command(flatten)]
     whose: Whose,

@@ -44,6 +44,10 @@ pub(crate) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate teams list
+  stonegate teams list --tenant acme --all")]
 pub(crate) struct List {
     /// Only this tenant's.
     #[arg(long, value_name = "ID")]
@@ -56,6 +60,10 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate teams update platform --allow-model 'claude-*'
+  stonegate teams update platform --archive")]
 pub(crate) struct Update {
     /// The team's id or name.
     #[arg(value_name = "TEAM")]

@@ -20,6 +20,10 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate tenants create acme
+  stonegate tenants create acme --name 'Acme Corporation' --time-zone Europe/Berlin")]
 pub(crate) struct Create {
     /// A short name for it, for good.
     #[arg(value_name = "ID")]
@@ -35,12 +39,20 @@ pub(crate) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate tenants list
+  stonegate tenants list --json")]
 pub(crate) struct List {
     #[command(flatten)]
     store: StoreArguments,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate tenants update acme --allow-model 'claude-*' --deny-model '*-opus-*'
+  stonegate tenants update acme --disable")]
 pub(crate) struct Update {
     /// The tenant.
     #[arg(value_name = "ID")]

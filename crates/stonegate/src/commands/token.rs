@@ -8,6 +8,7 @@ use crate::terminal::print;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  stonegate token
   curl -H \"authorization: Bearer $(stonegate token)\" https://stonegate.example.com/v1/models
 
 Claude Code (`apiKeyHelper`), Codex (`auth.command`) and others can ask for it whenever they need one, so that no

@@ -25,6 +25,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  stonegate users totp-reset ann --reason 'has lost the phone'")]
 pub(crate) struct Reset {
     /// The user's id or name.
     #[arg(value_name = "USER")]
@@ -40,6 +43,10 @@ pub(crate) struct Reset {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate users create --name ann --email ann@example.com
+  stonegate users create --name lea --tenant acme --role team_lead --team platform")]
 pub(crate) struct Create {
     /// The user's name, the only one of its kind in the tenant.
     #[arg(long, value_name = "NAME")]
@@ -61,6 +68,10 @@ pub(crate) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate users list
+  stonegate users list --tenant acme --team platform --json")]
 pub(crate) struct List {
     /// Only this tenant's.
     #[arg(long, value_name = "ID")]

@@ -9,6 +9,10 @@ use crate::output::{facts, json};
 use crate::terminal::{Style, print};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate whoami
+  stonegate whoami --profile staging --json")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     connection: ConnectionArguments,

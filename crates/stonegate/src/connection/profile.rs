@@ -150,6 +150,11 @@ impl Profiles {
     /// else to where the profile does.
     pub(crate) fn save(&self, profile: &Profile) -> Result<(), Trouble> {
         let kept_in = Keeping::told()?.unwrap_or(profile.kept_in);
+        self.save_in(profile, kept_in)
+    }
+
+    /// The same with the credential where a flag says, whatever the variable does.
+    pub(crate) fn save_in(&self, profile: &Profile, kept_in: Keeping) -> Result<(), Trouble> {
         let profile = profile.clone().keep_in(kept_in);
         match (kept_in, &profile.credential) {
             (Keeping::Keychain, Some(credential)) => {

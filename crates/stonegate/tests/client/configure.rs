@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use crate::person::{Person, Served, served, text};
+use crate::person::{Person, Served, served, served_with, text};
 
 /// Somebody who is signed in with a key that may make others.
 fn ada(gateway: &Served) -> Person {
     let ada = Person::new();
-    let key = gateway.key("ada", &["--scopes", "messages:send,chat:send,keys:manage"]);
+    let key = gateway.key("ada", &["--scopes", "messages:send,chat:send,responses:send,keys:manage"]);
     ada.says(&["setup", &gateway.url]);
     assert!(ada.given(&key, &["login", "--key"]).status.success());
     ada
@@ -55,6 +55,94 @@ fn claude_code_is_told_and_gets_back_what_it_had() {
     assert_eq!(read(&ada, ".claude/settings.json").as_deref(), Some(before));
     let (code, told) = ada.refuses(&["configure", "claude", "--undo"]);
     assert_eq!(code, Some(2), "{told}");
+}
+
+/// A gateway that says which models to take.
+fn suggesting() -> Served {
+    let home = tempfile::tempdir().expect("a directory");
+    let settings = home.path().join("stonegate.toml");
+    let named = "[models]\ndefault = { anthropic = 'claude-sonnet-5-5', openai = 'gpt-6-sol', small = 'claude-haiku-5-5' }\n";
+    fs::write(&settings, named).expect("written");
+    let flag = settings.display().to_string();
+    served_with(home, &["--config", &flag])
+}
+
+#[test]
+fn the_gateways_default_models_are_written_where_a_person_has_named_none() {
+    let gateway = suggesting();
+    let ada = ada(&gateway);
+    let after = |tool: &str, before: Option<&str>, path: &str, flags: &[&str]| {
+        let path = ada.home().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        match before {
+            Some(text) => fs::write(&path, text).expect("written"),
+            None => drop(fs::remove_file(&path)),
+        }
+        ada.says(&[&["configure", tool], flags].concat());
+        let written = fs::read_to_string(&path).expect("written");
+        ada.says(&["configure", tool, "--undo"]);
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), before, "{tool}: nothing is left of it");
+        written
+    };
+    for (before, flags, main, small) in [
+        (None, &[][..], Some("claude-sonnet-5-5"), Some("claude-haiku-5-5")),
+        (Some("{\"model\": \"opus\"}\n"), &[], None, Some("claude-haiku-5-5")),
+        (Some("{\"env\": {\"ANTHROPIC_MODEL\": \"opus\"}}\n"), &[], None, Some("claude-haiku-5-5")),
+        (None, &["--model", "opus"], None, Some("claude-haiku-5-5")),
+        (
+            Some("{\"env\": {\"ANTHROPIC_DEFAULT_HAIKU_MODEL\": \"mine\"}}\n"),
+            &[],
+            Some("claude-sonnet-5-5"),
+            Some("mine"),
+        ),
+    ] {
+        let settings: Value =
+            serde_json::from_str(&after("claude", before, ".claude/settings.json", flags)).expect("JSON");
+        let env = |name: &str| settings["env"][name].as_str();
+        let found = (env("ANTHROPIC_DEFAULT_MODEL"), env("ANTHROPIC_DEFAULT_HAIKU_MODEL"));
+        assert_eq!(found, (main, small), "{before:?} {flags:?}");
+    }
+    for (before, flags, model) in [
+        (None, &[][..], "model = \"gpt-6-sol\""),
+        (None, &["--model", "nova-pro"], "model = \"nova-pro\""),
+        (Some("model = \"gpt-5.5\"\n"), &[], "model = \"gpt-5.5\""),
+    ] {
+        let settings = after("codex", before, ".codex/config.toml", flags);
+        let models: Vec<&str> = settings.lines().filter(|line| line.starts_with("model =")).collect();
+        assert_eq!(models, [model], "{before:?} {flags:?}");
+    }
+    let aider = after("aider", Some("dark-mode: true\n"), ".aider.conf.yml", &[]);
+    assert!(aider.contains("\nmodel: \"openai/gpt-6-sol\"\n"), "{aider}");
+    assert!(aider.contains("weak-model: \"openai/claude-haiku-5-5\""), "{aider}");
+    assert!(ada.says(&["configure", "cursor"]).contains("the gateway suggests gpt-6-sol"));
+}
+
+#[test]
+fn programs_that_are_run_get_the_gateways_default_models_unless_another_is_named() {
+    let gateway = suggesting();
+    let ada = ada(&gateway);
+    let program = ada.home().join("program");
+    fs::write(&program, "#!/bin/sh\nenv | grep ANTHROPIC_DEFAULT | sort\necho \"$@\"\n").expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
+    let run = |arguments: &[&str], own: &[(&str, &str)]| {
+        let mut command =
+            ada.command(&[&arguments[..1], &["--program", "./program", "--"], &arguments[1..]].concat());
+        let output =
+            command.env("PATH", "/usr/bin:/bin").envs(own.iter().copied()).output().expect("it runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let both = "ANTHROPIC_DEFAULT_HAIKU_MODEL=claude-haiku-5-5\nANTHROPIC_DEFAULT_MODEL=claude-sonnet-5-5\n";
+    assert_eq!(run(&["claude", "-p", "hi"], &[]), format!("{both}-p hi\n"));
+    let own = run(&["claude"], &[("ANTHROPIC_DEFAULT_MODEL", "opus")]);
+    assert!(own.contains("ANTHROPIC_DEFAULT_MODEL=opus\n"), "{own}");
+    assert!(run(&["codex", "exec"], &[]).contains("-c model=\"gpt-6-sol\" exec"));
+    for own in [&["codex", "-m", "nova-pro"][..], &["codex", "--profile", "work"]] {
+        assert!(!run(own, &[]).contains("gpt-6-sol"), "{own:?}");
+    }
+    fs::create_dir(ada.home().join(".codex")).expect("made");
+    fs::write(ada.home().join(".codex/config.toml"), "model = \"gpt-5.5\"\n").expect("written");
+    assert!(!run(&["codex", "exec"], &[]).contains("gpt-6-sol"), "the person's own settings name one");
 }
 
 #[test]

@@ -275,12 +275,18 @@ fn a_sign_in_is_kept_in_the_keychain_where_it_is_wanted() {
     assert!(says(&["setup", &gateway.url], "").contains("stonegate claude"), "it is still signed in");
     assert!(text(&run(&["doctor"], "").stdout).contains("kept in the keychain"));
 
+    // A flag is nearer than a variable.
+    says(&["login", "--no-browser", "--keep-in", "file"], "keychain");
+    assert!(is_in_file() && !item.exists());
+    says(&["login", "--no-browser", "--keep-in", "keychain"], "file");
+    assert!(!is_in_file() && item.exists());
+
     // To the file and back, without signing in anew.
     says(&["setup", &gateway.url], "file");
     assert!(is_in_file() && !item.exists());
     says(&["setup", &gateway.url], "keychain");
     assert!(!is_in_file() && item.exists());
-    assert_eq!(says(&["token"], "").trim(), "sk-stone-1");
+    assert_eq!(says(&["token"], "").trim(), "sk-stone-3");
     assert_eq!(run(&["setup", &gateway.url], "drawer").status.code(), Some(2));
 
     std::fs::write(ada.home().join("programs/locked"), "").expect("written");
@@ -291,7 +297,7 @@ fn a_sign_in_is_kept_in_the_keychain_where_it_is_wanted() {
 
     says(&["logout"], "");
     assert!(!item.exists(), "nothing is left of it");
-    assert_eq!(gateway.count("POST /oauth/revoke token=stone-refresh-1"), 1);
+    assert_eq!(gateway.count("POST /oauth/revoke token=stone-refresh-3"), 1);
     assert_eq!(run(&["token"], "").status.code(), Some(3));
     says(&["login", "--no-browser"], "");
     assert!(item.exists(), "it stays where it was");

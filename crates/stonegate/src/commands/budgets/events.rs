@@ -11,6 +11,10 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate budgets events --account tenant:acme
+  stonegate budgets events --after 4711 --json      for programs: only what is new since then")]
 pub(crate) struct Events {
     /// Only of this budget.
     #[arg(long, value_name = "ID")]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::document::Format;
 use crate::connection::variable;
+use crate::defaults::DefaultModels;
 use crate::trouble::Trouble;
 use crate::variables::Api;
 
@@ -38,6 +39,14 @@ pub(super) struct Gateway<'a> {
     /// A key for a tool that cannot ask a command for one.
     pub(super) key: Option<&'a str>,
     pub(super) model: Option<&'a str>,
+}
+
+/// A member that names a model as long as a person names none.
+pub(super) struct Suggestion {
+    pub(super) member: Vec<String>,
+    /// Members that would name one, too.
+    pub(super) rivals: Vec<Vec<String>>,
+    pub(super) model: String,
 }
 
 /// A member of a settings file and what it is to be; nothing where it must not be there.
@@ -115,15 +124,46 @@ impl Tool {
         Ok(members)
     }
 
+    /// The members by which it takes the gateway's default models, where a person has named none: each goes only where nothing
+    /// is there, and with it whatever else would say the same.
+    pub(super) fn suggestions(self, models: &DefaultModels) -> Vec<Suggestion> {
+        let one = |member: &[&str], rivals: &[&[&str]], model: &Option<String>| {
+            let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let model = model.as_ref()?;
+            let model = if self == Tool::Aider { format!("openai/{model}") } else { model.clone() };
+            let rivals = rivals.iter().map(|rival| path(rival)).collect();
+            Some(Suggestion { member: path(member), rivals, model })
+        };
+        let model: &[&str] = &["model"];
+        let both = match self {
+            Tool::Claude => [
+                one(
+                    &["env", "ANTHROPIC_DEFAULT_MODEL"],
+                    &[model, &["env", "ANTHROPIC_MODEL"]],
+                    &models.anthropic,
+                ),
+                one(&["env", "ANTHROPIC_DEFAULT_HAIKU_MODEL"], &[], &models.small),
+            ],
+            Tool::Codex => [one(model, &[], &models.openai), None],
+            Tool::Aider => [one(model, &[], &models.openai), one(&["weak-model"], &[], &models.small)],
+            Tool::Cursor => [None, None],
+        };
+        both.into_iter().flatten().collect()
+    }
+
     /// What a person has to do where no file can be written.
-    pub(super) fn steps(self, url: &str) -> Vec<String> {
+    pub(super) fn steps(self, url: &str, models: &DefaultModels) -> Vec<String> {
+        let usual = models.openai.as_ref().map(|model| format!("; the gateway suggests {model}"));
         match self {
             Tool::Cursor => vec![
                 "Make a key for it: stonegate keys create --name cursor".to_owned(),
                 "In Cursor, open Settings › Models › API Keys, and enter the key as the OpenAI API key."
                     .to_owned(),
                 format!("Switch on `Override OpenAI Base URL`, and enter {url}/v1"),
-                "Add the models that `stonegate models` lists, and choose one.".to_owned(),
+                format!(
+                    "Add the models that `stonegate models` lists, and choose one{}.",
+                    usual.unwrap_or_default()
+                ),
                 "Cursor calls from its own servers: the gateway has to be reachable from the internet."
                     .to_owned(),
             ],

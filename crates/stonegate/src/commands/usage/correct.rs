@@ -86,6 +86,10 @@ impl Correct {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate usage corrections
+  stonegate usage corrections --limit 10 --json")]
 pub(crate) struct List {
     /// At most so many, the newest first.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]

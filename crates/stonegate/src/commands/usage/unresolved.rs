@@ -10,6 +10,10 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate usage unresolved
+  stonegate usage unresolved --limit 10 --json")]
 pub(crate) struct List {
     /// At most so many calls, the newest first.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
