@@ -23,6 +23,9 @@ pub struct Trust {
     /// Audiences of machines' tokens that are taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<String>,
+    /// Whether the client that a machine's token names counts for an audience that it does not name.
+    #[serde(default)]
+    pub client_id_as_audience: bool,
     /// The most that the provider's machines may do, where the settings say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machine_scopes: Vec<String>,

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use http::header::STRICT_TRANSPORT_SECURITY;
 use http::request::Parts;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use stonegate_identity::DirectoryError;
@@ -262,7 +264,7 @@ async fn sweep_all(tickets: &dyn Tickets, now: Timestamp, most: u32) -> Result<u
 /// Every route of sign-in.
 pub(crate) fn router(at: SignIn) -> Router {
     let patience = at.settings.body_timeout;
-    Router::new()
+    let router = Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
         .route("/oauth/device_authorization", post(device::authorize))
         .route("/oauth/token", post(token::token))
@@ -278,16 +280,32 @@ pub(crate) fn router(at: SignIn) -> Router {
         .route("/setup", get(setup::setup))
         .route("/device", get(pages::device::show).post(pages::device::send))
         .layer(DefaultBodyLimit::max(oauth::FORM_MOST))
-        .layer(middleware::from_fn_with_state(patience, in_time))
-        .with_state(at)
+        .layer(middleware::from_fn_with_state(patience, in_time));
+    by_tls_alone(router, &at).with_state(at)
 }
 
 /// What a person who has signed in sees of themselves, and what everyone may know of the gateway.
 pub(crate) fn home(state: AdminState) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/home", get(pages::home::show))
-        .route("/.well-known/stonegate", get(metadata::stonegate))
-        .with_state(state)
+        .route("/.well-known/stonegate", get(metadata::stonegate));
+    by_tls_alone(router, &state.sign_in).with_state(state)
+}
+
+/// A year. Not for names below this one, which are not ours to speak for.
+const TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Lets browsers that came by TLS once never come without it again (RFC 6797), where the gateway's address says that it is
+/// reached so.
+fn by_tls_alone<S: Clone + Send + Sync + 'static>(router: Router<S>, at: &SignIn) -> Router<S> {
+    async fn tell(mut response: Response) -> Response {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, TLS_ALONE);
+        std::future::ready(response).await
+    }
+    match &at.settings.public {
+        Some(base) if base.is_bound_to_tls() => router.layer(middleware::map_response(tell)),
+        Some(_) | None => router,
+    }
 }
 
 #[cfg(test)]

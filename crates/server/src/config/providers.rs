@@ -29,6 +29,9 @@ pub struct Provider {
     pub groups_claim: String,
     /// Audiences of machines' tokens that are taken here.
     pub audiences: Vec<String>,
+    /// Whether the client that a machine's token was made for (`client_id`) counts for the audience where it names none: such
+    /// are Cognito's access tokens.
+    pub client_id_as_audience: bool,
     /// The most that such a machine may do; where it asks for nothing, this, or else to call models.
     pub machine_scopes: Option<Scopes>,
     /// Whether its people are those that SCIM provisions: nobody else gets in, and their provisioned groups count.
@@ -112,6 +115,7 @@ fn provider(written: &Written) -> Option<Provider> {
     settle_teams(rules.iter_mut().map(|rule| &mut rule.place));
     let allow_private = members.switch("allow_private")?;
     let scim = members.switch("scim")?;
+    let client_id_as_audience = members.switch("client_id_as_audience")?;
     let provider = Provider {
         name: members.text("name")?.unwrap_or_else(|| id.clone()),
         client_secret: members.text("client_secret")?.map(Secret::new),
@@ -121,6 +125,7 @@ fn provider(written: &Written) -> Option<Provider> {
         issuer,
         client_id,
         audiences,
+        client_id_as_audience,
         machine_scopes,
         scim,
         allow_private,
@@ -130,7 +135,8 @@ fn provider(written: &Written) -> Option<Provider> {
     let is_reachable = provider.issuer.starts_with("https://")
         || (provider.allow_private && provider.issuer.starts_with("http://"));
     let has_machines = !provider.audiences.is_empty();
-    let has_use = (provider.client_id.is_some() && provider.machine_scopes.is_none()) || has_machines;
+    let is_of_machines = provider.machine_scopes.is_some() || provider.client_id_as_audience;
+    let has_use = (provider.client_id.is_some() && !is_of_machines) || has_machines;
     let has_rules = !provider.rules.is_empty();
     (members.is_empty() && is_plain && is_reachable && has_use && has_rules).then_some(provider)
 }
@@ -176,6 +182,8 @@ mod tests {
             ),
             ("audiences = [\"stonegate\"]\nmachine_scopes = [\"messages\"]", None),
             ("machine_scopes = [\"messages:send\"]", None),
+            ("client_id_as_audience = true", None),
+            ("audiences = [\"stonegate\"]\nclient_id_as_audience = true", Some("None")),
         ] {
             let scopes = with(more).ok().map(|config| {
                 let scopes = config.signin.providers[0].machine_scopes;

@@ -44,6 +44,16 @@ impl Base {
         path.and_then(|at| self.0.get(..after_scheme + at)).unwrap_or(&self.0)
     }
 
+    /// Whether browsers may be told to come by TLS alone: what holds for this very machine's name would hold for every other
+    /// program on it.
+    pub(crate) fn is_bound_to_tls(&self) -> bool {
+        let host = self
+            .0
+            .strip_prefix("https://")
+            .and_then(|rest| rest.split('/').next()?.parse::<Authority>().ok());
+        host.is_some_and(|authority| !is_this_machine(authority.host()))
+    }
+
     /// Whether browsers reach it by TLS, so that cookies can be bound to that.
     pub(crate) fn is_secure(&self) -> bool {
         self.0.starts_with("https://")
@@ -81,6 +91,20 @@ mod tests {
             headers.insert(HOST, HeaderValue::from_str(host).unwrap());
             let found = Base::of_request(&headers, &Uri::from_static("/"), false);
             assert_eq!(found.as_ref().map(Base::as_str), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn only_a_name_of_its_own_is_bound_to_tls() {
+        for (url, expected) in [
+            ("https://gw.example.org", true),
+            ("https://gw.example.org:8443/ai/", true),
+            ("http://gw.example.org", false),
+            ("https://localhost:8443", false),
+            ("https://127.0.0.1", false),
+            ("https://[::1]:9/", false),
+        ] {
+            assert_eq!(Base::of_setting(url).is_bound_to_tls(), expected, "{url}");
         }
     }
 

@@ -11,6 +11,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
+use qrcode::{Color, QrCode};
 use sha2::{Digest as _, Sha256};
 
 const STYLE: &str = "\
@@ -80,6 +81,28 @@ impl Page {
 
     pub(super) fn code(mut self, text: &str) -> Self {
         write!(self.body, "<p class=\"code\">{}</p>", escape(text)).ok();
+        self
+    }
+
+    /// A picture that a phone's camera reads this text from; none of a text that is too long for it.
+    pub(super) fn picture(mut self, text: &str, label: &str) -> Self {
+        let Ok(code) = QrCode::new(text) else { return self };
+        // As many light modules around it as readers want.
+        let (width, margin) = (code.width(), 4);
+        let size = width + 2 * margin;
+        let mut dark = String::new();
+        for (at, color) in code.to_colors().into_iter().enumerate() {
+            if color == Color::Dark {
+                write!(dark, "M{} {}h1v1h-1z", at % width + margin, at / width + margin).ok();
+            }
+        }
+        write!(
+            self.body,
+            "<p><svg role=\"img\" aria-label=\"{}\" width=\"224\" height=\"224\" viewBox=\"0 0 {size} {size}\">\
+             <path fill=\"#fff\" d=\"M0 0h{size}v{size}h-{size}z\"/><path fill=\"#000\" d=\"{dark}\"/></svg></p>",
+            escape(label)
+        )
+        .ok();
         self
     }
 
@@ -197,6 +220,19 @@ fn guard(response: &mut Response) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_is_drawn_of_what_fits_one() {
+        let page = Page::new("Test").picture("otpauth://totp/Stonegate:ann?secret=GEZDGNBV", "\"><script>");
+        assert!(
+            page.body.starts_with("<p><svg role=\"img\" aria-label=\"&quot;&gt;&lt;script"),
+            "{}",
+            page.body
+        );
+        // Three corners by which a reader finds it, of which each has a ring of 24 and a core of 9 modules.
+        assert!(page.body.matches("h1v1h-1z").count() > 3 * 33, "{}", page.body);
+        assert_eq!(Page::new("Test").picture(&"a".repeat(10_000), "x").body, "");
+    }
 
     #[test]
     fn what_strangers_wrote_stays_text() {

@@ -1,6 +1,10 @@
 //! `stonegate account`: what people do about an account of the gateway's own, by its password.
 
+use std::io::IsTerminal as _;
+
 use clap::{Args, Subcommand};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,6 +65,19 @@ struct Enabled {
     recovery_codes: Vec<String>,
 }
 
+/// What a phone's camera reads this text from, for a terminal; nothing elsewhere.
+fn picture(text: &str) -> String {
+    match QrCode::new(text) {
+        // Light on dark, as most terminals are; readers take it the other way round, too.
+        Ok(code) if std::io::stdout().is_terminal() => {
+            let drawn =
+                code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+            format!("{drawn}\n\n")
+        }
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
 impl One {
     fn enable(&self) -> anyhow::Result<()> {
         let connection = self.connection.find()?;
@@ -69,8 +86,8 @@ impl One {
         self.tell(
             &json!({ "event": "begun", "secret": begun.secret, "uri": begun.uri }),
             &format!(
-                "Give this secret to your authenticator app:\n\n  {}\n\nor this address, where it takes one:\n\n  {}\n\n",
-                begun.secret, begun.uri
+                "{}Give this secret to your authenticator app:\n\n  {}\n\nor this address, where it takes one:\n\n  {}\n\n",
+                picture(&begun.uri), begun.secret, begun.uri
             ),
         )?;
         let code = ask("Code that the app shows: ")?;

@@ -40,6 +40,10 @@ pub(crate) struct One {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stonegate charges list
+  stonegate charges list --json")]
 pub(crate) struct List {
     #[command(flatten)]
     store: StoreArguments,

@@ -79,6 +79,7 @@ fn shown(trust: &Trust, style: Style) -> String {
             ("issuer", trust.issuer.clone()),
             ("client id", trust.client_id.clone()),
             ("audiences", list(&trust.audiences)),
+            ("or client id", yes(trust.client_id_as_audience)),
             ("machine scopes", list(&trust.machine_scopes)),
             ("by SCIM only", yes(trust.scim)),
             ("private network", yes(trust.allow_private)),

@@ -120,6 +120,8 @@ pub(crate) enum Unproven {
 pub(crate) struct Expected<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) audiences: &'a [String],
+    /// Whether an access token without an audience may be for the client that it names.
+    pub(crate) client_id_as_audience: bool,
     pub(crate) nonce: Option<&'a str>,
     pub(crate) now: Timestamp,
 }
@@ -236,6 +238,11 @@ fn check(all: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, Unp
     let audiences: Vec<&str> = match all.get("aud") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(some)) => some.iter().filter_map(Value::as_str).collect(),
+        // Never of a person's sign-in, and of no other kind of token.
+        None if expected.client_id_as_audience && expected.nonce.is_none() => {
+            let is_to_come_with = text("token_use").is_none_or(|purpose| purpose == "access");
+            text("client_id").filter(|_| is_to_come_with).into_iter().collect()
+        }
         Some(_) | None => Vec::new(),
     };
     let is_ours = |audience: &str| expected.audiences.iter().any(|ours| ours == audience);

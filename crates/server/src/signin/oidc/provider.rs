@@ -188,7 +188,13 @@ impl Known {
         nonce: Option<&str>,
         now: Timestamp,
     ) -> Result<Claims, ProviderError> {
-        let expected = Expected { issuer: &self.settings.issuer, audiences, nonce, now };
+        let expected = Expected {
+            issuer: &self.settings.issuer,
+            audiences,
+            client_id_as_audience: self.settings.client_id_as_audience,
+            nonce,
+            now,
+        };
         let facts = self.facts(now).await?;
         match jwt::verify(token, &facts.keys, &expected) {
             Err(Unproven::UnknownKey) => {

@@ -51,7 +51,8 @@ fn begun(guest: &Guest, secret: &str, uri: &str, wrong: Option<&str>) -> Page {
         page = page.wrong(wrong);
     }
     let fields = &[EMAIL, PASSWORD, ("otp", "Code that the app shows", CODE.2)];
-    page.paragraph("Give this secret to your authenticator app, by the link or by hand.")
+    page.paragraph("Give this secret to your authenticator app: by the picture, by the link or by hand.")
+        .picture(uri, "The secret as a QR code")
         .facts(&[("Secret", secret)])
         .link(uri, "Open in an app on this device")
         .paragraph("Then show that the app has it. The secret is good for 15 minutes until you do.")

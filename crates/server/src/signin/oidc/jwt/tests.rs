@@ -80,8 +80,44 @@ fn judged(token: &str, keys: &KeySet) -> Result<String, Unproven> {
 fn judged_for(token: &str, keys: &KeySet, nonce: Option<&str>) -> Result<String, Unproven> {
     let audiences = ["stonegate".to_owned(), "https://gw.example.org".to_owned()];
     let now = Timestamp::from_second(NOW).unwrap();
-    let expected = Expected { issuer: ISSUER, audiences: &audiences, nonce, now };
+    let expected =
+        Expected { issuer: ISSUER, audiences: &audiences, client_id_as_audience: false, nonce, now };
     verify(token, keys, &expected).map(|claims| claims.subject)
+}
+
+#[test]
+fn a_client_counts_for_the_audience_only_where_it_shall_and_none_is_named() {
+    let signer = Signer::new("one");
+    let keys = keys(&[signer.public()]);
+    let audiences = ["app-client".to_owned()];
+    let now = Timestamp::from_second(NOW).unwrap();
+    let access = |members: Value| {
+        let mut claims = without("aud");
+        claims.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        signer.sign(&claims)
+    };
+    for (members, shall, nonce, expected) in [
+        // Cognito's access token, and the same where nobody said so.
+        (json!({ "client_id": "app-client", "token_use": "access" }), true, None, Ok(())),
+        (json!({ "client_id": "app-client", "token_use": "access" }), false, None, Err(Unproven::Audience)),
+        (json!({ "client_id": "app-client" }), true, None, Ok(())),
+        (json!({ "client_id": "another", "token_use": "access" }), true, None, Err(Unproven::Audience)),
+        (json!({ "client_id": ["app-client"], "token_use": "access" }), true, None, Err(Unproven::Audience)),
+        (json!({ "token_use": "access" }), true, None, Err(Unproven::Audience)),
+        (json!({ "client_id": "app-client", "token_use": "id" }), true, None, Err(Unproven::Audience)),
+        // An audience that is named is the one that counts.
+        (json!({ "client_id": "app-client", "aud": "elsewhere" }), true, None, Err(Unproven::Audience)),
+        (json!({ "client_id": "app-client", "aud": [] }), true, None, Err(Unproven::Audience)),
+        (json!({ "client_id": "app-client", "aud": null }), true, None, Err(Unproven::Audience)),
+        (json!({ "client_id": "another", "aud": "app-client" }), true, None, Ok(())),
+        // A person's sign-in goes by identity tokens.
+        (json!({ "client_id": "app-client", "nonce": "n" }), true, Some("n"), Err(Unproven::Audience)),
+    ] {
+        let expected_token =
+            Expected { issuer: ISSUER, audiences: &audiences, client_id_as_audience: shall, nonce, now };
+        let found = verify(&access(members.clone()), &keys, &expected_token).map(drop);
+        assert_eq!(found, expected, "{members} {shall}");
+    }
 }
 
 #[test]
