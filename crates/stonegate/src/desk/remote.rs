@@ -64,7 +64,21 @@ impl Remote {
 
     /// What the gateway's settings made of it, all on one page.
     pub(crate) async fn installed<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
-        Ok(self.get::<Page<T>>(path, &[]).await?.data)
+        Ok(self.get_new::<Page<T>>(path, &[]).await?.data)
+    }
+
+    /// The same as `get` of what gateways have not always had.
+    async fn get_new<T: DeserializeOwned>(&self, path: &str, query: &Query<'_>) -> Result<T, Trouble> {
+        match self.get(path, query).await {
+            Err(Trouble::Refused { status: status @ 404, code, request_id, .. }) => {
+                let message = format!(
+                    "{} knows nothing of this: it is older than this command line, or administered by another address",
+                    self.url
+                );
+                Err(Trouble::Refused { status, code, message, request_id })
+            }
+            told => told,
+        }
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
@@ -286,7 +300,7 @@ impl Remote {
         let mut after: Option<String> = None;
         loop {
             let query = [("limit", Some(AUDIT_PART)), ("after", after.as_deref())];
-            let part: Page<SealedAuditEntry> = self.get("/audit/chain", &query).await?;
+            let part: Page<SealedAuditEntry> = self.get_new("/audit/chain", &query).await?;
             for sealed in part.data {
                 take(follower.follow(sealed)?)?;
             }

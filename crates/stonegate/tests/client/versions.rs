@@ -134,6 +134,19 @@ fn an_older_gateway_is_asked_for_what_it_knows() {
             (&["doctor"], &["version 0.0.9", "ada of default", "tokens of claude-old"]),
         ],
     );
+    // What it has not got at all is said to be so.
+    for arguments in [&["audit", "verify"][..], &["admin", "trust", "list"]] {
+        let ada = Person::new();
+        let mut command = ada.command(arguments);
+        command.env("STONEGATE_URL", &gateway.url).env("STONEGATE_KEY", "sk-stone-own");
+        let output = command.output().expect("it runs");
+        let said = text(&output.stderr);
+        assert_eq!(
+            (output.status.code(), said.contains("older than this command line")),
+            (Some(1), true),
+            "{said}"
+        );
+    }
 }
 
 #[test]

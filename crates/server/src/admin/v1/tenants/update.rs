@@ -17,7 +17,7 @@ use crate::admin::{AdminState, Problem, Visit, body::Body, wire};
     request_body = TenantUpdate,
     responses(
         (status = 200, body = Tenant), (status = 400, body = ProblemReply), (status = 401, body = ProblemReply),
-        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply),
+        (status = 403, body = ProblemReply), (status = 404, body = ProblemReply), (status = 409, body = ProblemReply),
     ),
 )]
 pub(crate) async fn update(
