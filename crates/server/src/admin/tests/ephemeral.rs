@@ -50,6 +50,7 @@ async fn an_ephemeral_key_has_no_more_than_its_parent() {
         (&narrow, json!({ "scopes": ["keys:manage"] }), 400, Some("scopes")),
         (&narrow, json!({ "scopes": [] }), 400, Some("scopes")),
         (&narrow, json!({ "scopes": ["messages:send", "chat:send"] }), 400, Some("scopes")),
+        (&narrow, json!({ "scopes": ["messages:send", "messages:send"] }), 400, Some("scopes")),
         (&narrow, json!({}), 400, None),
         (&narrow, json!({ "scopes": ["messages:send"], "minutes": 0 }), 400, Some("minutes")),
         (&narrow, json!({ "scopes": ["messages:send"], "minutes": 61 }), 400, Some("minutes")),

@@ -65,7 +65,7 @@ pub(crate) fn ephemeral(
     now: Timestamp,
 ) -> Result<(NewKey, KeyText), Problem> {
     let scopes = scopes(&wanted.scopes)?;
-    if scopes.iter().count() > 1 {
+    if wanted.scopes.len() > 1 {
         return Err(Problem::invalid(
             "scopes",
             "an ephemeral key has one scope; make another one for another API",
