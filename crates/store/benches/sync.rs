@@ -1,5 +1,6 @@
 //! How many settled calls a store takes a second: what a book says of five hundred calls, each on three budgets, in syncs
-//! one after another, as one server does them. Each call is a record of its own.
+//! one after another, as one server does them. Each call is a record of its own. And what a single call waits for that has
+//! a sync to itself, with and without budgets.
 //!
 //! PostgreSQL is the one that `TEST_POSTGRES_URL` names: `POSTGRES_FSYNC=on xtask/postgres.sh run cargo bench -p
 //! stonegate-store`. Each run leaves its schema there.
@@ -13,11 +14,13 @@ use stonegate_ledger::{
     AccountPath, Basis, Book, BookOptions, Budget, CallId, Draft, Limit, Nanodollars, Outcome, Picodollars,
     Quote, ReplicaId, Settlement, Tags, Tokens, Window,
 };
-use stonegate_store::{Options, Store, open};
+use stonegate_store::{Durability, Options, Store, open};
 use tokio::runtime::Runtime;
 
 /// So many calls end while one sync is under way.
 const CALLS: u32 = 500;
+/// Who may have a budget.
+const ACCOUNTS: [&str; 3] = ["tenant:acme", "user:ann", "key:k1"];
 
 fn main() {
     divan::main();
@@ -26,7 +29,13 @@ fn main() {
 #[divan::bench]
 fn sqlite(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a folder");
-    settle(bencher, &format!("sqlite:{}", folder.path().join("bench.db").display()));
+    settle(bencher, &format!("sqlite:{}", folder.path().join("bench.db").display()), CALLS, ACCOUNTS.len());
+}
+
+#[divan::bench(args = [0, 3])]
+fn sqlite_alone(bencher: Bencher<'_, '_>, budgets: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    settle(bencher, &format!("sqlite:{}", folder.path().join("bench.db").display()), 1, budgets);
 }
 
 #[divan::bench]
@@ -34,12 +43,21 @@ fn postgres(bencher: Bencher<'_, '_>) {
     #[expect(clippy::disallowed_methods, reason = "a benchmark's surroundings are in its variables")]
     let server = std::env::var("TEST_POSTGRES_URL");
     if let Ok(server) = server {
-        settle(bencher, &in_a_schema(&server));
+        settle(bencher, &in_a_schema(&server, "many"), CALLS, ACCOUNTS.len());
     }
 }
 
-fn in_a_schema(server: &str) -> String {
-    let name = format!("bench_{}", std::process::id());
+#[divan::bench(args = [0, 3])]
+fn postgres_alone(bencher: Bencher<'_, '_>, budgets: usize) {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark's surroundings are in its variables")]
+    let server = std::env::var("TEST_POSTGRES_URL");
+    if let Ok(server) = server {
+        settle(bencher, &in_a_schema(&server, &format!("alone_{budgets}")), 1, budgets);
+    }
+}
+
+fn in_a_schema(server: &str, name: &str) -> String {
+    let name = format!("bench_{}_{name}", std::process::id());
     Runtime::new().expect("a runtime").block_on(async {
         let mut connection = sqlx::PgConnection::connect(server).await.expect("a server");
         let create = format!("CREATE SCHEMA {name}");
@@ -49,12 +67,15 @@ fn in_a_schema(server: &str) -> String {
     format!("{server}{mark}options=-csearch_path%3D{name}")
 }
 
-fn settle(bencher: Bencher<'_, '_>, url: &str) {
+fn settle(bencher: Bencher<'_, '_>, url: &str, calls: u32, budgets: usize) {
     let runtime = Runtime::new().expect("a runtime");
-    let store = runtime.block_on(open(url, &Options::default())).expect("a store");
+    // What the disk takes to be sure is not what is compared.
+    let durability = if calls == 1 { Durability::Process } else { Durability::Power };
+    let options = Options { durability, ..Options::default() };
+    let store = runtime.block_on(open(url, &options)).expect("a store");
     let book = Book::new(ReplicaId::new("bench"), BookOptions::default());
     runtime.block_on(async {
-        for account in ["tenant:acme", "user:ann", "key:k1"] {
+        for account in ACCOUNTS.into_iter().take(budgets) {
             let limit = Limit::Usd(Nanodollars::new(i64::MAX.unsigned_abs()));
             let id = account.replace(':', "-");
             let budget = Budget::block(id, account.parse().expect("an account"), Window::Total, limit);
@@ -64,8 +85,8 @@ fn settle(bencher: Bencher<'_, '_>, url: &str) {
     });
     let path = AccountPath::new("acme", None, "ann", Some("k1".into()));
     let mut number = 0_u128;
-    bencher.counter(ItemsCount::new(CALLS)).bench_local(|| {
-        for _ in 0..CALLS {
+    bencher.counter(ItemsCount::new(calls)).bench_local(|| {
+        for _ in 0..calls {
             number += 1;
             let reservation = loop {
                 match book.reserve(&path, quote(), draft(number), now()) {

@@ -30,11 +30,13 @@ mod correct;
 mod define;
 mod hold;
 mod journal;
+mod known;
 mod leases;
 mod report;
 mod sums;
 mod sync;
 
+pub(super) use known::Known;
 pub(super) use sync::{Taken, failed, take};
 
 /// Budgets, leases and the journal in one SQLite file.

@@ -14,7 +14,7 @@ use stonegate_ledger::{StoreError, SyncRequest};
 use tokio::sync::oneshot;
 
 use super::PATIENCE;
-use super::ledger::{Taken, failed, take};
+use super::ledger::{Known, Taken, failed, take};
 use crate::Durability;
 
 /// Statements that are kept prepared: more than a sync has.
@@ -97,9 +97,10 @@ impl Place {
 
     /// The thread's life: it ends when nobody can send it anything any more.
     fn work(&self, jobs: &Receiver<Job>) {
-        let mut connection = None;
+        let (mut connection, mut known) = (None, Known::default());
         while let Ok(Job { request, answer }) = jobs.recv() {
-            let done = self.open(&mut connection).and_then(|connection| take(connection, &request));
+            let done =
+                self.open(&mut connection).and_then(|connection| take(connection, &mut known, &request));
             // Before the answer, so that nobody who has it waits for this.
             drop(request);
             // Whoever asked may be gone; what was done is done.

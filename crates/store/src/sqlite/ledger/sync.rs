@@ -1,10 +1,11 @@
 //! One sync: one transaction on the thread that is there for it. Read all that concerns the request, let the ledger's
 //! rules decide, write all that comes of it.
 
+use std::mem;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, params};
+use jiff::SignedDuration;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use stonegate_ledger::{
     Counter, CounterState, Crossing, LeaseState, Opened, ReplicaId, StoreError, SyncReply, SyncRequest, Tally,
 };
@@ -12,11 +13,11 @@ use stonegate_ledger::{
 use super::{
     super::Pools,
     adopt, define,
+    known::{Known, Standing},
     leases::{self, Holding},
     sums,
 };
 use crate::ledger::{
-    budget::{TermCells, term_columns},
     convert::{json, kept, kept_time},
     record::{Array, Names, journal_columns},
 };
@@ -57,8 +58,12 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets, crossings })
 }
 
-/// The transaction.
-pub(crate) fn take(connection: &mut Connection, request: &SyncRequest) -> Result<Taken, StoreError> {
+/// The transaction. `memory` is what is known of the file since the one before.
+pub(crate) fn take(
+    connection: &mut Connection,
+    memory: &mut Known,
+    request: &SyncRequest,
+) -> Result<Taken, StoreError> {
     if request.is_idle() {
         let standing = Standing::load(connection, &request.replica)?;
         let silence = SignedDuration::from_micros(kept_time(request.at).saturating_sub(standing.heard_at));
@@ -68,12 +73,14 @@ pub(crate) fn take(connection: &mut Connection, request: &SyncRequest) -> Result
     }
     // It holds the file's write lock from the start, so that it cannot find at its end that what it read has changed.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let standing = Standing::load(&transaction, &request.replica)?;
+    // Until it is committed, nothing is known.
+    let mut known = mem::take(memory).unless_written_by_others(&transaction).map_err(failed)?;
+    let standing = known.standing(&transaction, &request.replica)?;
     let is_new = request.is_next_after(standing.sequence)?;
     if standing.is_dead {
         return Ok(Taken::Dead);
     }
-    let mut holdings = load_holdings(&transaction, request)?;
+    let mut holdings = known.holdings(&transaction, request)?;
     let (leases, crossings) = if is_new {
         let (leases, crossings) = leases::apply(&request.moves, &mut holdings);
         save(&transaction, request, &holdings)?;
@@ -83,9 +90,10 @@ pub(crate) fn take(connection: &mut Connection, request: &SyncRequest) -> Result
         (leases::states(&request.moves, &holdings), Vec::new())
     };
     let sequence = if is_new { request.sequence } else { standing.sequence };
-    let heard_at = standing.heard_at.max(kept_time(request.at));
-    save_replica(&transaction, &request.replica, sequence, heard_at).map_err(failed)?;
+    let standing = Standing { sequence, heard_at: standing.heard_at.max(kept_time(request.at)), ..standing };
+    save_replica(&transaction, &request.replica, &standing).map_err(failed)?;
     transaction.commit().map_err(failed)?;
+    *memory = known.after(request, standing, holdings);
     Ok(standing.kept(leases, crossings))
 }
 
@@ -103,92 +111,6 @@ pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
     } else {
         StoreError::Unavailable(error.to_string())
     }
-}
-
-/// What the store knows of a replica.
-struct Standing {
-    sequence: u64,
-    is_dead: bool,
-    heard_at: i64,
-    budgets_version: u64,
-}
-
-impl Standing {
-    fn load(connection: &Connection, replica: &ReplicaId) -> Result<Self, StoreError> {
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT coalesce(sequence, 0), coalesce(is_dead, 0), coalesce(heard_at, 0),
-                        coalesce((SELECT max(version) FROM budgets), 0)
-                   FROM (SELECT 1) LEFT JOIN replicas ON id = ?1",
-            )
-            .map_err(failed)?;
-        let standing = statement.query_row([replica.as_str()], |row| {
-            Ok(Self {
-                sequence: row.get(0)?,
-                is_dead: row.get(1)?,
-                heard_at: row.get(2)?,
-                budgets_version: row.get(3)?,
-            })
-        });
-        standing.map_err(failed)
-    }
-
-    fn kept(&self, leases: Vec<LeaseState>, crossings: Vec<Crossing>) -> Taken {
-        Taken::Kept { leases, budgets_version: self.budgets_version, crossings }
-    }
-}
-
-/// Loads what the moves are about, in their order.
-fn load_holdings(connection: &Connection, request: &SyncRequest) -> Result<Vec<Holding>, StoreError> {
-    let mut statement = connection
-        .prepare_cached(concat!(
-            "SELECT coalesce(counters.spent, 0), coalesce(counters.leased, 0), coalesce(counters.uncovered, 0),
-                    coalesce(counters.credit, 0), coalesce(counters.raised, 0), coalesce(counters.paced_until, 0),
-                    coalesce(leases.leased, 0), ",
-            term_columns!(),
-            " FROM budgets
-              LEFT JOIN counters ON counters.budget = ?1 AND counters.\"window\" = ?2
-              LEFT JOIN leases ON leases.budget = ?1 AND leases.\"window\" = ?2 AND leases.replica = ?3
-             WHERE budgets.id = ?1"
-        ))
-        .map_err(failed)?;
-    let holdings = request.moves.iter().map(|step| {
-        let (budget, window) = leases::name(&step.counter);
-        let mut rows = statement.query([budget, &window, request.replica.as_str()]).map_err(failed)?;
-        let missing = || StoreError::Damaged(format!("there never was a budget {budget}"));
-        holding(rows.next().map_err(failed)?.ok_or_else(missing)?, request.at)
-    });
-    holdings.collect()
-}
-
-/// Reads one holding, with its budget's terms at that time.
-fn holding(row: &Row<'_>, at: Timestamp) -> Result<Holding, StoreError> {
-    let read = || -> rusqlite::Result<_> {
-        let paced_until: i64 = row.get(5)?;
-        let counter = CounterState {
-            spent: row.get(0)?,
-            leased: row.get(1)?,
-            uncovered: row.get(2)?,
-            credit: row.get(3)?,
-            raised: row.get(4)?,
-            paced_until: Timestamp::from_microsecond(paced_until).unwrap_or(Timestamp::MAX),
-        };
-        let cells = TermCells {
-            unit: row.get_ref(7)?.as_str()?,
-            limit_amount: row.get(8)?,
-            mode: row.get_ref(9)?.as_str()?,
-            per_minute: row.get(10)?,
-            thresholds: row.get_ref(11)?.as_str()?,
-            credit: row.get(12)?,
-            override_amount: row.get(13)?,
-            override_from: row.get(14)?,
-            override_until: row.get(15)?,
-            removed: row.get(16)?,
-        };
-        Ok((counter, row.get(6)?, cells))
-    };
-    let (counter, lease, cells) = read().map_err(failed)?;
-    Ok(Holding { counter, lease, terms: cells.terms(at)? })
 }
 
 /// Writes what was not counted before, and what it did to the holdings.
@@ -314,15 +236,10 @@ fn raise(connection: &Connection, crossings: &[Crossing]) -> rusqlite::Result<()
 }
 
 /// Notes how far a replica has come, and that it is alive.
-fn save_replica(
-    connection: &Connection,
-    replica: &ReplicaId,
-    sequence: u64,
-    heard_at: i64,
-) -> rusqlite::Result<()> {
+fn save_replica(connection: &Connection, replica: &ReplicaId, standing: &Standing) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO replicas (id, sequence, heard_at) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET sequence = excluded.sequence, heard_at = excluded.heard_at, is_dead = 0",
     )?;
-    statement.execute(params![replica.as_str(), kept(sequence), heard_at]).map(drop)
+    statement.execute(params![replica.as_str(), kept(standing.sequence), standing.heard_at]).map(drop)
 }
