@@ -114,6 +114,8 @@ struct State {
     /// The number of the last request that the store has answered.
     sequence: u64,
     in_flight: Option<InFlight>,
+    /// How far the replica's clock is ahead of the store's.
+    ahead: SignedDuration,
     answered_at: Option<Timestamp>,
     swept_at: Option<Timestamp>,
     is_retired: bool,
@@ -121,6 +123,8 @@ struct State {
 
 struct InFlight {
     request: Arc<SyncRequest>,
+    /// When it was first planned, by the replica's clock.
+    planned_at: Timestamp,
     up_to: Ticket,
 }
 
@@ -141,6 +145,12 @@ impl Book {
     /// endless credit.
     pub fn is_ready(&self) -> bool {
         self.state().is_ready
+    }
+
+    /// What the store's clock says when the replica's says `now`, as far as that is known: windows begin and end by it. Every
+    /// time that a book is told is the replica's, and every time that it tells is the store's.
+    pub fn store_time(&self, now: Timestamp) -> Timestamp {
+        self.state().store_time(now)
     }
 
     /// Holds a quote against every budget on the path, all or none. The output ceiling may come out lower than asked
@@ -194,6 +204,7 @@ impl Book {
         if !state.is_ready {
             return Err(Shortfall::not_ready());
         }
+        let now = state.store_time(now);
         let State { holdings, queue, .. } = &mut *state;
         let (quote_of, options) = (&quote, &self.0.options);
         let model = &draft.model_served;
@@ -233,6 +244,7 @@ impl Book {
         if !state.is_ready {
             return Err(Shortfall::not_ready());
         }
+        let now = state.store_time(now);
         let State { holdings, queue, calls, .. } = &mut *state;
         let (path, model, options) = (&call.path, &call.draft.model_served, &self.0.options);
         let request = Request { path, model, quote: more, now, options, queue, number: Number::MAX };
@@ -352,6 +364,8 @@ impl Book {
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.request.clone());
         }
+        let planned_at = now;
+        let now = state.store_time(now);
         let is_due = |last: Option<Timestamp>| {
             last.is_none_or(|at| {
                 let age = now.duration_since(at);
@@ -378,7 +392,8 @@ impl Book {
             request.sequence = request.sequence.saturating_add(1);
         }
         let request = Arc::new(request);
-        state.in_flight = Some(InFlight { request: request.clone(), up_to: Ticket(state.last_ticket) });
+        state.in_flight =
+            Some(InFlight { request: request.clone(), planned_at, up_to: Ticket(state.last_ticket) });
         Some(request)
     }
 
@@ -386,7 +401,13 @@ impl Book {
     pub fn apply_sync(&self, reply: SyncReply, now: Timestamp) {
         let mut state = self.state();
         let is_answer = |in_flight: &mut InFlight| in_flight.request.sequence == reply.sequence;
-        let Some(InFlight { request, up_to }) = state.in_flight.take_if(is_answer) else { return };
+        let Some(InFlight { request, planned_at, up_to }) = state.in_flight.take_if(is_answer) else {
+            return;
+        };
+        if let Some(store_time) = reply.store_time {
+            state.agree(store_time, planned_at, now);
+        }
+        let now = state.store_time(now);
         state.holdings.apply(&request.moves, &reply.leases, now);
         state.holdings.exhaust(&reply.exhausted);
         state.holdings.change(reply.budgets, reply.budgets_version);
@@ -410,7 +431,9 @@ impl Book {
     /// Notes that the store did not answer. The request stays planned; until the next answer, calls get what is on
     /// lease here, lowered if need be, and are told not to hope for more.
     pub fn sync_failed(&self, now: Timestamp) {
-        self.state().holdings.give_up_asking(now);
+        let mut state = self.state();
+        let now = state.store_time(now);
+        state.holdings.give_up_asking(now);
     }
 
     fn announce_work(&self) {
@@ -431,6 +454,19 @@ fn slots(holds: &[Hold]) -> Vec<usize> {
 }
 
 impl State {
+    fn store_time(&self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(self.ahead).unwrap_or(now)
+    }
+
+    /// The store's clock said `store_time` at some moment between two of the replica's. Where what is known of the two clocks
+    /// has room for that, it stays, so that time does not run to and fro with every answer; else it is moved as far as it
+    /// takes.
+    fn agree(&mut self, store_time: Timestamp, planned_at: Timestamp, now: Timestamp) {
+        let (least, most) = (planned_at.duration_since(store_time), now.duration_since(store_time));
+        // A clock that was set back meanwhile leaves no room at all, and what it says now counts.
+        self.ahead = self.ahead.max(least).min(most);
+    }
+
     fn collect(&mut self, replica: ReplicaId, now: Timestamp, options: &BookOptions) -> SyncRequest {
         let told = self.calls.tell(now, options.open_grace);
         let opened = |call: &Arc<OpenCall>| {

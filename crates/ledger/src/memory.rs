@@ -41,6 +41,8 @@ struct State {
     adjustments: Vec<Adjustment>,
     corrections: Vec<Corrected>,
     charges: BTreeMap<ChargeId, KeptCharge>,
+    /// What its clock says, if it has one of its own.
+    time: Option<Timestamp>,
     crossings: Vec<Crossing>,
     sums: Tally,
 }
@@ -73,6 +75,11 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Gives it a clock of its own, or moves that.
+    pub fn set_time(&self, time: Timestamp) {
+        self.state().time = Some(time);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -215,6 +222,7 @@ impl State {
         self.replicas.insert(request.replica.clone(), replica);
         Ok(SyncReply {
             sequence: request.sequence,
+            store_time: self.time,
             leases,
             exhausted,
             budgets_version: self.version,

@@ -65,6 +65,8 @@ impl SyncRequest {
 pub struct SyncReply {
     /// The number of the request that is answered.
     pub sequence: u64,
+    /// What the store's own clock said when it took the request; `None` where it has no other than the replica's.
+    pub store_time: Option<Timestamp>,
     /// How the replica's leases stand: for each counter of the request, in any order.
     pub leases: Vec<LeaseState>,
     /// Counters on which the replica holds lease while nothing is left for others, where there are others. Told to polls.

@@ -343,3 +343,56 @@ fn a_caller_is_told_of_the_budget_that_stands_worst_as_far_as_they_may_know() {
         "a shared one, and nothing of how it stands"
     );
 }
+
+/// A desk with a budget of a hundred nano-dollars a day on one user.
+fn by_the_day() -> Desk {
+    let desk = Desk::new(10_000);
+    let limit = Limit::Usd(Nanodollars::new(100));
+    let daily = Budget::block("daily", "user:ada".parse().expect("an account"), Window::Daily, limit);
+    at_once(desk.store.define_budget(daily)).expect("it can be");
+    desk.sync();
+    desk
+}
+
+#[test]
+fn a_clock_that_is_put_right_leads_back_to_the_window_that_seemed_to_be_over() {
+    let mut desk = by_the_day();
+    let right = desk.now;
+    end(desk.reserve("ada", 60, 60).expect("it fits"), 60);
+    desk.sync();
+    desk.now = right + SignedDuration::from_hours(30 * 24);
+    end(desk.reserve("ada", 100, 100).expect("another day"), 100);
+    desk.sync();
+    desk.now = right;
+    desk.sync();
+    assert!(desk.reserve("ada", 41, 41).is_err(), "what was spent that day stays spent");
+    end(desk.reserve("ada", 40, 40).expect("and what was left is left"), 40);
+}
+
+#[test]
+fn windows_begin_and_end_by_the_stores_clock_whatever_the_replicas_says() {
+    for hours in [-36, 0, 36] {
+        let mut desk = by_the_day();
+        let right = desk.now;
+        let skew = SignedDuration::from_hours(hours);
+        desk.store.set_time(right);
+        desk.now = right + skew;
+        desk.sync();
+        end(desk.reserve("ada", 100, 100).expect("it fits"), 100);
+        desk.sync();
+        assert!(desk.reserve("ada", 1, 1).is_err(), "{hours} hours ahead");
+        let states = at_once(desk.store.list_budgets(BudgetFilter::default(), right)).expect("it lists");
+        let daily = states.iter().find(|state| state.budget.id.as_str() == "daily").expect("it is there");
+        assert_eq!((daily.window.to_string().as_str(), daily.counter.spent), ("2026-11-21", 100));
+
+        // Set to another day in the midst of it: the next answer knows better.
+        desk.now += SignedDuration::from_hours(48);
+        desk.sync();
+        assert!(desk.reserve("ada", 1, 1).is_err(), "{hours} hours ahead, and two days more");
+        let day = SignedDuration::from_hours(24);
+        desk.store.set_time(right + day);
+        desk.now += day;
+        desk.sync();
+        end(desk.reserve("ada", 100, 100).expect("a new day by the store's clock"), 100);
+    }
+}

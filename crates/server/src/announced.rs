@@ -1,5 +1,5 @@
 //! The ledger's store as the admin API sees it: a budget that was changed through this server is in force here when the
-//! answer says so.
+//! answer says so, and the times that budgets go by are the store's.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ impl LedgerStore for Announced {
     }
 
     fn list_budgets(&self, filter: BudgetFilter, at: Timestamp) -> Answer<'_, Vec<BudgetState>> {
-        self.store.list_budgets(filter, at)
+        self.store.list_budgets(filter, self.keeper.book().store_time(at))
     }
 
     fn usage(&self, query: UsageQuery) -> Answer<'_, Vec<UsageSum>> {
@@ -118,6 +118,10 @@ impl LedgerStore for Announced {
     /// What servers hold unused of what it lacks is given back within a poll: here because we say so, elsewhere because
     /// they hear that nothing is left.
     fn authorize(&self, wanted: Authorization) -> Answer<'_, Authorized> {
+        let time = |at| self.keeper.book().store_time(at);
+        let (at, expires_at, waits_until) =
+            (time(wanted.at), time(wanted.expires_at), time(wanted.waits_until));
+        let wanted = Authorization { at, expires_at, waits_until, ..wanted };
         Box::pin(async move {
             for attempt in 0..RECALLS {
                 let answer = self.store.authorize(wanted.clone()).await?;
@@ -133,11 +137,11 @@ impl LedgerStore for Announced {
     }
 
     fn end_charge(&self, id: ChargeId, end: ChargeEnd, at: Timestamp) -> Answer<'_, Charge> {
-        self.store.end_charge(id, end, at)
+        self.store.end_charge(id, end, self.keeper.book().store_time(at))
     }
 
     fn expire_charges(&self, at: Timestamp) -> Answer<'_, u64> {
-        self.store.expire_charges(at)
+        self.store.expire_charges(self.keeper.book().store_time(at))
     }
 
     fn open_charges(&self, query: ChargeQuery) -> Answer<'_, ChargePage> {

@@ -303,7 +303,8 @@ impl Gateway {
         let keep_days = app.config.journal.keep_records_days;
         tasks.spawn(async move { keepers.run(keep_days, retention_stop).await });
         let (charges, charges_stop) = (Arc::clone(&store.ledger), stop.child_token());
-        tasks.spawn(async move { charges::expire(&*charges, charges_stop).await });
+        let book = app.keeper.book().clone();
+        tasks.spawn(async move { charges::expire(&*charges, &book, charges_stop).await });
         if store.sharing() == Sharing::Fleet {
             let (ledger, keeper, fleet_stop) =
                 (Arc::clone(&store.ledger), Arc::clone(&app.keeper), stop.child_token());

@@ -238,8 +238,23 @@ impl Holdings {
         !self.dirty.is_empty()
     }
 
-    /// The budgets that count a call, with nothing held yet.
-    pub(super) fn applicable(&mut self, path: &AccountPath, model: &str, at: Timestamp) -> Vec<Hold> {
+    /// The budgets that count a call which begins now, with nothing held yet.
+    pub(super) fn applicable_now(&mut self, path: &AccountPath, model: &str, now: Timestamp) -> Vec<Hold> {
+        self.counting(path, model, now, |slot| slot.turn(now))
+    }
+
+    /// The budgets that count a call which began at that time, with nothing held yet.
+    pub(super) fn applicable(&mut self, path: &AccountPath, model: &str, began: Timestamp) -> Vec<Hold> {
+        self.counting(path, model, began, |_slot| {})
+    }
+
+    fn counting(
+        &mut self,
+        path: &AccountPath,
+        model: &str,
+        at: Timestamp,
+        look: impl Fn(&mut Slot),
+    ) -> Vec<Hold> {
         let mut holds = Vec::new();
         if self.by_account.is_empty() {
             return holds;
@@ -247,6 +262,7 @@ impl Holdings {
         for index in path.accounts().filter_map(|account| self.by_account.get(account)).flatten() {
             let Some(slot) = self.slots.get_mut(*index) else { continue };
             if slot.budget.counts(model) {
+                look(slot);
                 holds.push(Hold { slot: *index, window: slot.window_at(at), amount: 0 });
             }
         }
@@ -292,7 +308,15 @@ pub(super) struct Settling<'a> {
 }
 
 impl Slot {
-    /// The window around `at`, with a line in it.
+    /// Makes the window around `now` the current one: mostly it is. A clock that is put right may lead back to a window that
+    /// seemed to be over, and whoever did not follow it would grant nothing until that clock comes by again.
+    fn turn(&mut self, now: Timestamp) {
+        if self.period.is_none_or(|period| !period.contains(now)) {
+            self.period = Some(self.budget.period_at(now));
+        }
+    }
+
+    /// The window around `at`, with a line in it. A late look at the past does not make the past the current window.
     fn window_at(&mut self, at: Timestamp) -> WindowKey {
         let period = match self.period {
             Some(period) if period.contains(at) => period,
@@ -301,10 +325,7 @@ impl Slot {
         if self.lines.iter().all(|line| line.window != period.key) {
             self.lines.push(Line::new(period.key, at));
         }
-        // A late look at the past must not make the past the current window.
-        if self.period.is_none_or(|current| current.starts_at <= period.starts_at) {
-            self.period = Some(period);
-        }
+        self.period.get_or_insert(period);
         period.key
     }
 

@@ -59,7 +59,7 @@ impl Holdings {
     /// Reserves on every budget of the path, or on none.
     pub(super) fn reserve(&mut self, request: &Request<'_>) -> Result<Grant, Shortfall> {
         let quote = request.quote;
-        let mut holds = self.applicable(request.path, request.model, request.now);
+        let mut holds = self.applicable_now(request.path, request.model, request.now);
         if !request.queue.is_empty() {
             self.stand_back(&holds, request)?;
         }

@@ -136,7 +136,7 @@ pub(super) async fn each_threshold_is_told_once_in_a_window(store: impl Fixture)
         told.extend(
             reply.crossings.iter().map(|crossing| (crossing.counter.to_string(), crossing.threshold)),
         );
-        book.apply_sync(reply, desk.now);
+        desk.hear(book, reply);
         desk.sync(book).await;
         desk.pass(POLL);
         desk.sync(&one).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::desk::{Desk, Fixture, settled};
-use crate::{Book, BookOptions, Nanodollars, ReplicaId, StoreError};
+use crate::{Book, BookOptions, Nanodollars, ReplicaId, StoreError, SyncReply};
 
 pub(super) async fn a_settled_call_is_recorded_and_charged(store: impl Fixture) {
     let desk = Desk::new(store).with_budget(100).await;
@@ -36,11 +36,13 @@ pub(super) async fn the_same_request_twice_counts_once(store: impl Fixture) {
     assert_eq!(book.plan_sync(desk.now).as_deref(), Some(&*request), "unanswered, it is said again");
     let second = desk.store().sync(&request).await.expect("it is answered again");
 
+    // But for what its own clock says, if it has one.
+    let second = SyncReply { store_time: first.store_time, ..second };
     assert_eq!(first, second);
     assert_eq!(desk.b1_counts().await, counts);
     assert_eq!(desk.records().await.len(), 2);
-    book.apply_sync(second.clone(), desk.now);
-    book.apply_sync(second, desk.now);
+    desk.hear(&book, second.clone());
+    desk.hear(&book, second);
     desk.sync(&book).await;
     assert_eq!(desk.b1_counts().await.0, 30);
 }
@@ -145,6 +147,6 @@ pub(super) async fn amounts_beyond_counting_hold_nobody_up(store: impl Fixture) 
             record.tokens.thinking = (round > 0).then_some(u64::MAX);
         }
         let reply = desk.store().sync(&Arc::new(request)).await.expect("it is taken all the same");
-        book.apply_sync(reply, desk.now);
+        desk.hear(&book, reply);
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct World {
     dearness: u64,
     /// By how much all calls so far cost more than their quotes.
     exceeded: u64,
+    /// Whether the store has a clock of its own, or goes by the replicas'.
+    has_clock: bool,
 }
 
 fn at_once<F: Future>(future: F) -> F::Output {
@@ -102,6 +104,7 @@ impl World {
             charges: Vec::new(),
             dearness: 100,
             exceeded: 0,
+            has_clock: false,
         };
         world.define("tenant", "tenant:acme", Window::Daily, Limit::Usd(Nanodollars::new(200)), Mode::Block);
         world.define("team", "team:core", Window::Weekly, Limit::Usd(Nanodollars::new(300)), Mode::Block);
@@ -137,9 +140,9 @@ impl World {
         world
     }
 
-    /// The same where calls may cost up to twice their quotes.
+    /// The same where calls may cost up to twice their quotes, and the store has a clock of its own.
     pub(crate) fn dear(replicas: usize) -> Self {
-        Self { dearness: 200, ..Self::slowed(replicas) }
+        Self { dearness: 200, has_clock: true, ..Self::slowed(replicas) }
     }
 
     fn born(&mut self) -> Replica {
@@ -282,6 +285,9 @@ impl World {
     }
 
     fn sync(&mut self, replica: usize) {
+        if self.has_clock {
+            self.store.set_time(self.now);
+        }
         let now = self.time_of(replica);
         let replica = &mut self.replicas[replica];
         let Some(request) = replica.book.plan_sync(now) else { return };

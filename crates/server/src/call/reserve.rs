@@ -62,7 +62,7 @@ pub(crate) async fn reserve(
             }
             Err(short) => {
                 let account = short.account().map(|account| admission.name_of(account));
-                return Err(error::shortfall(&short, &account.unwrap_or_default(), now));
+                return Err(error::shortfall(&short, &account.unwrap_or_default(), book.store_time(now)));
             }
         }
     }

@@ -106,6 +106,42 @@ async fn replicas_that_spend_at_the_same_time_spend_no_more_than_there_is() {
     assert_eq!(u64::try_from(records.len()).unwrap(), served);
 }
 
+#[tokio::test]
+async fn windows_begin_and_end_by_the_databases_clock() {
+    let schema = schema!();
+    let store = schema.open().await;
+    let limit = Limit::Usd(Nanodollars::new(1_000));
+    let daily = Budget::block("daily", "tenant:acme".parse().unwrap(), Window::Daily, limit);
+    store.ledger.define_budget(daily.clone()).await.unwrap();
+    for (number, days) in [(1, -4_000), (2, 4_000)] {
+        let clock = now() + SignedDuration::from_hours(days * 24);
+        let book = Book::new(ReplicaId::new(format!("r{number}")), BookOptions::default());
+        // What the database said first and last: a day may end in between.
+        let mut said = Vec::new();
+        for _ in 0..3 {
+            book.ask_for_news();
+            let request = book.plan_sync(clock).expect("news are wanted");
+            let reply = store.ledger.sync(&request).await.unwrap();
+            said.push(reply.store_time.expect("it has a clock"));
+            book.apply_sync(reply, clock);
+            let path = AccountPath::new("acme", None, "ann", None);
+            drop(book.reserve(&path, quote(1), draft(number), clock).map(|reservation| {
+                let (outcome, tokens) = (Outcome::Complete, Tokens::default());
+                reservation.settle(Settlement::new(outcome, Basis::Reported, Nanodollars::new(1), tokens))
+            }));
+        }
+        let filter = BudgetFilter::default();
+        let days = said.iter().map(|time| daily.counter_at(*time));
+        let mut spent = 0;
+        for (counter, time) in days.zip(&said) {
+            let states = store.ledger.list_budgets(filter.clone(), *time).await.unwrap();
+            assert_eq!(states[0].window, counter.window);
+            spent = spent.max(states[0].counter.spent + states[0].counter.leased);
+        }
+        assert!(spent > 0, "booked today by a clock that is years off");
+    }
+}
+
 fn asking(replica: &str, counters: &[&str]) -> Arc<SyncRequest> {
     let step = |budget: &&str| LeaseMove {
         counter: Counter {

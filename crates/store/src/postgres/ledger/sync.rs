@@ -36,17 +36,24 @@ const ATTEMPTS: usize = 3;
 /// What came of a request.
 enum Taken {
     /// It is in the store, now or since before.
-    Kept { leases: Vec<LeaseState>, exhausted: Vec<Counter>, budgets_version: u64, crossings: Vec<Crossing> },
+    Kept(Kept),
     /// Nothing was done: the replica had been declared dead, and has to be brought back to life first.
     Dead,
 }
 
+/// What there is to answer.
+struct Kept {
+    time: Timestamp,
+    leases: Vec<LeaseState>,
+    exhausted: Vec<Counter>,
+    budgets_version: u64,
+    crossings: Vec<Crossing>,
+}
+
 pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<SyncReply, StoreError> {
-    let (leases, exhausted, budgets_version, crossings) = loop {
+    let Kept { time, leases, exhausted, budgets_version, crossings } = loop {
         match take(pools, request).await? {
-            Taken::Kept { leases, exhausted, budgets_version, crossings } => {
-                break (leases, exhausted, budgets_version, crossings);
-            }
+            Taken::Kept(kept) => break kept,
             Taken::Dead => adopt::revive(pools, &request.replica, request.at).await?,
         }
     };
@@ -56,7 +63,8 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     } else {
         Vec::new()
     };
-    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets, crossings })
+    let (sequence, store_time) = (request.sequence, Some(time));
+    Ok(SyncReply { sequence, store_time, leases, exhausted, budgets_version, budgets, crossings })
 }
 
 async fn take(pools: &Pools, request: &SyncRequest) -> Result<Taken, StoreError> {
@@ -67,8 +75,8 @@ async fn take(pools: &Pools, request: &SyncRequest) -> Result<Taken, StoreError>
         } else {
             exchange(&mut line, request).await?
         };
-        if let (true, Taken::Kept { exhausted, .. }) = (request.is_poll, &mut taken) {
-            *exhausted = exhausted_leases(&mut line, request).await?;
+        if let (true, Taken::Kept(kept)) = (request.is_poll, &mut taken) {
+            kept.exhausted = exhausted_leases(&mut line, request).await?;
         }
         Ok::<Taken, StoreError>(taken)
     };
@@ -90,8 +98,9 @@ async fn poll(connection: &mut PgConnection, request: &SyncRequest) -> Result<Ta
     let row = sqlx::query(concat!(
         "SELECT coalesce(sequence, 0), coalesce(is_dead, false), coalesce(",
         store_time!(),
-        " - heard_at, 9000000000), (SELECT coalesce(max(version), 0) FROM budgets)
-           FROM (SELECT 1) AS one LEFT JOIN replicas ON id = $1"
+        " - heard_at, 9000000000), (SELECT coalesce(max(version), 0) FROM budgets), ",
+        store_time!(),
+        " FROM (SELECT 1) AS one LEFT JOIN replicas ON id = $1"
     ))
     .bind(request.replica.as_str())
     .fetch_one(&mut *connection)
@@ -99,9 +108,9 @@ async fn poll(connection: &mut PgConnection, request: &SyncRequest) -> Result<Ta
     .map_err(unavailable)?;
     let mut columns = Columns::of(&row);
     let (sequence, is_dead, silence) = (columns.count()?, columns.flag()?, columns.signed()?);
-    let budgets_version = columns.count()?;
-    let kept =
-        Taken::Kept { leases: Vec::new(), exhausted: Vec::new(), budgets_version, crossings: Vec::new() };
+    let (budgets_version, time) = (columns.count()?, columns.time()?);
+    let (leases, exhausted, crossings) = (Vec::new(), Vec::new(), Vec::new());
+    let kept = Taken::Kept(Kept { time, leases, exhausted, budgets_version, crossings });
     request.is_next_after(sequence)?;
     if is_dead {
         return Ok(Taken::Dead);
@@ -193,8 +202,8 @@ async fn exchange(connection: &mut PgConnection, request: &SyncRequest) -> Resul
         adjust::raise(&mut transaction, &crossings).await?;
     }
     transaction.commit().await.map_err(unavailable)?;
-    let budgets_version = standing.budgets_version;
-    Ok(Taken::Kept { leases, exhausted: Vec::new(), budgets_version, crossings })
+    let Standing { time, budgets_version, .. } = standing;
+    Ok(Taken::Kept(Kept { time, leases, exhausted: Vec::new(), budgets_version, crossings }))
 }
 
 /// One counter and the replica's lease on it.
@@ -212,6 +221,7 @@ struct Standing {
     /// How many replicas are alive.
     replicas: u64,
     budgets_version: u64,
+    time: Timestamp,
     /// In the order of the moves; `None` when rows are missing, or may be older than the locks on them.
     holdings: Option<Vec<Holding>>,
 }
@@ -242,7 +252,9 @@ impl Standing {
              )
              SELECT me.sequence, me.is_dead, me.edition = (SELECT xmin::text FROM replicas WHERE id = $1),
                     (SELECT count(*) FROM replicas WHERE NOT is_dead),
-                    (SELECT coalesce(max(version), 0) FROM budgets), given.place IS NOT NULL,
+                    (SELECT coalesce(max(version), 0) FROM budgets), ",
+            store_time!(),
+            ", given.place IS NOT NULL,
                     locked.spent IS NOT NULL AND budgets.id IS NOT NULL, coalesce(leases.leased, 0),
                     locked.spent, locked.leased, locked.uncovered, locked.credit, locked.raised, locked.paced_until, ",
             term_columns!(),
@@ -261,8 +273,14 @@ impl Standing {
         .fetch_all(&mut **transaction)
         .await
         .map_err(unavailable)?;
-        let mut standing =
-            Self { sequence: 0, is_dead: false, replicas: 0, budgets_version: 0, holdings: Some(Vec::new()) };
+        let mut standing = Self {
+            sequence: 0,
+            is_dead: false,
+            replicas: 0,
+            budgets_version: 0,
+            time: request.at,
+            holdings: Some(Vec::new()),
+        };
         for row in &rows {
             standing.read(&mut Columns::of(row), request.at)?;
         }
@@ -276,6 +294,7 @@ impl Standing {
         let is_current = columns.flag_or_none()?.unwrap_or(false);
         self.replicas = columns.count()?;
         self.budgets_version = columns.count()?;
+        self.time = columns.time()?;
         let (has_move, has_counter, lease) = (columns.flag()?, columns.flag()?, columns.count()?);
         if sequence.is_none() || !is_current || (has_move && !has_counter) {
             self.holdings = None;

@@ -55,7 +55,9 @@ pub(super) async fn sync(pools: &Pools, request: &Arc<SyncRequest>) -> Result<Sy
     };
     // Only one server works on a file, so there is nobody who could lack what it holds.
     let exhausted = Vec::new();
-    Ok(SyncReply { sequence: request.sequence, leases, exhausted, budgets_version, budgets, crossings })
+    // And its clock is the server's.
+    let (sequence, store_time) = (request.sequence, None);
+    Ok(SyncReply { sequence, store_time, leases, exhausted, budgets_version, budgets, crossings })
 }
 
 /// The transaction. `memory` is what is known of the file since the one before.
