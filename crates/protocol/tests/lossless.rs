@@ -184,7 +184,8 @@ fn counted(body: &str) -> (String, Value) {
         traits: &Traits::default(),
         long_context: false,
     };
-    let outbound = count::carry_count(&inbound, &target, &Learned::default(), &Default::default()).unwrap();
+    let outbound =
+        count::carry_count(&inbound, &target, &Learned::default(), &Default::default()).unwrap().outbound;
     let envelope: Value = serde_json::from_slice(&outbound.body.to_bytes()).unwrap();
     let encoded = envelope["input"]["invokeModel"]["body"].as_str().unwrap();
     let inner = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();

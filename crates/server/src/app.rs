@@ -52,6 +52,8 @@ pub(crate) struct App {
     /// Where clients' telemetry goes, if anywhere.
     pub(crate) telemetry: Option<Relay>,
     pub(crate) lessons: Lessons,
+    /// The same of CountTokens, which may refuse what an invocation takes.
+    pub(crate) count_lessons: Lessons,
     pub(crate) lockout: Lockout,
     pub(crate) allowance: RetryAllowance,
     pub(crate) stopping: Stopping,

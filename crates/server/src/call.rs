@@ -14,6 +14,7 @@ pub(crate) mod origin;
 pub(crate) mod record;
 mod reply;
 pub(crate) mod reserve;
+pub(crate) mod trial;
 
 use std::future::Future;
 use std::pin::Pin;

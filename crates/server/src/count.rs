@@ -12,16 +12,19 @@ use http_body_util::{BodyExt as _, Limited};
 use stonegate_bedrock::Deadlines;
 use stonegate_catalog::{Billing, estimate_tokens};
 use stonegate_identity::Action;
+use stonegate_ledger::CallId;
 use stonegate_protocol::anthropic::{self, Inbound, count};
 use stonegate_protocol::{
-    Dialect, Door, Failure, FailureClass, Fetched, Outbound, Problem, Target, bedrock_native,
+    Dialect, Door, Dropped, Failure, FailureClass, Fetched, Outbound, Problem, Target, bedrock_native,
 };
 
 use crate::app::App;
 use crate::call::admit::{Admission, admit};
 use crate::call::claim::Claim;
 use crate::call::entrance::model_of;
-use crate::call::intake::{Intake, dialect_headers, read_body};
+use crate::call::intake::{Intake, dialect_headers, patience, read_body};
+use crate::call::say_dropped;
+use crate::call::trial::Trial;
 use crate::{clock, error};
 
 /// A count is a few bytes.
@@ -51,8 +54,14 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
         anthropic::parse_count(version, &betas, body).map_err(|malformed| Problem::from(&malformed))?;
     let admission = admit(app, &caller, Action::SendMessages, &inbound)?;
     let fetched = app.media.fetch(stonegate_protocol::Inbound::remote_media(&inbound)).await?;
-    match count_upstream(app, &admission, &inbound, &fetched).await? {
-        Some(tokens) => Ok(render(tokens)),
+    let trial = Trial::begin(app, intake.started, patience(&head.headers));
+    let counting = Counting { app, admission, call: intake.call, trial };
+    match counting.upstream(&inbound, &fetched).await? {
+        Some(Counted { tokens, dropped }) => {
+            let mut response = render(tokens);
+            say_dropped(&mut response, &dropped);
+            Ok(response)
+        }
         None => {
             let mut response = render(estimate_tokens(&inbound.sizes().with_fetched(fetched.values())));
             response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));
@@ -81,50 +90,88 @@ async fn native_answer(app: &App, intake: &Intake, request: Request) -> Result<R
     let model = model_of(&head).map_err(|malformed| Problem::from(&malformed))?;
     let (admission, _) =
         Admission::for_task(app, &caller, Action::InvokeBedrock, &model, &[Billing::Tokens])?;
-    let resolved = admission.resolved();
-    let target = Target {
-        upstream_id: &resolved.upstream_id,
-        door: Door::INVOKE,
-        capabilities: &resolved.model.capabilities,
-        traits: &resolved.model.traits,
-        long_context: false,
-    };
-    let tokens = ask(app, &bedrock_native::carry_count(&target, body)).await;
-    let tokens = tokens.map_err(|failure| Problem::from(&failure))?;
+    let outbound = bedrock_native::carry_count(&target(&admission), body);
+    let trial = Trial::begin(app, intake.started, patience(&head.headers));
+    let mut counting = Counting { app, admission, call: intake.call, trial };
+    let tokens = counting.ask(&outbound).await.map_err(|failure| Problem::from(&failure))?;
     let mut response = Response::new(Body::from(format!(r#"{{"inputTokens":{tokens}}}"#)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
-/// Asks Bedrock. `None` where it cannot count for this model: by the catalog, or by its own word.
-async fn count_upstream(
-    app: &App,
-    admission: &Admission,
-    inbound: &Inbound,
-    fetched: &BTreeMap<String, Fetched>,
-) -> Result<Option<u64>, Problem> {
-    let resolved = admission.resolved();
-    if !resolved.model.counts_tokens {
-        return Ok(None);
+/// A request to count that its caller may send.
+struct Counting<'a> {
+    app: &'a App,
+    admission: Admission,
+    call: CallId,
+    trial: Trial,
+}
+
+/// A count, and what was not counted.
+struct Counted {
+    tokens: u64,
+    dropped: Vec<Dropped>,
+}
+
+impl Counting<'_> {
+    /// Counts by Bedrock, without what it refuses by name: a call would go without that as well. `None` where it cannot
+    /// count for this model: by the catalog, or by its own word.
+    async fn upstream(
+        mut self,
+        inbound: &Inbound,
+        fetched: &BTreeMap<String, Fetched>,
+    ) -> Result<Option<Counted>, Problem> {
+        if !self.admission.resolved().model.counts_tokens {
+            return Ok(None);
+        }
+        let lessons = &self.app.count_lessons;
+        loop {
+            let learned = self.trial.learned(lessons, &self.admission);
+            let carried = count::carry_count(inbound, &target(&self.admission), &learned, fetched)
+                .map_err(|unsupported| Problem::from(&unsupported))?;
+            match self.ask(&carried.outbound).await {
+                Ok(tokens) => {
+                    self.trial.confirm(lessons, &self.admission, self.call);
+                    return Ok(Some(Counted { tokens, dropped: carried.dropped }));
+                }
+                Err(failure) if cannot_count(&failure) => return Ok(None),
+                Err(failure) if self.trial.leave_out(&learned, &failure, carried.betas) => {}
+                Err(failure) => return Err(Problem::from(&failure)),
+            }
+        }
     }
-    let target = Target {
+
+    /// Asks Bedrock, and again where that can help.
+    async fn ask(&mut self, outbound: &Outbound) -> Result<u64, Failure> {
+        loop {
+            self.trial.attempt();
+            let failure = match ask_once(self.app, outbound).await {
+                Ok(tokens) => {
+                    self.app.lockout.accepted();
+                    return Ok(tokens);
+                }
+                Err(failure) => failure,
+            };
+            self.app.lockout.failed(&failure);
+            let Some(pause) = self.trial.pause(self.app, &failure) else { return Err(failure) };
+            self.trial.rest(self.call, pause, &failure).await;
+        }
+    }
+}
+
+/// What CountTokens is asked for.
+fn target(admission: &Admission) -> Target<'_> {
+    let resolved = admission.resolved();
+    Target {
         upstream_id: &resolved.upstream_id,
         door: Door::INVOKE,
         capabilities: &resolved.model.capabilities,
         traits: &resolved.model.traits,
         long_context: resolved.long_context,
-    };
-    let learned = app.lessons.of(admission.path().tenant(), &resolved.upstream_id);
-    let outbound = count::carry_count(inbound, &target, &learned, fetched)
-        .map_err(|unsupported| Problem::from(&unsupported))?;
-    match ask(app, &outbound).await {
-        Ok(tokens) => Ok(Some(tokens)),
-        Err(failure) if cannot_count(&failure) => Ok(None),
-        Err(failure) => Err(Problem::from(&failure)),
     }
 }
 
-async fn ask(app: &App, outbound: &Outbound) -> Result<u64, Failure> {
+async fn ask_once(app: &App, outbound: &Outbound) -> Result<u64, Failure> {
     let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };
     let reply = app.bedrock.send(&app.endpoint, outbound, deadlines, clock::now().into()).await?;
     let body = Limited::new(reply.body, ANSWER_LIMIT)

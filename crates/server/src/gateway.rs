@@ -240,6 +240,7 @@ impl Gateway {
             media: MediaFetcher::new(config.media.clone(), config.server.max_body_bytes),
             telemetry,
             lessons: Lessons::default(),
+            count_lessons: Lessons::default(),
             lockout: Lockout::default(),
             allowance: stonegate_routing::RetryAllowance::default(),
             stopping,

@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     if let Ok(inbound) = anthropic::parse_count(None, &[], Bytes::copy_from_slice(data)) {
-        let _outbound = count::carry_count(&inbound, &target, &Learned::default(), &Default::default());
+        let _carried = count::carry_count(&inbound, &target, &Learned::default(), &Default::default());
     }
     let chat = Door { service: Service::Mantle, surface: Surface::OpenaiChat, prefix: "/v1" };
     if let Ok(inbound) = openai_chat::parse(Bytes::copy_from_slice(data)) {

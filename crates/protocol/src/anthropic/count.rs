@@ -7,15 +7,26 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::carry::{Fetched, Outbound, Service, Target, Unsupported, model_path};
+use crate::carry::{Dropped, Fetched, Outbound, Service, Target, Unsupported, model_path};
 use crate::failure::Failure;
-use crate::learned::Learned;
+use crate::learned::{Learned, SentBetas};
 
 use super::inbound::Inbound;
 use super::outbound::prepare;
 
 /// The geographies that an inference profile's id may begin with. CountTokens takes the bare model id only.
 const GEOGRAPHIES: [&str; 8] = ["us", "eu", "apac", "jp", "au", "in", "us-gov", "global"];
+
+/// A request to count on its way up.
+#[derive(Debug)]
+pub struct CarriedCount {
+    /// What goes upstream.
+    pub outbound: Outbound,
+    /// What was left out on the way.
+    pub dropped: Vec<Dropped>,
+    /// The betas that go along.
+    pub betas: SentBetas,
+}
 
 /// The request to CountTokens for a Messages request.
 ///
@@ -26,7 +37,7 @@ pub fn carry_count(
     target: &Target<'_>,
     learned: &Learned,
     fetched: &BTreeMap<String, Fetched>,
-) -> Result<Outbound, Unsupported> {
+) -> Result<CarriedCount, Unsupported> {
     let prepared = prepare(inbound, target, learned, fetched, None)?;
     const HEAD: &str = r#"{"input":{"invokeModel":{"body":""#;
     const TAIL: &str = r#""}}}"#;
@@ -34,7 +45,7 @@ pub fn carry_count(
     body.push_str(HEAD);
     STANDARD.encode_string(prepared.body.to_bytes(), &mut body);
     body.push_str(TAIL);
-    Ok(Outbound {
+    let outbound = Outbound {
         service: Service::Runtime,
         path: model_path(bare_id(target.upstream_id), "count-tokens"),
         headers: vec![
@@ -43,7 +54,8 @@ pub fn carry_count(
         ],
         body: Bytes::from(body).into(),
         stream: false,
-    })
+    };
+    Ok(CarriedCount { outbound, dropped: prepared.dropped, betas: prepared.betas })
 }
 
 /// The model id without the geography of an inference profile.

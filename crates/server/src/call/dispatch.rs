@@ -12,9 +12,8 @@ use stonegate_identity::archive::DocumentOwner;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
     Answering, Bounds, Carried, Dialect, Door, Dropped, Failure, FailureClass, Inbound, Learned, Problem,
-    RejectedPart, Relay, SentBetas, Target, bedrock_native, carry,
+    Relay, SentBetas, Target, bedrock_native, carry,
 };
-use stonegate_routing::{Attempt, RetryPolicy, Verdict, verdict};
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -22,6 +21,7 @@ use crate::call::admit::Admission;
 use crate::call::flow::{Flow, Terms, micros};
 use crate::call::intake::Intake;
 use crate::call::record::{self, Label};
+use crate::call::trial::Trial;
 use crate::clock;
 use crate::kept::Keeping;
 
@@ -58,58 +58,6 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// The most refused parts that one call leaves out, one attempt each.
-const MOST_LESSONS: usize = 8;
-
-/// What upstream has refused of this call by name. It becomes a lesson for others only when upstream takes the call
-/// without it: a refusal may quote what the client wrote, and say nothing of the model.
-#[derive(Default)]
-struct Trial {
-    refused: Vec<(RejectedPart, SentBetas)>,
-    /// What others taught, and that.
-    learned: Option<Arc<Learned>>,
-}
-
-impl Trial {
-    fn learned(&self, app: &App, outgoing: &Outgoing) -> Arc<Learned> {
-        let known = || {
-            let tenant = outgoing.admission.path().tenant();
-            app.lessons.of(tenant, &outgoing.admission.resolved().upstream_id)
-        };
-        self.learned.as_ref().map_or_else(known, Arc::clone)
-    }
-
-    /// Whether the call may be sent again, without what upstream has just refused by name.
-    fn leave_out(&mut self, known: &Learned, failure: &Failure, sent: SentBetas) -> bool {
-        let Some(part) = failure.rejected_part().filter(|_| self.refused.len() < MOST_LESSONS) else {
-            return false;
-        };
-        let mut learned = known.clone();
-        if !learned.note(part.clone(), &sent) {
-            return false;
-        }
-        self.refused.push((part, sent));
-        self.learned = Some(Arc::new(learned));
-        true
-    }
-
-    fn confirm(self, app: &App, outgoing: &Outgoing) {
-        let resolved = outgoing.admission.resolved();
-        let tenant = outgoing.admission.path().tenant();
-        for (part, sent) in self.refused {
-            if app.lessons.note(tenant, &resolved.upstream_id, part.clone(), &sent) {
-                tracing::warn!(
-                    request_id = %outgoing.reservation.call(),
-                    model = %resolved.model.id,
-                    ?part,
-                    betas = %sent,
-                    "upstream refuses a part that the catalog does not know of; going on without it"
-                );
-            }
-        }
-    }
-}
-
 /// Why one attempt came to nothing.
 enum Setback {
     /// Upstream's doing; another attempt may help. With the betas that the attempt sent.
@@ -123,20 +71,15 @@ enum Setback {
 /// A call that fails for good is settled here.
 pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer, Problem> {
     let mut outgoing = Attended(Some(outgoing));
-    app.allowance.earn();
-    let policy = RetryPolicy {
-        most_attempts: app.config.bedrock.max_attempts,
-        budget: app.config.bedrock.retry_budget,
-    };
-    let mut made = 0;
-    let mut trial = Trial::default();
+    let first = outgoing.get();
+    let mut trial = Trial::begin(&app, first.started, first.patience);
     loop {
-        made += 1;
+        trial.attempt();
         let current = outgoing.get();
-        let learned = trial.learned(&app, current);
+        let learned = trial.learned(&app.lessons, &current.admission);
         let (failure, betas) = match attempt(&app, current, &learned).await {
             Ok((reply, carried, first)) => {
-                trial.confirm(&app, current);
+                trial.confirm(&app.lessons, &current.admission, current.reservation.call());
                 app.lockout.accepted();
                 return Ok(begin(&app, outgoing.take(), reply, carried, first));
             }
@@ -152,27 +95,13 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
         }
         let heals = |door: Door<'_>| current.inbound.heals(door.surface);
         if current.admission.door().is_ok_and(heals) && trial.leave_out(&learned, &failure, betas) {
-            made -= 1;
             continue;
         }
-        let attempt = Attempt {
-            made,
-            elapsed: current.started.elapsed(),
-            patience: current.patience,
-            jitter: clock::jitter(),
-        };
-        match verdict(&failure, attempt, policy) {
-            Verdict::After(pause) if app.allowance.spend() && pay(&app, current, &failure) => {
-                tracing::info!(
-                    request_id = %current.reservation.call(),
-                    attempt = made,
-                    pause_ms = pause.as_millis(),
-                    failure = %failure,
-                    "upstream failed; trying again"
-                );
-                tokio::time::sleep(pause).await;
+        match trial.pause(&app, &failure) {
+            Some(pause) if pay(&app, current, &failure) => {
+                trial.rest(current.reservation.call(), pause, &failure).await;
             }
-            Verdict::After(_) | Verdict::GiveUp => {
+            Some(_) | None => {
                 let problem = Problem::from(&failure);
                 fail(outgoing.take(), &app, outcome_of(&failure), Some(&failure));
                 return Err(problem);
