@@ -1,7 +1,9 @@
 //! `GET /v1/models` and `/v1/models/{id}`: the catalog as the caller may see it.
 //!
-//! Anthropic's list shape when `anthropic-version` is sent, OpenAI's otherwise.
+//! Anthropic's list shape when `anthropic-version` is sent, OpenAI's otherwise. Claude's models stand first and newest
+//! first, as in Anthropic's own list; the other makers follow by name.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -27,7 +29,8 @@ const MOST: usize = 1_000;
 /// Anthropic's paging.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Paging {
-    limit: Option<usize>,
+    /// Read by hand: what is no number is refused in the words of the limit.
+    limit: Option<String>,
     after_id: Option<String>,
     before_id: Option<String>,
 }
@@ -124,22 +127,26 @@ fn see(caller: &Caller, model: &Model) -> bool {
 
 fn page(app: &App, caller: &Caller, shape: Shape, paging: Paging) -> Result<List, Problem> {
     let offered = |model: &&Arc<Model>| app.catalog.resolve(&model.id, &app.place).is_ok();
-    let seen: Vec<&Model> = app
+    let mut seen: Vec<&Model> = app
         .catalog
         .models()
         .filter(offered)
         .map(|model| &**model)
         .filter(|model| see(caller, model))
         .collect();
+    seen.sort_by_cached_key(|model| rank(model));
     if shape == Shape::OpenAi {
         let data = seen.into_iter().map(|model| entry(model, shape)).collect();
         return Ok(List::OpenAi { object: "list", data });
     }
-    let limit = paging.limit.unwrap_or(PAGE);
-    if limit == 0 || limit > MOST {
-        let message = format!("limit: must be between 1 and {MOST}");
-        return Err(Problem::new(ProblemKind::InvalidRequest, message));
-    }
+    let limit = match paging.limit.as_deref().map(str::parse) {
+        None => PAGE,
+        Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
+        Some(_) => {
+            let message = format!("limit: must be a number between 1 and {MOST}");
+            return Err(Problem::new(ProblemKind::InvalidRequest, message));
+        }
+    };
     let at = |id: &str, name: &str| {
         seen.iter().position(|model| *model.id == *id).ok_or_else(|| {
             Problem::new(
@@ -171,6 +178,33 @@ fn page(app: &App, caller: &Caller, shape: Shape, paging: Paging) -> Result<List
     })
 }
 
+/// Where a model stands in the list: Claude's before those of other makers, then each maker's highest version first. Most
+/// models, the newest among them, come without a date; where there is one, versions and dates agree.
+fn rank(model: &Model) -> impl Ord + use<> {
+    let is_other = &*model.family != "anthropic";
+    let version = version(&model.id);
+    (is_other, Arc::clone(&model.family), Reverse(version), Reverse(model.created), Arc::clone(&model.id))
+}
+
+/// The version in a model's id: `[5, 5]` of `claude-sonnet-5-5`, `[3, 2]` of `deepseek-v3.2`, `[3, 1]` of
+/// `llama3-1-70b-instruct`. Not sizes (`70b`), months (`2402`) and days (`20240620`). Empty where there is none.
+fn version(id: &str) -> Vec<u16> {
+    let of_part = |part: &str| {
+        let digits = part.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+        let number = digits.parse::<u16>().ok().filter(|number| *number < 1_000)?;
+        Some((number, digits.len() == part.len()))
+    };
+    let mut version = Vec::new();
+    for part in id.split(['-', '.']) {
+        match of_part(part) {
+            Some((number, is_bare)) if version.is_empty() || is_bare => version.push(number),
+            None if version.is_empty() => {}
+            Some(_) | None => break,
+        }
+    }
+    version
+}
+
 fn entry(model: &Model, shape: Shape) -> Entry {
     match shape {
         Shape::Anthropic => Entry::Anthropic {
@@ -193,4 +227,30 @@ fn entry(model: &Model, shape: Shape) -> Entry {
 /// The epoch where the date of a model is not known: Anthropic's own list does the same.
 fn created(model: &Model) -> Timestamp {
     model.created.unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_what_the_name_says_of_it() {
+        for (id, expected) in [
+            ("claude-sonnet-5-5", &[5, 5][..]),
+            ("claude-3-5-sonnet-20241022", &[3, 5]),
+            ("claude-opus-5", &[5]),
+            ("claude-instant-v1", &[1]),
+            ("claude-mythos-preview", &[]),
+            ("deepseek-v3.2", &[3, 2]),
+            ("gpt-6.1-sol", &[6, 1]),
+            ("gpt-oss-120b", &[]),
+            ("llama3-1-70b-instruct", &[3, 1]),
+            ("mistral-large-2402", &[]),
+            ("qwen3-235b-a22b-2507", &[3]),
+            ("", &[]),
+            ("-99999999999999999999-é", &[]),
+        ] {
+            assert_eq!(version(id), expected, "{id}");
+        }
+    }
 }

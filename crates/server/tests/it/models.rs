@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::client::Request;
-use crate::gateway::{SONNET, TestGateway};
+use crate::gateway::{HAIKU, SONNET, TestGateway};
 
 async fn list(gateway: &TestGateway, query: &str) -> Value {
     let request = Request::get(&format!("/v1/models{query}")).header("anthropic-version", "2023-06-01");
@@ -55,10 +55,38 @@ async fn the_list_is_paged_forwards_and_backwards() {
     assert_eq!(forwards, all);
     let page = list(&gateway, &format!("?limit=5&before_id={}", all[9])).await;
     assert_eq!((ids(&page), &page["has_more"]), (all[4..9].to_vec(), &true.into()));
-    for wrong in ["?limit=0", "?limit=1001", "?limit=x", "?after_id=nothing"] {
+    let of_limits = "limit: must be a number between 1 and 1000";
+    for (wrong, message) in [
+        ("?limit=0", of_limits),
+        ("?limit=1001", of_limits),
+        ("?limit=-1", of_limits),
+        ("?limit=x", of_limits),
+        ("?limit=", of_limits),
+        ("?after_id=nothing", "after_id: there is no model \"nothing\" in this list"),
+    ] {
         let request = Request::get(&format!("/v1/models{wrong}")).header("anthropic-version", "2023-06-01");
-        assert_eq!(gateway.send(request).await.error().0, 400, "{wrong}");
+        let refused = gateway.send(request).await.error();
+        assert_eq!((refused.0, &*refused.2), (400, message), "{wrong}");
     }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn the_list_begins_with_the_newest_of_claude() {
+    let gateway = TestGateway::start().await;
+    let first = ids(&list(&gateway, "").await);
+    assert!(first[0].ends_with("-5-5"), "{first:?}");
+    for newest in [SONNET, HAIKU, "claude-opus-5-5"] {
+        assert!(first.iter().any(|id| id == newest), "{newest} is not on the first page: {first:?}");
+    }
+
+    let all = list(&gateway, "?limit=1000").await;
+    let of_claude = ids(&all).iter().rposition(|id| id.starts_with("claude-")).expect("Claude's models");
+    let of_claude = &all["data"].as_array().expect("a list")[..=of_claude];
+    assert!(of_claude.iter().all(|model| model["id"].as_str().is_some_and(|id| id.starts_with("claude-"))));
+    let dates: Vec<&str> = of_claude.iter().filter_map(|model| model["created_at"].as_str()).collect();
+    let known: Vec<&&str> = dates.iter().filter(|date| !date.starts_with("1970")).collect();
+    assert!(known.len() > 5 && known.is_sorted_by(|newer, older| newer >= older), "{known:?}");
     gateway.finish().await;
 }
 
