@@ -21,7 +21,7 @@ mod targets;
 
 use calls::{ANSWERS, PROBES, answered, by_surface, called, framed, read};
 use clients::{CLIENTS, ends_with_an_error, shown, streamed, whole, writes};
-use targets::{MODELS, Model};
+use targets::{MODELS, Model, surface_name};
 
 const CONVERSATIONS: &str = include_str!("matrix/conversations.json");
 
@@ -279,6 +279,20 @@ const OF_THE_GATEWAY: [&str; 6] = [
 /// Members with a value that asks for what some models do anyway.
 const ANYWAY: [&str; 3] = ["reasoning.summary", "thinking: adaptive", "thinking: disabled"];
 
+/// Members that Claude reads and Bedrock is not known to take: what Anthropic itself runs or keeps, and betas that nobody has
+/// seen there. They are sent, since Bedrock may learn them any day.
+const SENT: [&str; 9] = [
+    "messages: code_execution_tool_result, bash_code_execution_tool_result, text_editor_code_execution_tool_result",
+    "messages: container_upload",
+    "messages: document (file)",
+    "messages: fallback",
+    "messages: mcp_tool_use, mcp_tool_result, mcp_tool_listing",
+    "messages: web_search_tool_result, web_fetch_tool_result, advisor_tool_result",
+    "output_config.task_budget",
+    "safeguards",
+    "tools: computer_toolset, browser_toolset",
+];
+
 /// What becomes of a member: in which way the request that has it differs from one that has not.
 fn fate(client: &str, member: &str, base: &Value, probe: &Value, model: &Model) -> &'static str {
     let laid_over = |base: &Value, members: &Value| {
@@ -303,7 +317,9 @@ fn fate(client: &str, member: &str, base: &Value, probe: &Value, model: &Model) 
     };
     let is_reported = carried.dropped.iter().any(|dropped| !without.dropped.contains(dropped));
     let is_sent = carried.outbound != without.outbound;
+    let reads_it = surface_name(model.surface) == "invoke_model";
     match (is_sent, is_reported) {
+        (true, false) if reads_it && SENT.contains(&member) => "sent",
         (true, false) => "carried",
         (true, true) => "adapted",
         (false, true) => "left out",
@@ -323,6 +339,9 @@ fn table() -> String {
          * **carried**: it reaches the model, in the form that the model's API has for it.\n\
          * **adapted**: it reaches the model in part, or as the nearest thing that the model has; what is missing or was \
          sent in its place is in the `x-stonegate-dropped` header.\n\
+         * **sent**: it goes to Bedrock as it is, though Bedrock is not known to take it. What it refuses by name, and the \
+         call does not depend on, is left out in a second attempt and named in the `x-stonegate-dropped` header; else \
+         Bedrock's 400 is the answer.\n\
          * **left out**: a hint that the model does not take; named in the `x-stonegate-dropped` header.\n\
          * **refused**: it would change the meaning of the call; the answer is a 400 that names it.\n\
          * **the gateway**: the gateway itself does it.\n\

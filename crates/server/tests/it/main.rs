@@ -11,6 +11,7 @@ mod bedrock;
 mod budgets;
 mod charges;
 mod chat;
+mod compatibility;
 mod control;
 mod count;
 mod embeddings;
