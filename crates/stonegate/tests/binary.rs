@@ -1,5 +1,7 @@
 //! The binary as scripts see it: what it prints, how it ends.
 
+mod recording;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -163,11 +165,12 @@ fn a_key_for_calls_leaves_the_token_for_the_first_administrator_good() {
 #[test]
 fn on_sigterm_open_streams_finish_and_new_calls_get_503() {
     let home = home();
-    let mut simulator =
-        stonegate(home.path(), &["simulate", "--listen", "127.0.0.1:0", "--json", "--pace", "150"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+    let mut simulator = stonegate(home.path(), &["simulate", "--listen", "127.0.0.1:0", "--json"])
+        .args(["--pace", "150", "--record"])
+        .arg(recording::file())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     let upstream = first_line(&mut simulator)["url"].as_str().expect("text").to_owned();
     let served = Served::start_before(home.path(), &upstream);
     let token = &served.ready["bootstrap_token"];
@@ -229,8 +232,12 @@ fn a_taken_address_is_named_with_its_setting() {
 #[test]
 fn the_demo_answers_and_accounts_for_it() {
     let home = home();
-    let demo = output(home.path(), &["demo", "--once", "--json", "--listen", "127.0.0.1:0"]);
+    let record = recording::file();
+    let flags = ["demo", "--once", "--json", "--listen", "127.0.0.1:0", "--record"];
+    let demo = stonegate(home.path(), &flags).arg(&record).output().expect("it runs");
     assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+    let recorded = std::fs::read_to_string(&record).expect("a recording");
+    assert_eq!(recorded.lines().count(), 1, "what reached Bedrock's place: {recorded}");
     let events: Vec<Value> =
         text(&demo.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(events[0]["event"], "ready");
@@ -248,10 +255,12 @@ fn a_demo_that_is_kept_goes_on_with_its_keys() {
     let kept = home.path().join("kept");
     let run = |flags: &[&str]| {
         let keep = kept.to_str().expect("text");
-        let demo = output(
-            home.path(),
-            &[&["demo", "--once", "--listen", "127.0.0.1:0", "--keep", keep], flags].concat(),
-        );
+        let demo = stonegate(home.path(), &["demo", "--once", "--listen", "127.0.0.1:0", "--keep", keep])
+            .args(flags)
+            .arg("--record")
+            .arg(recording::file())
+            .output()
+            .expect("it runs");
         assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
         text(&demo.stdout)
     };

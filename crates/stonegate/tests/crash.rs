@@ -2,6 +2,7 @@
 //! budget is overspent, and everything adds up to the nano-dollar.
 
 mod processes;
+mod recording;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +37,8 @@ struct World {
 impl World {
     fn new() -> World {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let options = Options { pace: Duration::from_millis(2), ..Options::default() };
+        let pace = Duration::from_millis(2);
+        let options = Options { pace, record: Some(recording::file()), ..Options::default() };
         let simulator = runtime.block_on(Simulator::start(options)).expect("a simulator");
         let home = tempfile::tempdir().expect("a folder");
         let mut world = World { runtime, simulator, home, keys: Vec::new() };

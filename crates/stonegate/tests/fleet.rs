@@ -5,6 +5,7 @@
 //! `SOAK_SECONDS` says for how long servers are killed; some seconds without it.
 
 mod processes;
+mod recording;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -104,7 +105,8 @@ impl Fleet {
     fn start() -> Option<Fleet> {
         let database = Database::start()?;
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let simulator = runtime.block_on(Simulator::start(Options::default())).expect("a simulator");
+        let options = Options { record: Some(recording::file()), ..Options::default() };
+        let simulator = runtime.block_on(Simulator::start(options)).expect("a simulator");
         let home = tempfile::tempdir().expect("a folder");
         let replicas = (0..REPLICAS).map(|_| RwLock::new(None)).collect();
         Some(Fleet { runtime, simulator, home, database, replicas })

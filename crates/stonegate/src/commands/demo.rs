@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// End after the first answer.
     #[arg(long)]
     once: bool,
+    /// File to which each request that reaches the simulated Bedrock is appended as a line of JSON.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Print a JSON object per line, for programs.
     #[arg(long)]
     json: bool,
@@ -60,7 +63,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn demo(arguments: &Arguments) -> anyhow::Result<()> {
     let place = Place::open(arguments.keep.as_deref())?;
-    let simulator = Simulator::start(Options { pace: PACE, ..Options::default() }).await?;
+    let options = Options { pace: PACE, record: arguments.record.clone(), ..Options::default() };
+    let simulator = Simulator::start(options).await?;
     let config = settings(&place, &simulator)?;
     let _log = stonegate_server::telemetry::start(&config.log)?;
     let listener = listen(arguments.listen).await?;
