@@ -1,5 +1,7 @@
 //! Acts on the store of this machine, whether a server runs on it or not, or at a gateway.
 
+use std::path::Path;
+
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +14,7 @@ use crate::{
     desk::{Desk, Remote},
     output::json,
     settings::{SettingsArguments, told},
-    terminal::{Style, print},
+    terminal::{Style, note, print},
     trouble::Trouble,
 };
 
@@ -156,5 +158,11 @@ impl LocalArguments {
 
 async fn open(settings: &SettingsArguments) -> anyhow::Result<Operator> {
     let Loaded { config, shown } = settings.load(Vec::new())?;
-    Operator::open(&config.store.url).await.map_err(|error| told(error.into(), &shown))
+    let url = &config.store.url;
+    let is_new = url.strip_prefix("sqlite:").is_some_and(|path| !Path::new(path).exists());
+    let operator = Operator::open(url).await.map_err(|error| told(error.into(), &shown))?;
+    if is_new {
+        note(&format!("there was no store at {url}: this is a new one"));
+    }
+    Ok(operator)
 }

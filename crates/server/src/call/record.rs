@@ -27,6 +27,8 @@ pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failur
             status = settlement.status,
             outcome = %settlement.outcome,
             input_tokens = tokens.input,
+            cache_read_tokens = tokens.cache_read,
+            cache_write_tokens = tokens.cache_write_5m.saturating_add(tokens.cache_write_1h),
             output_tokens = tokens.output,
             cost = %settlement.cost,
             first_byte_us = settlement.first_byte_us,

@@ -120,6 +120,12 @@ pub(crate) enum ByArgument {
     Dialect,
     /// Each tag; a call with several counts for each.
     Tag,
+    /// The same as `--per day`.
+    #[value(hide = true)]
+    Day,
+    /// The same as `--per hour`.
+    #[value(hide = true)]
+    Hour,
 }
 
 /// The time that each sum is of, as it is typed.
@@ -132,17 +138,27 @@ pub(crate) enum PerArgument {
 }
 
 impl ByArgument {
-    fn by(self) -> UsageBy {
+    /// None for a time, which is no group.
+    fn by(self) -> Option<UsageBy> {
         match self {
-            Self::User => UsageBy::User,
-            Self::Key => UsageBy::Key,
-            Self::Team => UsageBy::Team,
-            Self::Tenant => UsageBy::Tenant,
-            Self::Model => UsageBy::Model,
-            Self::Endpoint => UsageBy::Endpoint,
-            Self::Client => UsageBy::Client,
-            Self::Dialect => UsageBy::Dialect,
-            Self::Tag => UsageBy::Tag,
+            Self::User => Some(UsageBy::User),
+            Self::Key => Some(UsageBy::Key),
+            Self::Team => Some(UsageBy::Team),
+            Self::Tenant => Some(UsageBy::Tenant),
+            Self::Model => Some(UsageBy::Model),
+            Self::Endpoint => Some(UsageBy::Endpoint),
+            Self::Client => Some(UsageBy::Client),
+            Self::Dialect => Some(UsageBy::Dialect),
+            Self::Tag => Some(UsageBy::Tag),
+            Self::Day | Self::Hour => None,
+        }
+    }
+
+    fn per(self) -> Option<PerArgument> {
+        match self {
+            Self::Day => Some(PerArgument::Day),
+            Self::Hour => Some(PerArgument::Hour),
+            _ => None,
         }
     }
 }
@@ -156,8 +172,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let which = &arguments.which;
     let wanted = UsageRequest {
-        by: arguments.by.map(ByArgument::by),
-        per: arguments.per.map(|per| match per {
+        by: arguments.by.and_then(ByArgument::by),
+        per: arguments.per.or_else(|| arguments.by.and_then(ByArgument::per)).map(|per| match per {
             PerArgument::Day => UsagePer::Day,
             PerArgument::Hour => UsagePer::Hour,
         }),
