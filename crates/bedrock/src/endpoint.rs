@@ -185,8 +185,11 @@ fn chain_url(sdk: &SdkConfig, service: &'static str) -> Option<String> {
 }
 
 fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError> {
-    let bad =
-        |reason: &str| EndpointError::BadUrl { setting, url: url.to_owned(), reason: reason.to_owned() };
+    let bad = |reason: &str| EndpointError::BadUrl {
+        setting,
+        url: without_userinfo(url),
+        reason: reason.to_owned(),
+    };
     let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
     match parsed.scheme_str() {
         Some("http" | "https") => {}
@@ -200,6 +203,19 @@ fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError>
         return Err(bad("it has a query"));
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// The address without user and password: it may hold what a proxy is to be shown.
+#[must_use]
+pub fn without_userinfo(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.to_owned(),
+    }
 }
 
 /// AWS's host for `bedrock-runtime` in a region.

@@ -35,7 +35,7 @@ use crate::otlp::{self, Relay};
 use crate::proxies::TrustedProxies;
 use crate::router::{self, Surface};
 use crate::signin::{self, SignIn};
-use crate::{bootstrap, charges, clock, fleet, kept, retention};
+use crate::{bootstrap, charges, clock, fleet, health, kept, retention};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -100,8 +100,8 @@ impl StartError {
                 "mend the file",
             ),
             StartError::Models(ModelsError::Alias(source)) => (
-                "models.aliases",
-                format!("or `models.rules` is wrong: {source}"),
+                if source.place.starts_with("rules") { "models.rules" } else { "models.aliases" },
+                format!("is wrong: {source}"),
                 "take a model that `stonegate models` lists",
             ),
             StartError::Models(ModelsError::Default(reason)) => (
@@ -306,6 +306,10 @@ impl Gateway {
         let (charges, charges_stop) = (Arc::clone(&store.ledger), stop.child_token());
         let book = app.keeper.book().clone();
         tasks.spawn(async move { charges::expire(&*charges, &book, charges_stop).await });
+        let (looking, looking_stop) = (Arc::clone(&app), stop.child_token());
+        tasks.spawn(async move {
+            looking_stop.run_until_cancelled(health::warn_without_credentials(&looking)).await;
+        });
         if store.sharing() == Sharing::Fleet {
             let (ledger, keeper, fleet_stop) =
                 (Arc::clone(&store.ledger), Arc::clone(&app.keeper), stop.child_token());

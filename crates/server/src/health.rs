@@ -53,6 +53,13 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Read
     (status, Json(Readiness { ready, store, credentials, accepting }))
 }
 
+/// Tells the operator at the start that there are no credentials, which the first caller would learn otherwise.
+pub(crate) async fn warn_without_credentials(app: &App) {
+    if let Err(error) = app.bedrock.check_access(&app.endpoint, clock::now().into()).await {
+        tracing::warn!(%error, "there are no AWS credentials: no call can be served");
+    }
+}
+
 fn passed() -> Check {
     Check { ok: true, reason: None }
 }

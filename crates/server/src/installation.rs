@@ -2,7 +2,7 @@
 //! to see; it is changed where it stands, in the settings.
 
 use stonegate_api::{CatalogModel, Trust};
-use stonegate_bedrock::{Access, Endpoint};
+use stonegate_bedrock::{Access, Endpoint, without_userinfo};
 use stonegate_catalog::{Catalog, Place};
 
 use crate::admin::wire;
@@ -59,22 +59,10 @@ fn shown(endpoint: &Endpoint, geography: &[String]) -> stonegate_api::Endpoint {
     stonegate_api::Endpoint {
         name: endpoint.name.to_string(),
         region: endpoint.region.to_string(),
-        runtime_url: without_password(&endpoint.runtime.base),
-        mantle_url: without_password(&endpoint.mantle.base),
+        runtime_url: without_userinfo(&endpoint.runtime.base),
+        mantle_url: without_userinfo(&endpoint.mantle.base),
         access: access.into(),
         geography: geography.to_vec(),
-    }
-}
-
-/// An address may hold what a proxy is to be shown.
-fn without_password(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
     }
 }
 

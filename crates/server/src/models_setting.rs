@@ -27,7 +27,7 @@ pub enum ModelsError {
         source: CatalogError,
     },
     /// An alias or rule means a model that is not there.
-    #[error("models.aliases or models.rules: {0}")]
+    #[error("models.{0}")]
     Alias(CatalogError),
     /// What clients are told to take is nothing that they could.
     #[error("models.default: {0}")]

@@ -1,5 +1,6 @@
 //! Acts on the store of this machine, whether a server runs on it or not, or at a gateway.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use clap::Args;
@@ -161,7 +162,8 @@ async fn open(settings: &SettingsArguments) -> anyhow::Result<Operator> {
     let url = &config.store.url;
     let is_new = url.strip_prefix("sqlite:").is_some_and(|path| !Path::new(path).exists());
     let operator = Operator::open(url).await.map_err(|error| told(error.into(), &shown))?;
-    if is_new {
+    // A person may have mistyped the place; a script that makes one knows.
+    if is_new && io::stderr().is_terminal() {
         note(&format!("there was no store at {url}: this is a new one"));
     }
     Ok(operator)

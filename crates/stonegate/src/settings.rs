@@ -4,10 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use stonegate_server::StartError;
 use stonegate_server::config::{
-    Environment, FileText, Flag, Loaded, Origin, Problem, Problems, Shown, Sources, load,
+    Config, Environment, FileText, Flag, Loaded, Origin, Problem, Problems, Shown, Sources, load,
 };
+use stonegate_server::{Gateway, StartError};
 
 use crate::connection::variable;
 
@@ -63,6 +63,13 @@ pub(crate) fn told(error: StartError, shown: &[Shown]) -> anyhow::Error {
         Some(problem) => Problems(vec![problem]).into(),
         None => error.into(),
     }
+}
+
+/// All that is wrong with settings that could be read: before anything is made or opened by them.
+pub(crate) async fn check(config: &Config, shown: &[Shown]) -> Result<(), Problems> {
+    let wrong = Gateway::check(config).await;
+    let problems: Vec<Problem> = wrong.iter().filter_map(|wrong| wrong.as_problem(shown)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 fn read(path: PathBuf, origin: Origin) -> Result<FileText, Problems> {

@@ -212,7 +212,7 @@ fn two_servers_do_not_share_a_data_directory() {
     let served = Served::start(home.path());
     let data_dir = home.path().join("data");
     let flags = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().expect("text")];
-    let second = output(home.path(), &flags);
+    let second = stonegate(home.path(), &flags).env("AWS_REGION", "us-east-1").output().expect("it runs");
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("another Stonegate serves from"), "{}", text(&second.stderr));
     served.stop();
@@ -223,10 +223,19 @@ fn a_taken_address_is_named_with_its_setting() {
     let home = home();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
-    let refused = output(home.path(), &["serve", "--listen", &address]);
+    let mut serve = stonegate(home.path(), &["serve", "--listen", &address]);
+    let refused = serve.env("AWS_REGION", "us-east-1").output().expect("it runs");
     assert_eq!(refused.status.code(), Some(1));
     let said = text(&refused.stderr);
     assert!(said.contains(&address) && said.contains("server.listen"), "{said}");
+}
+
+#[test]
+fn usage_by_day_is_usage_per_day() {
+    let home = home();
+    let usage = |flag: &str| text(&output(home.path(), &["usage", flag, "day", "--json"]).stdout);
+    assert_eq!(usage("--by"), usage("--per"));
+    assert!(usage("--by").contains("\"per\": \"day\""), "{}", usage("--by"));
 }
 
 #[test]
@@ -309,6 +318,8 @@ fn what_serve_refuses_of_the_settings_config_check_finds() {
     for (setting, named) in [
         ("models.catalog_file=/nonexistent/models.toml", "`models.catalog_file`"),
         ("models.aliases=fast=claude-nope", "`models.aliases`"),
+        ("models.rules=fast-*=claude-nope", "`models.rules`"),
+        ("bedrock.endpoint_url=htp://ann:hush@host/", "`bedrock.endpoint_url`"),
         ("store.url=mysql://ann:hush@host/x", "`store.url`"),
         ("server.tls_cert=/nonexistent/cert.pem", "`server.tls_cert`"),
         ("bedrock.region=europe", "`bedrock.region`"),
@@ -334,6 +345,7 @@ fn what_serve_refuses_of_the_settings_config_check_finds() {
             assert_eq!(text(&refused.stdout).contains("\"ok\": false"), command.last() == Some(&"--json"));
         }
     }
+    assert!(!data_dir.exists(), "nothing is made by settings that are refused");
 }
 
 #[test]

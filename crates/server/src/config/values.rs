@@ -139,6 +139,7 @@ impl<'a> Values<'a> {
         if parsed.is_none() {
             let wrong = match (setting.meta.secret, &entry.written) {
                 (true, _) => "has a value that cannot be read".to_owned(),
+                (false, Written::Text(text)) => format!("cannot be {:?}", without_password(text)),
                 (false, written) => format!("cannot be {written}"),
             };
             self.problem(setting, entry.origin, wrong, K::SHAPE);

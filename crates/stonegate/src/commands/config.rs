@@ -2,10 +2,9 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use stonegate_server::Gateway;
-use stonegate_server::config::{Origin, Problem, Problems, Shown, reference};
+use stonegate_server::config::{Origin, Problems, Shown, reference};
 
-use crate::settings::SettingsArguments;
+use crate::settings::{self, SettingsArguments};
 use crate::terminal::{Style, print};
 
 #[derive(Debug, Subcommand)]
@@ -65,10 +64,7 @@ fn check(arguments: &CheckArguments) -> anyhow::Result<()> {
     let found = match arguments.settings.load(Vec::new()) {
         Ok(loaded) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let wrong = runtime.block_on(Gateway::check(&loaded.config));
-            let problems: Vec<Problem> =
-                wrong.iter().filter_map(|wrong| wrong.as_problem(&loaded.shown)).collect();
-            if problems.is_empty() { Ok(loaded.shown) } else { Err(Problems(problems)) }
+            runtime.block_on(settings::check(&loaded.config, &loaded.shown)).map(|()| loaded.shown)
         }
         Err(error) => Err(error.downcast::<Problems>()?),
     };

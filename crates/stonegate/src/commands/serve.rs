@@ -11,7 +11,7 @@ use stonegate_server::telemetry;
 use tokio::net::TcpListener;
 
 use crate::memory::give_back;
-use crate::settings::{SettingsArguments, told};
+use crate::settings::{SettingsArguments, check, told};
 use crate::signals::stop_order;
 use crate::terminal::print;
 
@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result<()> {
+    check(&config, shown).await?;
     let stop = stop_order()?;
     let address = config.server.listen;
     let listener = TcpListener::bind(address)
