@@ -1,5 +1,5 @@
-//! Every route of the calls × every role × whose it is. Administration and provisioning have tables of their own, beside
-//! their handlers.
+//! Every route of the calls × every role × whose it is, and every route of sign-in. Administration and provisioning have
+//! tables of their own, beside their handlers.
 
 use std::collections::BTreeSet;
 
@@ -265,4 +265,64 @@ fn every_route_has_a_row() {
     for (_, paths, expected, _) in ROUTES {
         assert_eq!(expected.len(), ASKERS.len(), "{paths:?}");
     }
+}
+
+/// The routes by which people sign in, and what each answers whoever comes without a session. No key opens more: a session
+/// does, which only the identity that a person has at a provider, or a password, begins.
+const SIGN_IN: &[(&str, &str, u16)] = &[
+    ("GET", "/.well-known/oauth-authorization-server", 200),
+    ("GET", "/.well-known/stonegate", 200),
+    ("POST", "/oauth/device_authorization", 200),
+    ("POST", "/oauth/token", 400),
+    ("POST", "/oauth/revoke", 400),
+    ("GET", "/signin", 200),
+    ("POST", "/signin", 403),
+    ("GET", "/signin/password", 404),
+    ("POST", "/signin/password", 403),
+    ("GET", "/signin/link", 404),
+    ("POST", "/signin/link", 403),
+    ("GET", "/signin/totp", 200),
+    ("POST", "/signin/totp", 403),
+    ("POST", "/account/totp", 400),
+    ("GET", "/signin/with/{provider}", 404),
+    ("GET", "/signin/callback", 400),
+    ("POST", "/signout", 403),
+    ("GET", "/setup", 200),
+    ("GET", "/device", 303),
+    ("POST", "/device", 403),
+    ("GET", "/home", 303),
+];
+
+#[tokio::test]
+async fn no_key_opens_what_a_session_opens() {
+    let gateway = TestGateway::builder().settings("server.public_url = 'http://localhost'").start().await;
+    let keys = keys(&gateway).await;
+    let mut wrong = Vec::new();
+    for (method, path, expected) in SIGN_IN {
+        for (key, asker) in keys.iter().zip(ASKERS) {
+            let path = path.replace("{provider}", "none");
+            let request = match *method {
+                "POST" => Request::post(&path, String::new()),
+                _ => Request::get(&path),
+            };
+            let status = gateway.send(request.key(key)).await.status;
+            if status != *expected {
+                wrong.push(format!("{method} {path}, {asker}: {status}, not {expected}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    gateway.finish().await;
+}
+
+#[test]
+fn every_route_of_sign_in_has_a_row() {
+    let routes = include_str!("../../src/signin.rs").split(".route(\"").skip(1).flat_map(|route| {
+        let (path, handlers) = route.split_once("\", ").expect("a path and its handlers");
+        let handlers = handlers.lines().next().expect("a line").to_owned();
+        let is_there = move |method: &&str| handlers.contains(&format!("{method}("));
+        ["get", "post"].into_iter().filter(is_there).map(|method| (method.to_uppercase(), path.to_owned()))
+    });
+    let named = SIGN_IN.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+    assert_eq!(routes.collect::<BTreeSet<_>>(), named.collect());
 }
