@@ -9,23 +9,26 @@ use jiff::Timestamp;
 
 use crate::{
     Zone,
-    adjust::{Adjustment, AdjustmentQuery, BudgetEvent, Change, EventQuery},
-    budget::{Amount, Budget, BudgetId, InvalidBudget},
+    adjust::{Adjustment, AdjustmentQuery, BudgetEvent, EventQuery},
+    budget::{Amount, Budget, BudgetId},
     call::{CallId, ReplicaId},
-    charge::{
-        Authorization, Authorized, CHARGES_KNOWN, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery,
-        ChargeState,
-    },
+    charge::{Authorization, Authorized, Charge, ChargeEnd, ChargeId, ChargePage, ChargeQuery},
     correct::{Corrected, Correction, Truth, WriteOff},
-    estate::{AllTerms, Estate},
+    estate::Estate,
     journal::{Basis, Opened, UsageRecord},
     lease::{Counter, CounterState, LeaseMove, LeaseState},
     report::{BudgetFilter, BudgetState, JournalPage, JournalQuery, UsageQuery, UsageSum},
     series::Tally,
     store::{Adopted, Adoption, Answer, LedgerStore, StoreError},
-    sync::{BudgetChange, SyncReply, SyncRequest},
-    terms::{Crossing, Terms},
+    sync::{SyncReply, SyncRequest},
+    terms::Crossing,
 };
+
+mod budgets;
+mod charges;
+
+use budgets::Versioned;
+use charges::KeptCharge;
 
 /// Keeps everything in memory, and forgets it with the process.
 #[derive(Debug, Default)]
@@ -45,20 +48,6 @@ struct State {
     time: Option<Timestamp>,
     crossings: Vec<Crossing>,
     sums: Tally,
-}
-
-#[derive(Clone, Debug)]
-struct Versioned {
-    budget: Budget,
-    removed: bool,
-    version: u64,
-}
-
-#[derive(Clone, Debug)]
-struct KeptCharge {
-    charge: Charge,
-    key: Arc<str>,
-    leases: BTreeMap<Counter, Amount>,
 }
 
 #[derive(Clone, Debug)]
@@ -343,132 +332,6 @@ impl State {
         Estate { counters: std::mem::take(&mut self.counters), leases, written_off }
     }
 
-    fn terms(&self, at: Timestamp) -> AllTerms {
-        self.budgets.iter().map(|(id, known)| (id.clone(), known.terms(at))).collect()
-    }
-
-    fn changes_since(&self, version: u64) -> Vec<BudgetChange> {
-        let mut changed: Vec<_> = self.budgets.values().filter(|known| known.version > version).collect();
-        changed.sort_by_key(|known| known.version);
-        let change = |known: &Versioned| match known.removed {
-            false => BudgetChange::Defined(known.budget.clone()),
-            true => BudgetChange::Removed(known.budget.id.clone()),
-        };
-        changed.into_iter().map(change).collect()
-    }
-
-    fn define(&mut self, mut budget: Budget) -> Result<(), StoreError> {
-        budget.validate()?;
-        if let Some(known) = self.budgets.get(&budget.id) {
-            if !budget.counts_as(&known.budget) {
-                return Err(StoreError::OtherBudget(budget.id));
-            }
-            budget.allowance = known.budget.allowance.clone();
-        }
-        self.version = self.version.saturating_add(1);
-        let version = self.version;
-        self.budgets.insert(budget.id.clone(), Versioned { budget, removed: false, version });
-        Ok(())
-    }
-
-    fn move_to(&mut self, ids: &[BudgetId], time_zone: &Zone) {
-        for id in ids {
-            let Some(known) = self.budgets.get_mut(id) else { continue };
-            if known.removed || known.budget.time_zone == *time_zone {
-                continue;
-            }
-            self.version = self.version.saturating_add(1);
-            known.budget.time_zone = time_zone.clone();
-            known.version = self.version;
-        }
-    }
-
-    fn remove(&mut self, id: &BudgetId) -> bool {
-        let Some(known) = self.budgets.get_mut(id).filter(|known| !known.removed) else {
-            return false;
-        };
-        self.version = self.version.saturating_add(1);
-        known.removed = true;
-        known.version = self.version;
-        true
-    }
-
-    fn adjust(&mut self, adjustment: Adjustment) -> Result<(), StoreError> {
-        let Some(known) = self.budgets.get_mut(&adjustment.budget).filter(|known| !known.removed) else {
-            return Err(StoreError::NoBudget(adjustment.budget));
-        };
-        if self.adjustments.iter().any(|other| other.id == adjustment.id) {
-            return Ok(());
-        }
-        let allowance = &mut known.budget.allowance;
-        match &adjustment.change {
-            Change::Credit { amount, window: None } => {
-                allowance.credit = allowance.credit.saturating_add(*amount);
-            }
-            Change::Credit { amount, window: Some(window) } => {
-                let counter = Counter { budget: adjustment.budget.clone(), window: *window };
-                let counter = self.counters.entry(counter).or_default();
-                counter.credit = counter.credit.saturating_add(*amount);
-            }
-            Change::Override(overridden) if overridden.until <= overridden.from => {
-                return Err(InvalidBudget::Span.into());
-            }
-            Change::Override(overridden) => allowance.overridden = Some(overridden.clone()),
-            Change::EndOverride => allowance.overridden = None,
-        }
-        self.version = self.version.saturating_add(1);
-        known.version = self.version;
-        self.adjustments.push(adjustment);
-        Ok(())
-    }
-
-    fn adjustments(&self, query: &AdjustmentQuery) -> Vec<Adjustment> {
-        let wanted = |entry: &&Adjustment| query.budget.as_ref().is_none_or(|budget| *budget == entry.budget);
-        self.adjustments.iter().rev().filter(wanted).take(whole(query.limit)).cloned().collect()
-    }
-
-    fn events(&self, query: &EventQuery) -> Vec<BudgetEvent> {
-        let event = |(number, crossing): (u64, &Crossing)| {
-            let Budget { id, account, limit, .. } = &self.budgets.get(&crossing.counter.budget)?.budget;
-            let is_wanted = number > query.after
-                && query.budget.as_ref().is_none_or(|wanted| wanted == id)
-                && query.account.as_ref().is_none_or(|wanted| wanted == account);
-            is_wanted.then(|| BudgetEvent {
-                number,
-                account: account.clone(),
-                limit: limit.with_amount(crossing.limit),
-                crossing: crossing.clone(),
-            })
-        };
-        (1..).zip(&self.crossings).filter_map(event).take(whole(query.limit)).collect()
-    }
-
-    fn list(&self, filter: &BudgetFilter, at: Timestamp) -> Vec<BudgetState> {
-        let wanted = |known: &&Versioned| {
-            let account = &known.budget.account;
-            !known.removed && filter.account.as_ref().is_none_or(|wanted| wanted == account)
-        };
-        self.budgets.values().filter(wanted).map(|known| self.stand(&known.budget, at)).collect()
-    }
-
-    fn stand(&self, budget: &Budget, at: Timestamp) -> BudgetState {
-        let period = budget.period_at(at);
-        let counter = Counter { budget: budget.id.clone(), window: period.key };
-        let written_off = self.replicas.values().filter_map(|replica| replica.written_off.as_ref());
-        let unresolved = written_off
-            .filter_map(|leases| leases.get(&counter))
-            .fold(0, |sum: Amount, amount| sum.saturating_add(*amount));
-        let state = self.counters.get(&counter).copied().unwrap_or_default();
-        BudgetState {
-            budget: budget.clone(),
-            window: period.key,
-            renews_at: period.ends_at,
-            limit: Terms::of(budget, at).limit(state.credit),
-            counter: state,
-            unresolved,
-        }
-    }
-
     fn write_offs(&self) -> Vec<WriteOff> {
         let is_corrected = |replica: &ReplicaId, counter: &Counter, amount: Amount| {
             self.corrections.iter().any(|entry| match &entry.correction.truth {
@@ -533,82 +396,6 @@ impl State {
         Ok(())
     }
 
-    fn authorize(&mut self, wanted: &Authorization) -> Authorized {
-        let known = self.charges.values().find(|kept| kept.key == wanted.key).cloned();
-        let mut kept = known.unwrap_or_else(|| {
-            let mut charge = Charge::new(wanted);
-            charge.record.counters = self.applicable(&charge.record, wanted.at);
-            KeptCharge { charge, key: wanted.key.clone(), leases: BTreeMap::new() }
-        });
-        if !kept.charge.lacks(wanted) {
-            return Authorized::Charge(Box::new(kept.charge));
-        }
-        let mut estate = self.estate(std::mem::take(&mut kept.leases), BTreeMap::new());
-        let authorized = estate.authorize(&mut kept.charge, wanted, &self.terms(wanted.at));
-        self.counters = estate.counters;
-        kept.leases = estate.leases;
-        if kept.charge.is_open() {
-            self.charges.insert(kept.charge.id(), kept);
-        } else {
-            self.charges.remove(&kept.charge.id());
-        }
-        authorized
-    }
-
-    fn applicable(&self, record: &UsageRecord, at: Timestamp) -> Vec<Counter> {
-        let accounts: Vec<_> = record.path.accounts().collect();
-        let known = self.budgets.values().filter(|known| !known.removed).map(|known| &known.budget);
-        let counted =
-            known.filter(|budget| accounts.contains(&&budget.account) && budget.counts(&record.model_served));
-        counted.map(|budget| budget.counter_at(at)).collect()
-    }
-
-    fn end_charge(&mut self, id: ChargeId, end: &ChargeEnd, at: Timestamp) -> Result<Charge, StoreError> {
-        let mut kept = self.charges.get(&id).cloned().ok_or(StoreError::NoCharge(id))?;
-        let was = kept.charge.state;
-        let counters = self.counters.clone();
-        let mut estate = Estate { counters, leases: kept.leases, written_off: BTreeMap::new() };
-        let crossings = estate.end(&mut kept.charge, end, at, &self.terms(at))?;
-        if was == ChargeState::Held && kept.charge.state == ChargeState::Captured {
-            self.enter(&kept.charge.record);
-        }
-        self.crossings.extend(crossings);
-        self.counters = estate.counters;
-        kept.leases = estate.leases;
-        let charge = kept.charge.clone();
-        if was == ChargeState::Waiting && !charge.is_open() {
-            self.charges.remove(&id);
-        } else {
-            self.charges.insert(id, kept);
-        }
-        Ok(charge)
-    }
-
-    fn expire_charges(&mut self, at: Timestamp) -> Result<u64, StoreError> {
-        let is_due = |kept: &&KeptCharge| kept.charge.is_open() && kept.charge.expires_at <= at;
-        let due: Vec<_> = self.charges.values().filter(is_due).map(|kept| kept.charge.id()).collect();
-        for id in &due {
-            self.end_charge(*id, &ChargeEnd::Expire, at)?;
-        }
-        let is_known = |kept: &KeptCharge| {
-            kept.charge.is_open() || at.duration_since(kept.charge.expires_at) < CHARGES_KNOWN
-        };
-        self.charges.retain(|_, kept| is_known(kept));
-        Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
-    }
-
-    fn open_charges(&self, query: &ChargeQuery) -> ChargePage {
-        let is_wanted = |charge: &&Charge| {
-            charge.is_open()
-                && query.after.is_none_or(|after| charge.place() > after)
-                && query.filter.admits(&charge.record)
-        };
-        let charges = self.charges.values().map(|kept| &kept.charge);
-        let mut found: Vec<_> = charges.filter(is_wanted).cloned().collect();
-        found.sort_by_key(Charge::place);
-        ChargePage::cut(found, query.limit)
-    }
-
     fn page(&self, query: &JournalQuery, is_wanted: impl Fn(&UsageRecord) -> bool) -> JournalPage {
         let wanted = |record: &&UsageRecord| {
             query.before.is_none_or(|before| record.call < before)
@@ -627,12 +414,6 @@ impl Replica {
     fn new(heard_at: Timestamp) -> Self {
         let (leases, opened) = (BTreeMap::new(), BTreeMap::new());
         Self { sequence: 0, heard_at, leases, opened, written_off: None }
-    }
-}
-
-impl Versioned {
-    fn terms(&self, at: Timestamp) -> Terms {
-        Terms { is_removed: self.removed, ..Terms::of(&self.budget, at) }
     }
 }
 

@@ -26,14 +26,7 @@ proptest! {
 
     #[test]
     fn no_history_overspends_or_loses_a_record(replicas in 1..=5_usize, steps in steps(1..80)) {
-        let mut world = World::slowed(replicas);
-        for step in &steps {
-            world.take(step);
-            world.audit();
-        }
-        world.come_to_rest();
-        world.audit();
-        world.audit_at_rest();
+        live(World::slowed(replicas), &steps);
     }
 
     /// Quotes that were too low are all that a budget is overspent by.
@@ -42,14 +35,7 @@ proptest! {
         replicas in 1..=5_usize,
         steps in steps(1..80),
     ) {
-        let mut world = World::dear(replicas);
-        for step in &steps {
-            world.take(step);
-            world.audit();
-        }
-        world.come_to_rest();
-        world.audit();
-        world.audit_at_rest();
+        live(World::dear(replicas), &steps);
     }
 
     /// Nothing has to be written off for a replica that stops as it should, whatever it was in the midst of.
@@ -108,6 +94,17 @@ proptest! {
             world.audit();
         }
     }
+}
+
+/// Takes every step and comes to rest, and looks each time whether the books are right.
+fn live(mut world: World, steps: &[Step]) {
+    for step in steps {
+        world.take(step);
+        world.audit();
+    }
+    world.come_to_rest();
+    world.audit();
+    world.audit_at_rest();
 }
 
 /// Two thousand histories, or as many as `PROPTEST_CASES` says, from the seed `PROPTEST_RNG_SEED` or one of chance. The seed is
