@@ -46,11 +46,11 @@ pub enum EndpointError {
     )]
     NoChain,
     /// The base URL is not one.
-    #[error("`{setting}` is {url:?}: {reason}; give scheme and host, such as https://host:443")]
+    #[error("`{setting}` is no address: {reason}; give scheme and host, such as https://host:443")]
     BadUrl {
         /// The setting that it belongs to.
         setting: &'static str,
-        /// As it was given.
+        /// As it was given; it may have a password in it.
         url: String,
         /// What is wrong with it.
         reason: String,
@@ -185,11 +185,8 @@ fn chain_url(sdk: &SdkConfig, service: &'static str) -> Option<String> {
 }
 
 fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError> {
-    let bad = |reason: &str| EndpointError::BadUrl {
-        setting,
-        url: without_userinfo(url),
-        reason: reason.to_owned(),
-    };
+    let bad =
+        |reason: &str| EndpointError::BadUrl { setting, url: url.to_owned(), reason: reason.to_owned() };
     let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
     match parsed.scheme_str() {
         Some("http" | "https") => {}
@@ -199,23 +196,14 @@ fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError>
     if parsed.authority().is_none_or(|authority| authority.host().is_empty()) {
         return Err(bad("it has no host"));
     }
+    // It would be sent as a part of the `host` header, to whoever answers there.
+    if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(bad("it has a user in it, and nobody would be asked for one"));
+    }
     if parsed.query().is_some() {
         return Err(bad("it has a query"));
     }
     Ok(url.trim_end_matches('/').to_owned())
-}
-
-/// The address without user and password: it may hold what a proxy is to be shown.
-#[must_use]
-pub fn without_userinfo(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
-    }
 }
 
 /// AWS's host for `bedrock-runtime` in a region.

@@ -13,5 +13,5 @@ pub mod sts;
 
 pub use client::{Client, Deadlines, Reply};
 pub use credentials::{Access, CredentialCache, NoCredentials};
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Host, without_userinfo};
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Host};
 pub use sign::{NotSigned, Scope, Signer, Unsigned};

@@ -126,7 +126,7 @@ impl StartError {
             ),
             StartError::Endpoint(EndpointError::BadUrl { setting, url, reason }) => (
                 *setting,
-                format!("cannot be {url:?}: {reason}"),
+                format!("cannot be {:?}: {reason}", stonegate_store::shown(url)),
                 "give scheme and host, such as https://host:443",
             ),
             StartError::DataDir { .. }

@@ -2,7 +2,7 @@
 //! to see; it is changed where it stands, in the settings.
 
 use stonegate_api::{CatalogModel, Trust};
-use stonegate_bedrock::{Access, Endpoint, without_userinfo};
+use stonegate_bedrock::{Access, Endpoint};
 use stonegate_catalog::{Catalog, Place};
 
 use crate::admin::wire;
@@ -59,8 +59,8 @@ fn shown(endpoint: &Endpoint, geography: &[String]) -> stonegate_api::Endpoint {
     stonegate_api::Endpoint {
         name: endpoint.name.to_string(),
         region: endpoint.region.to_string(),
-        runtime_url: without_userinfo(&endpoint.runtime.base),
-        mantle_url: without_userinfo(&endpoint.mantle.base),
+        runtime_url: endpoint.runtime.base.to_string(),
+        mantle_url: endpoint.mantle.base.to_string(),
         access: access.into(),
         geography: geography.to_vec(),
     }
@@ -77,7 +77,7 @@ mod tests {
             [bedrock]
             region = "eu-west-1"
             bearer_token = "hush-token"
-            endpoint_url = "https://ann:hush-proxy@vpce.example.org/prefix"
+            endpoint_url = "https://vpce.example.org/prefix"
             geography = ["eu", "global"]
             [models]
             aliases = { fast = "claude-haiku-5-5" }

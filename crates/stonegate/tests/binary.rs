@@ -320,6 +320,7 @@ fn what_serve_refuses_of_the_settings_config_check_finds() {
         ("models.aliases=fast=claude-nope", "`models.aliases`"),
         ("models.rules=fast-*=claude-nope", "`models.rules`"),
         ("bedrock.endpoint_url=htp://ann:hush@host/", "`bedrock.endpoint_url`"),
+        ("bedrock.endpoint_url=https://ann:hush@host", "`bedrock.endpoint_url`"),
         ("store.url=mysql://ann:hush@host/x", "`store.url`"),
         ("server.tls_cert=/nonexistent/cert.pem", "`server.tls_cert`"),
         ("bedrock.region=europe", "`bedrock.region`"),
