@@ -52,6 +52,15 @@ impl Refused {
         Self { status: StatusCode::CONFLICT, scim_type: Some("uniqueness"), detail }
     }
 
+    /// Somebody of that name is provisioned already, by the name that an administrator has changed.
+    pub(super) fn known_otherwise(name: &str, known_as: &str) -> Self {
+        let detail = format!(
+            "`{name}` is what the user is called here who is provisioned as `{known_as}`: an administrator gives that user \
+             another name first"
+        );
+        Self { status: StatusCode::CONFLICT, scim_type: Some("uniqueness"), detail }
+    }
+
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, scim_type: None, detail: detail.into() }
     }

@@ -55,6 +55,7 @@ pub(super) async fn create(
     }
     let is_active = said.is_active.unwrap_or(true);
     let takeover = if is_there {
+        refuse_known_otherwise(&state, &provisioner, &user).await?;
         Some(Takeover::of(&state, &provisioner, &user, external_id.as_deref()).await?)
     } else {
         None
@@ -248,6 +249,18 @@ async fn refuse_provisioned_name(
     match found.first() {
         Some(other) if but.is_none_or(|id| id.as_str() != other.id) => Err(Refused::taken(name)),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Whom the provider knows by another name, since an administrator has renamed them, is nobody new to it.
+async fn refuse_known_otherwise(
+    state: &AdminState,
+    provisioner: &Provisioner,
+    user: &User,
+) -> Result<(), Refused> {
+    match state.sign_in.provisioning.find(provisioner.tenant(), KIND, user.id.as_str()).await? {
+        Some((kept, _)) => Err(Refused::known_otherwise(&user.name, &kept.name_key)),
+        None => Ok(()),
     }
 }
 
