@@ -83,11 +83,11 @@ impl Budgeting<'_> {
     /// before, what was kept then is the answer, and nothing happens a second time.
     pub(crate) async fn adjust(
         &self,
-        budget: &Budget,
+        state: &BudgetState,
         wanted: &AdjustmentCreate,
         by: &str,
     ) -> Result<Adjustment, Problem> {
-        let adjustment = wire::adjustments::wanted(budget, wanted, by, self.act.at)?;
+        let adjustment = wire::adjustments::wanted(state, wanted, by, self.act.at)?;
         let there = self.kept(&adjustment).await?;
         self.ledger.adjust_budget(adjustment.clone()).await?;
         let kept =
@@ -99,7 +99,7 @@ impl Budgeting<'_> {
             return Ok(kept);
         }
         let shown = serde_json::to_string(&wire::adjustments::shown(&kept)).ok();
-        self.note("budget.adjust", subject(budget), Change { before: None, after: shown }).await?;
+        self.note("budget.adjust", subject(&state.budget), Change { before: None, after: shown }).await?;
         Ok(kept)
     }
 

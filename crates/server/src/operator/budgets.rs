@@ -89,8 +89,7 @@ impl Operator {
         };
         let wanted = AdjustmentCreate { from, until, ..wanted.clone() };
         let budgeting = self.budgeting();
-        let budget = budgeting.find(id).await?.budget;
-        budgeting.adjust(&budget, &wanted, "operator").await?;
+        budgeting.adjust(&budgeting.find(id).await?, &wanted, "operator").await?;
         self.shown_budget(&budgeting.find(id).await?).await
     }
 

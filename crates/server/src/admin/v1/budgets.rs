@@ -1,7 +1,7 @@
 //! `/admin/v1/budgets`
 
 use stonegate_identity::{Action, KeyId, Resource, TeamId, TenantId, UserId};
-use stonegate_ledger::{AccountId, AccountKind, Budget};
+use stonegate_ledger::{AccountId, AccountKind, BudgetState};
 
 use crate::admin::{AdminState, Problem, Visit};
 
@@ -12,11 +12,16 @@ pub(crate) mod list;
 pub(crate) mod remove;
 
 /// The budget of that id, where the caller may do this to it.
-async fn permitted(state: &AdminState, visit: &Visit, action: Action, id: &str) -> Result<Budget, Problem> {
+async fn permitted(
+    state: &AdminState,
+    visit: &Visit,
+    action: Action,
+    id: &str,
+) -> Result<BudgetState, Problem> {
     let missing = || Problem::not_found("budget", id);
     let found = state.budgeting(visit).find(id).await?;
     match allow(state, visit, action, &found.budget.account).await {
-        Ok(()) => Ok(found.budget),
+        Ok(()) => Ok(found),
         // Of whom it is, nobody learns who may not know that there is one.
         Err(problem) if problem.is_not_found() => Err(missing()),
         Err(problem) => Err(problem),

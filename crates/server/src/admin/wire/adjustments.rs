@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stonegate_api::{AdjustmentCreate, AdjustmentKind};
-use stonegate_ledger::{Adjustment, Budget, BudgetEvent, Change, Limit, Override};
+use stonegate_ledger::{Adjustment, BudgetEvent, BudgetState, Change, Limit, Override};
 
 use super::{Problem, budgets, shown_time, time};
 use crate::clock;
@@ -12,17 +12,17 @@ const REASON_MOST: usize = 500;
 /// The longest id that someone gives.
 const ID_MOST: usize = 64;
 
-/// The adjustment that is wanted.
+/// The adjustment that is wanted. Credit for a window is for the one that the budget stands in, by whatever clock that was told.
 pub(crate) fn wanted(
-    budget: &Budget,
+    state: &BudgetState,
     wanted: &AdjustmentCreate,
     by: &str,
     now: Timestamp,
 ) -> Result<Adjustment, Problem> {
     let reason = reason(&wanted.reason)?;
     let id = id("adj", wanted.id.as_deref())?;
-    let change = change(budget, wanted, now)?;
-    let budget = budget.id.clone();
+    let change = change(state, wanted, now)?;
+    let budget = state.budget.id.clone();
     Ok(Adjustment { id: id.into(), budget, at: now, by: by.into(), reason, change })
 }
 
@@ -66,7 +66,8 @@ pub(super) fn id(kind: &str, given: Option<&str>) -> Result<String, Problem> {
     }
 }
 
-fn change(budget: &Budget, wanted: &AdjustmentCreate, now: Timestamp) -> Result<Change, Problem> {
+fn change(state: &BudgetState, wanted: &AdjustmentCreate, now: Timestamp) -> Result<Change, Problem> {
+    let unit = state.budget.limit;
     let has_span = wanted.from.is_some() || wanted.until.is_some();
     if has_span && wanted.kind != AdjustmentKind::Override {
         return Err(Problem::invalid("until", "only an override begins and ends"));
@@ -75,14 +76,11 @@ fn change(budget: &Budget, wanted: &AdjustmentCreate, now: Timestamp) -> Result<
     let amount = wanted.amount.as_deref().ok_or_else(missing);
     match wanted.kind {
         AdjustmentKind::Credit => {
-            let window = Some(budget.period_at(now).key);
-            Ok(Change::Credit { amount: signed(amount?, budget.limit)?, window })
+            Ok(Change::Credit { amount: signed(amount?, unit)?, window: Some(state.window) })
         }
-        AdjustmentKind::CreditForEver => {
-            Ok(Change::Credit { amount: signed(amount?, budget.limit)?, window: None })
-        }
+        AdjustmentKind::CreditForEver => Ok(Change::Credit { amount: signed(amount?, unit)?, window: None }),
         AdjustmentKind::Override => {
-            let amount = budgets::amount("amount", amount?, budget.limit)?;
+            let amount = budgets::amount("amount", amount?, unit)?;
             let from = wanted.from.as_deref().map_or(Ok(now), |text| time("from", text))?;
             let endless = || Problem::invalid("until", "say when the override ends");
             let until = time("until", wanted.until.as_deref().ok_or_else(endless)?)?;
@@ -153,9 +151,31 @@ pub(crate) fn shown_event(event: &BudgetEvent) -> stonegate_api::BudgetEvent {
 
 #[cfg(test)]
 mod tests {
-    use stonegate_ledger::BudgetId;
+    use stonegate_ledger::{
+        Budget, BudgetFilter, BudgetId, LedgerStore as _, MemoryStore, Nanodollars, Window,
+    };
 
     use super::*;
+
+    #[tokio::test]
+    async fn credit_is_for_the_window_that_the_budget_is_said_to_stand_in() {
+        let [by_the_store, own] =
+            ["2026-11-21T23:59:59Z", "2026-11-22T00:00:01Z"].map(|at| at.parse().unwrap());
+        let store = MemoryStore::new();
+        let limit = Limit::Usd(Nanodollars::new(5));
+        let budget = Budget::block("b1", "tenant:acme".parse().unwrap(), Window::Daily, limit);
+        store.define_budget(budget).await.unwrap();
+        let states = store.list_budgets(BudgetFilter::default(), by_the_store).await.unwrap();
+        for (kind, window) in
+            [(AdjustmentKind::Credit, Some(states[0].window)), (AdjustmentKind::CreditForEver, None)]
+        {
+            let (amount, reason) = (Some("1".to_owned()), "a trip".to_owned());
+            let asked = AdjustmentCreate { id: None, kind, amount, from: None, until: None, reason };
+            let adjustment = wanted(&states[0], &asked, "ann", own).unwrap();
+            let Change::Credit { window: found, .. } = adjustment.change else { panic!("{adjustment:?}") };
+            assert_eq!(found, window);
+        }
+    }
 
     #[test]
     fn an_override_that_is_asked_for_again_is_the_same_though_time_went_on() {

@@ -32,9 +32,9 @@ pub(crate) async fn adjust(
     Body(wanted): Body<AdjustmentCreate>,
 ) -> Result<(StatusCode, Json<Adjustment>), Problem> {
     visit.reach(Action::ManageBudgets)?;
-    let budget = permitted(&state, &visit, Action::ManageBudgets, &id).await?;
+    let found = permitted(&state, &visit, Action::ManageBudgets, &id).await?;
     let by = visit.caller.user.to_string();
-    let adjustment = state.budgeting(&visit).adjust(&budget, &wanted, &by).await?;
+    let adjustment = state.budgeting(&visit).adjust(&found, &wanted, &by).await?;
     Ok((StatusCode::CREATED, Json(wire::adjustments::shown(&adjustment))))
 }
 
@@ -53,8 +53,8 @@ pub(crate) async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Page<Adjustment>>, Problem> {
     visit.reach(Action::ReadBudgets)?;
-    let budget = permitted(&state, &visit, Action::ReadBudgets, &id).await?;
-    let query = AdjustmentQuery { budget: Some(budget.id), limit: MOST };
+    let found = permitted(&state, &visit, Action::ReadBudgets, &id).await?;
+    let query = AdjustmentQuery { budget: Some(found.budget.id), limit: MOST };
     let data = state.ledger.adjustments(query).await?.iter().map(wire::adjustments::shown).collect();
     Ok(Json(Page { data, next: None }))
 }
