@@ -26,7 +26,7 @@ mod users;
 pub use audit::{AuditError, AuditFollower, AuditSelection};
 pub use keys::{KeyRequest, KeySelection};
 pub use stonegate_identity::Chain as AuditChain;
-pub use stonegate_store::{Status as StoreStatus, TransferError};
+pub use stonegate_store::{Status as StoreStatus, TransferError, file as store_file};
 pub use usage::{UsageRequest, usage_csv};
 
 /// An open store in the hands of its operator.

@@ -1,14 +1,13 @@
 //! Acts on the store of this machine, whether a server runs on it or not, or at a gateway.
 
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stonegate_server::config::Loaded;
 use stonegate_server::installation::Installation;
-use stonegate_server::operator::Operator;
+use stonegate_server::operator::{Operator, store_file};
 
 use crate::{
     connection::ConnectionArguments,
@@ -98,11 +97,8 @@ impl StoreArguments {
             });
         }
         let Loaded { config, shown } = self.settings.load(Vec::new())?;
-        let installation = crate::wait(Installation::of(&config));
-        Ok(part(installation.map_err(|error: anyhow::Error| match error.downcast() {
-            Ok(wrong) => told(wrong, &shown),
-            Err(error) => error,
-        })?))
+        let made = async { Installation::of(&config).await.map_err(|wrong| told(wrong, &shown)) };
+        Ok(part(crate::wait(made)?))
     }
 
     /// Prints what came of it: JSON where it is wanted, `text` otherwise.
@@ -160,7 +156,7 @@ impl LocalArguments {
 async fn open(settings: &SettingsArguments) -> anyhow::Result<Operator> {
     let Loaded { config, shown } = settings.load(Vec::new())?;
     let url = &config.store.url;
-    let is_new = url.strip_prefix("sqlite:").is_some_and(|path| !Path::new(path).exists());
+    let is_new = store_file(url).is_some_and(|file| !file.exists());
     let operator = Operator::open(url).await.map_err(|error| told(error.into(), &shown))?;
     // A person may have mistyped the place; a script that makes one knows.
     if is_new && io::stderr().is_terminal() {

@@ -208,6 +208,7 @@ fn exit_codes_tell_a_wrong_command_line_from_what_did_not_work() {
         (vec!["keys", "create", "--name", "a", "--scopes", "fly"], 2, "unknown scope `fly`"),
         (vec!["keys", "create", "--name", "a", "--expires", "2020-01-01"], 2, "expires_at: "),
         (vec!["keys", "create"], 2, "--name"),
+        (vec!["usage", "--by", "day", "--per", "hour"], 2, "--by names one time and --per another"),
         (vec!["usage", "--since", "yesterday"], 2, "from: `yesterday` is no time"),
     ] {
         let (found, said) = home.refuses(&arguments);

@@ -1,5 +1,7 @@
 //! Addresses of stores: which kind, and how one is shown without what is secret in it.
 
+use std::path::Path;
+
 /// What an address leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Address<'a> {
@@ -19,6 +21,15 @@ impl<'a> Address<'a> {
         }
         let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
         is_postgres.then_some(Self::Postgres(url))
+    }
+}
+
+/// The file that an address leads to, where it leads to one.
+#[must_use]
+pub fn file(url: &str) -> Option<&Path> {
+    match Address::parse(url)? {
+        Address::Sqlite(path) => Some(Path::new(path)),
+        Address::Postgres(_) => None,
     }
 }
 
@@ -76,6 +87,19 @@ mod tests {
             "postgres:db",
         ] {
             assert_eq!(Address::parse(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_found_by_any_form_of_its_address() {
+        for (url, path) in [
+            ("sqlite:/a/b.db", Some("/a/b.db")),
+            ("sqlite:///a/b.db", Some("/a/b.db")),
+            ("sqlite:b.db", Some("b.db")),
+            ("sqlite://b.db", Some("b.db")),
+            ("postgres://host/db", None),
+        ] {
+            assert_eq!(file(url), path.map(Path::new), "{url}");
         }
     }
 

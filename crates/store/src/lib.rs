@@ -31,7 +31,7 @@ mod transfer;
 
 pub use error::OpenError;
 
-pub use address::shown;
+pub use address::{file, shown};
 pub use transfer::{Column, Kind, Table, TransferError};
 
 use address::Address;

@@ -8,6 +8,7 @@ use crate::{
     operate::StoreArguments,
     output::{Column, Table, count, dollars},
     terminal::{Style, print},
+    trouble::Trouble,
 };
 use forecast::Outlook;
 
@@ -137,28 +138,45 @@ pub(crate) enum PerArgument {
     Hour,
 }
 
+/// What `--by` means: a group, or a time, which people ask for by the same word.
+enum Meant {
+    Group(UsageBy),
+    Time(UsagePer),
+}
+
 impl ByArgument {
-    /// None for a time, which is no group.
-    fn by(self) -> Option<UsageBy> {
+    fn meant(self) -> Meant {
         match self {
-            Self::User => Some(UsageBy::User),
-            Self::Key => Some(UsageBy::Key),
-            Self::Team => Some(UsageBy::Team),
-            Self::Tenant => Some(UsageBy::Tenant),
-            Self::Model => Some(UsageBy::Model),
-            Self::Endpoint => Some(UsageBy::Endpoint),
-            Self::Client => Some(UsageBy::Client),
-            Self::Dialect => Some(UsageBy::Dialect),
-            Self::Tag => Some(UsageBy::Tag),
-            Self::Day | Self::Hour => None,
+            Self::User => Meant::Group(UsageBy::User),
+            Self::Key => Meant::Group(UsageBy::Key),
+            Self::Team => Meant::Group(UsageBy::Team),
+            Self::Tenant => Meant::Group(UsageBy::Tenant),
+            Self::Model => Meant::Group(UsageBy::Model),
+            Self::Endpoint => Meant::Group(UsageBy::Endpoint),
+            Self::Client => Meant::Group(UsageBy::Client),
+            Self::Dialect => Meant::Group(UsageBy::Dialect),
+            Self::Tag => Meant::Group(UsageBy::Tag),
+            Self::Day => Meant::Time(UsagePer::Day),
+            Self::Hour => Meant::Time(UsagePer::Hour),
         }
     }
+}
 
-    fn per(self) -> Option<PerArgument> {
-        match self {
-            Self::Day => Some(PerArgument::Day),
-            Self::Hour => Some(PerArgument::Hour),
-            _ => None,
+impl Arguments {
+    /// The group and the time that each sum is of.
+    fn sums(&self) -> Result<(Option<UsageBy>, Option<UsagePer>), Trouble> {
+        let per = self.per.map(|per| match per {
+            PerArgument::Day => UsagePer::Day,
+            PerArgument::Hour => UsagePer::Hour,
+        });
+        match (self.by.map(ByArgument::meant), per) {
+            (None, per) => Ok((None, per)),
+            (Some(Meant::Group(by)), per) => Ok((Some(by), per)),
+            (Some(Meant::Time(by)), Some(per)) if by != per => Err(Trouble::Wrong(
+                "--by names one time and --per another: sums are per day or per hour; leave one out"
+                    .to_owned(),
+            )),
+            (Some(Meant::Time(per)), _) => Ok((None, Some(per))),
         }
     }
 }
@@ -171,12 +189,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => {}
     }
     let which = &arguments.which;
+    let (by, per) = arguments.sums()?;
     let wanted = UsageRequest {
-        by: arguments.by.and_then(ByArgument::by),
-        per: arguments.per.or_else(|| arguments.by.and_then(ByArgument::per)).map(|per| match per {
-            PerArgument::Day => UsagePer::Day,
-            PerArgument::Hour => UsagePer::Hour,
-        }),
+        by,
+        per,
         from: arguments.last.clone().or_else(|| arguments.from.clone()),
         to: arguments.to.clone(),
         tenant: which.tenant.clone(),

@@ -49,17 +49,7 @@ impl Remote {
 
     /// A list from its first page to its last.
     async fn list<T: DeserializeOwned>(&self, path: &str, query: &Query<'_>) -> anyhow::Result<Vec<T>> {
-        let mut all = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
-            let place = [("limit", Some("1000")), ("after", after.as_deref())];
-            let Page { data, next } = self.get(path, &[query, &place].concat()).await?;
-            all.extend(data);
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(all),
-            }
-        }
+        pages(async |place| self.get(path, &[query, place].concat()).await).await
     }
 
     /// What the gateway's settings made of it, all on one page.
@@ -70,7 +60,7 @@ impl Remote {
     /// The same as `get` of what gateways have not always had.
     async fn get_new<T: DeserializeOwned>(&self, path: &str, query: &Query<'_>) -> Result<T, Trouble> {
         match self.get(path, query).await {
-            Err(Trouble::Refused { status: status @ 404, code, request_id, .. }) => {
+            Err(Trouble::Refused { status: status @ (404 | 405), code, request_id, .. }) => {
                 let message = format!(
                     "{} knows nothing of this: it is older than this command line, or administered by another address",
                     self.url
@@ -369,7 +359,7 @@ impl Remote {
     }
 
     pub(super) async fn list_charges(&self) -> anyhow::Result<Vec<Charge>> {
-        self.list("/charges", &[]).await
+        pages(async |place| self.get_new("/charges", place).await).await
     }
 
     /// A charge of one's own.
@@ -394,5 +384,19 @@ impl Remote {
 
     pub(super) async fn void_charge(&self, id: &str) -> anyhow::Result<Charge> {
         self.post(&format!("/charges/{}/void", names::segment(id)), &serde_json::Map::new()).await
+    }
+}
+
+/// All that one gives from page to page.
+async fn pages<T>(page: impl AsyncFn(&Query<'_>) -> Result<Page<T>, Trouble>) -> anyhow::Result<Vec<T>> {
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let Page { data, next } = page(&[("limit", Some("1000")), ("after", after.as_deref())]).await?;
+        all.extend(data);
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
     }
 }

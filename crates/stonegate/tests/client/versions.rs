@@ -120,6 +120,8 @@ fn an_older_gateway_is_asked_for_what_it_knows() {
         "GET /admin/v1/usage" => (200, json!({ "data": [usage_row()], "total": usage_row() })),
         "GET /v1/models" => (200, json!({ "data": [{ "type": "model", "id": "claude-old" }] })),
         "POST /v1/messages/count_tokens" => (200, json!({ "input_tokens": 1 })),
+        // It makes charges, and lists none.
+        "GET /admin/v1/charges" => (405, json!({})),
         _ => (404, json!({})),
     });
     check(
@@ -135,7 +137,7 @@ fn an_older_gateway_is_asked_for_what_it_knows() {
         ],
     );
     // What it has not got at all is said to be so.
-    for arguments in [&["audit", "verify"][..], &["admin", "trust", "list"]] {
+    for arguments in [&["audit", "verify"][..], &["admin", "trust", "list"], &["charges", "list"]] {
         let ada = Person::new();
         let mut command = ada.command(arguments);
         command.env("STONEGATE_URL", &gateway.url).env("STONEGATE_KEY", "sk-stone-own");
