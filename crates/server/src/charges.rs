@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stonegate_ledger::{Book, LedgerStore};
+use stonegate_ledger::LedgerStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -10,14 +10,14 @@ use crate::clock;
 /// How often one looks for them.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Looks until it is stopped. The book knows the store's time.
-pub(crate) async fn expire(store: &dyn LedgerStore, book: &Book, stop: CancellationToken) {
+/// Looks until it is stopped, in a store to which times mean its own ([`crate::announced::Announced`]).
+pub(crate) async fn expire(store: &dyn LedgerStore, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        match store.expire_charges(book.store_time(clock::now())).await {
+        match store.expire_charges(clock::now()).await {
             Ok(0) => {}
             Ok(charges) => tracing::info!(charges, "charges were neither captured nor voided in their time"),
             Err(error) => tracing::warn!(%error, "charges whose time is up could not be looked for"),

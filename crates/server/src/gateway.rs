@@ -35,7 +35,7 @@ use crate::otlp::{self, Relay};
 use crate::proxies::TrustedProxies;
 use crate::router::{self, Surface};
 use crate::signin::{self, SignIn};
-use crate::{bootstrap, charges, clock, fleet, health, kept, retention};
+use crate::{bootstrap, charges, clock, fleet, health, kept, price_list, retention};
 
 /// How long a call waits for the store, at its start for more lease and at its end for its record.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -215,8 +215,9 @@ impl Gateway {
         let (telemetry, sending) =
             Relay::from_settings(&config.telemetry).map_err(StartError::Certificates)?.unzip();
         let place = models_setting::place(&endpoint.region, &config.bedrock);
-        let installation = Arc::new(Installation::new(&config, &endpoint, &catalog, &place)?);
         let default_models = models_setting::defaults(&config.models, &catalog, &place)?;
+        let offered = price_list::offered(&config, &catalog, &place, &default_models);
+        let installation = Arc::new(Installation::new(&config, &endpoint, offered));
         let sign_in = SignIn::new(
             Arc::clone(&directory),
             Arc::clone(&store.tickets),
@@ -284,7 +285,7 @@ impl Gateway {
         let Gateway { app, admin, store, tls, administration, sending, .. } = self;
         let own = AdminState { side: Side::Administration, ..admin.clone() };
         let own = administration.map(|listener| (listener, router::administration(Arc::clone(&app), own)));
-        let sign_in = admin.sign_in.clone();
+        let (sign_in, charges) = (admin.sign_in.clone(), Arc::clone(&admin.ledger));
         let service = Surface::new(Arc::clone(&app), admin);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -303,9 +304,8 @@ impl Gateway {
         let (keepers, retention_stop) = (retention::Keepers { ledger, directory }, stop.child_token());
         let keep_days = app.config.journal.keep_records_days;
         tasks.spawn(async move { keepers.run(keep_days, retention_stop).await });
-        let (charges, charges_stop) = (Arc::clone(&store.ledger), stop.child_token());
-        let book = app.keeper.book().clone();
-        tasks.spawn(async move { charges::expire(&*charges, &book, charges_stop).await });
+        let charges_stop = stop.child_token();
+        tasks.spawn(async move { charges::expire(&*charges, charges_stop).await });
         let (looking, looking_stop) = (Arc::clone(&app), stop.child_token());
         tasks.spawn(async move {
             looking_stop.run_until_cancelled(health::warn_without_credentials(&looking)).await;

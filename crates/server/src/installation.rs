@@ -3,13 +3,11 @@
 
 use stonegate_api::{CatalogModel, Trust};
 use stonegate_bedrock::{Access, Endpoint};
-use stonegate_catalog::{Catalog, Place};
 
 use crate::admin::wire;
 use crate::config::Config;
 use crate::gateway::{StartError, endpoint_settings};
-use crate::models_setting::{self, ModelsError};
-use crate::price_list;
+use crate::{models_setting, price_list};
 
 /// What the settings make of a server, without their secrets.
 #[derive(Debug, Clone, Default)]
@@ -31,23 +29,19 @@ impl Installation {
         let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
         let endpoint = Endpoint::from_settings(&endpoint_settings(config)).await?;
         let place = models_setting::place(&endpoint.region, &config.bedrock);
-        Ok(Self::new(config, &endpoint, &catalog, &place)?)
+        let defaults = models_setting::defaults(&config.models, &catalog, &place)?;
+        Ok(Self::new(config, &endpoint, price_list::offered(config, &catalog, &place, &defaults)))
     }
 
     /// The same from the parts that a server has at hand.
-    pub(crate) fn new(
-        config: &Config,
-        endpoint: &Endpoint,
-        catalog: &Catalog,
-        place: &Place,
-    ) -> Result<Self, ModelsError> {
+    pub(crate) fn new(config: &Config, endpoint: &Endpoint, models: Vec<CatalogModel>) -> Self {
         let providers = config.signin.providers.iter().map(wire::installation::provider);
         let accounts = config.signin.aws_accounts.iter().map(wire::installation::account);
-        Ok(Self {
+        Self {
             trust: providers.chain(accounts).collect(),
             endpoints: vec![shown(endpoint, &config.bedrock.geography)],
-            models: price_list::offered(config, catalog, place)?,
-        })
+            models,
+        }
     }
 }
 

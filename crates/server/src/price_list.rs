@@ -7,7 +7,7 @@ use stonegate_catalog::{Catalog, Model, Place, Rates};
 use stonegate_ledger::Picodollars;
 
 use crate::config::Config;
-use crate::models_setting::{self, ModelsError};
+use crate::models_setting::{self, DefaultModels, ModelsError};
 
 /// Prices are those of this region where the settings name none.
 const USUAL_REGION: &str = "us-east-1";
@@ -31,7 +31,8 @@ pub fn price_list(config: &Config) -> Result<PriceList, ModelsError> {
     let catalog = models_setting::catalog(&config.models, config.budget.unpriced)?;
     let region = config.bedrock.region.as_deref().unwrap_or(USUAL_REGION);
     let place = models_setting::place(region, &config.bedrock);
-    let models = offered(config, &catalog, &place)?;
+    let defaults = models_setting::defaults(&config.models, &catalog, &place)?;
+    let models = offered(config, &catalog, &place, &defaults);
     Ok(PriceList { region: region.to_owned(), version: catalog.version().to_owned(), models })
 }
 
@@ -40,8 +41,8 @@ pub(crate) fn offered(
     config: &Config,
     catalog: &Catalog,
     place: &Place,
-) -> Result<Vec<CatalogModel>, ModelsError> {
-    let defaults = models_setting::defaults(&config.models, catalog, place)?;
+    defaults: &DefaultModels,
+) -> Vec<CatalogModel> {
     let named = config.models.aliases.iter();
     let named = named.chain(config.models.rules.iter().map(|rule| (&rule.pattern, &rule.model)));
     let named: Vec<(&String, Arc<Model>)> =
@@ -63,7 +64,7 @@ pub(crate) fn offered(
             default_for: default_for.map(|(purpose, _)| purpose.clone()).collect(),
         })
     };
-    Ok(catalog.models().filter_map(listed).collect())
+    catalog.models().filter_map(listed).collect()
 }
 
 fn prices(rates: &Rates) -> TokenPrices {
