@@ -14,7 +14,8 @@ use crate::ticket::Version;
 
 /// The keeper of provisioned people and groups.
 pub trait Provisioning: Send + Sync + 'static {
-    /// Keeps a new one, in its first version, unsettled. False when its id is taken, or its name among those of its kind in its tenant.
+    /// Keeps a new one, in its first version, unsettled. False when its id is taken, or its name among those of its kind in its
+    /// tenant.
     fn create(&self, new: Provisioned) -> Answer<'_, bool>;
 
     /// The one of that id.
@@ -54,6 +55,9 @@ pub trait Provisioning: Send + Sync + 'static {
 
     /// The groups that somebody is in.
     fn groups_of<'a>(&'a self, user: &'a str) -> Answer<'a, Vec<Provisioned>>;
+
+    /// The tenants with users who are unsettled, in the order of their ids.
+    fn unsettled_tenants(&self) -> Answer<'_, Vec<TenantId>>;
 
     /// Users of a tenant who are unsettled; at most so many.
     fn unsettled<'a>(&'a self, tenant: &'a TenantId, most: u32) -> Answer<'a, Vec<UserId>>;

@@ -47,6 +47,16 @@ async fn hold_directory(connection: &mut Connection) -> sqlx::Result<()> {
     sqlx::query("SELECT version FROM directory_version FOR UPDATE").execute(connection).await.map(drop)
 }
 
+/// Keeps others from changing these provisioned people until the transaction ends. Always in the same order: of two who
+/// change the same people at the same time one waits, and neither is refused for the other's sake.
+async fn hold_people(connection: &mut Connection, ids: &[String]) -> sqlx::Result<()> {
+    sqlx::query("SELECT FROM provisioned WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
+        .bind(ids)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 /// How long a connection may take to come about, and a question to be answered.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -48,6 +48,11 @@ async fn hold_directory(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Keeps others from changing these provisioned people until the transaction ends. Here nobody else can write at all.
+async fn hold_people(_: &mut Connection, _: &[String]) -> sqlx::Result<()> {
+    Ok(())
+}
+
 /// How long a write waits for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -153,11 +153,13 @@ pub async fn whatever_concerns_somebody_unsettles_them(keeper: &dyn Provisioning
     ok(keeper.create(group("g1", "staff")).await);
     assert_eq!(unsettled(keeper).await, ["u1", "u2", "u3"]);
     assert_eq!(ok(keeper.unsettled(&TenantId::parse("other").expect("an id"), 10).await), []);
+    assert_eq!(ok(keeper.unsettled_tenants().await), [default()], "once, though three are");
     let (_, first) = ok(keeper.find(&default(), ProvisionedKind::User, "u1").await).expect("it is there");
     for id in ["u1", "u2", "u3"] {
         settle(keeper, id).await;
     }
     assert_eq!(unsettled(keeper).await, [""; 0]);
+    assert_eq!(ok(keeper.unsettled_tenants().await), []);
 
     let (joining, nobody) = (["u1".to_owned(), "u2".to_owned()], []);
     ok(keeper.change_members("g1", &joining, &nobody).await);

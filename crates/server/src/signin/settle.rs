@@ -117,17 +117,10 @@ pub(crate) async fn follow_all(at: SignIn, stop: CancellationToken) {
 /// When the directory does not answer.
 pub(super) async fn settle_everyone(at: &SignIn) -> Result<(), DirectoryError> {
     let act = Act { by: Actor::Server, at: (at.now)(), request_id: None, address: None };
-    let (filter, mut request) = (Filter::within(Reach::Everything), PageRequest::first());
-    loop {
-        let page = at.keys.directory().list_tenants(&filter, &request).await?;
-        for tenant in &page.items {
-            settle_all(at, &tenant.id, &act).await?;
-        }
-        match page.next {
-            Some(after) => request.after = Some(after),
-            None => return Ok(()),
-        }
+    for tenant in at.provisioning.unsettled_tenants().await? {
+        settle_all(at, &tenant, &act).await?;
     }
+    Ok(())
 }
 
 async fn settle_here(at: &SignIn, tenant: &TenantId, id: &UserId, act: &Act) -> Result<bool, DirectoryError> {

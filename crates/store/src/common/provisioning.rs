@@ -7,7 +7,7 @@ use stonegate_identity::{
     ticket::Version,
 };
 
-use super::{Connection, Pools};
+use super::{Connection, Pools, hold_people};
 use crate::cells::Cells;
 use crate::directory::{
     error::{unavailable, unreadable},
@@ -120,6 +120,9 @@ impl Provisioning for SqlProvisioning {
             if is_taken {
                 return Ok(Replaced::NameTaken);
             }
+            if new.kind == ProvisionedKind::Group {
+                hold_members(&mut transaction, &new.id).await?;
+            }
             sqlx::query(
                 "UPDATE provisioned SET unsettled = 1, version = version + 1
                  WHERE id IN (SELECT user_id FROM provisioned_members WHERE group_id = $1)
@@ -157,6 +160,7 @@ impl Provisioning for SqlProvisioning {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
             hold(&mut transaction, id).await?;
             if kind == ProvisionedKind::Group {
+                hold_members(&mut transaction, id).await?;
                 sqlx::query(
                     "UPDATE provisioned SET unsettled = 1, version = version + 1
                      WHERE id IN (SELECT user_id FROM provisioned_members WHERE group_id = $1) AND tenant_id = $2",
@@ -198,11 +202,9 @@ impl Provisioning for SqlProvisioning {
         Box::pin(async move {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
             hold(&mut transaction, group).await?;
+            hold_people(&mut transaction, &[joining, leaving].concat()).await.map_err(unavailable)?;
             let moving =
                 joining.iter().map(|user| (user, JOIN)).chain(leaving.iter().map(|user| (user, LEAVE)));
-            let mut moving: Vec<_> = moving.collect();
-            // Always in the same order: two who change groups at the same time do not wait for each other.
-            moving.sort_by_key(|(user, _)| *user);
             for (user, statement) in moving {
                 change_member(&mut transaction, statement, (group, user)).await?;
             }
@@ -231,6 +233,18 @@ impl Provisioning for SqlProvisioning {
             .await
             .map_err(unavailable)?;
             rows.iter().map(|row| provisioned(row, ProvisionedKind::Group)).collect()
+        })
+    }
+
+    fn unsettled_tenants(&self) -> Answer<'_, Vec<TenantId>> {
+        Box::pin(async move {
+            let ids: Vec<String> = sqlx::query_scalar(
+                "SELECT DISTINCT tenant_id FROM provisioned WHERE unsettled = 1 ORDER BY tenant_id",
+            )
+            .fetch_all(self.pools.readers())
+            .await
+            .map_err(unavailable)?;
+            ids.iter().map(|id| TenantId::parse(id).map_err(|error| unreadable("tenant_id", error))).collect()
         })
     }
 
@@ -279,6 +293,16 @@ async fn hold(connection: &mut Connection, id: &str) -> Result<(), DirectoryErro
         .await
         .map(drop)
         .map_err(unavailable)
+}
+
+/// Lets nobody else change whoever is in this group, which is held already.
+async fn hold_members(connection: &mut Connection, group: &str) -> Result<(), DirectoryError> {
+    let members = sqlx::query_scalar("SELECT user_id FROM provisioned_members WHERE group_id = $1")
+        .bind(group)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(unavailable)?;
+    hold_people(connection, &members).await.map_err(unavailable)
 }
 
 /// Whoever comes or goes by it is unsettled.

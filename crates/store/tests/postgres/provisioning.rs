@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use stonegate_identity::TenantId;
-use stonegate_identity::provisioning::{Provisioned, ProvisionedKind};
+use stonegate_identity::provisioning::{Provisioned, ProvisionedKind, Replaced};
+use stonegate_identity::{DirectoryError, TenantId};
 
-use crate::schema::schema;
+use crate::schema::{Schema, schema};
 
 fn new(kind: ProvisionedKind, id: &str) -> Provisioned {
     let at = Timestamp::from_second(1_790_000_000).unwrap();
@@ -55,5 +55,64 @@ async fn whoever_joins_a_group_while_it_is_renamed_waits_for_its_new_name() {
     assert_eq!(store.provisioning.members("g1").await.unwrap(), joining);
     renaming.close().await.unwrap();
     watching.close().await.unwrap();
+    store.close().await;
+}
+
+/// The statements with which another process works on people, each of whom it takes in the order of their ids, while `act` is
+/// under way: it begins with the first of them, and goes on when `act` waits for that one. Neither may have to give way.
+async fn check(
+    schema: &Schema,
+    statements: &[&'static str],
+    act: impl Future<Output = Result<(), DirectoryError>>,
+) {
+    let (mut other, mut watching) = (schema.connect().await, schema.connect().await);
+    let mut work = other.begin().await.unwrap();
+    let (first, rest) = statements.split_first().unwrap();
+    work.execute(*first).await.unwrap();
+    let mut act = std::pin::pin!(act);
+    tokio::select! {
+        done = &mut act => panic!("it did not wait: {done:?}"),
+        () = somebody_waits(&mut watching) => {}
+    }
+    for statement in rest {
+        work.execute(*statement).await.unwrap();
+    }
+    work.commit().await.unwrap();
+    act.await.unwrap();
+    other.close().await.unwrap();
+    watching.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_changes_the_same_people_at_the_same_time_waits_and_is_not_refused() {
+    let schema = schema!();
+    let store = schema.open().await;
+    let people: Vec<String> = (1..=3).map(|number| format!("usr_{number}")).collect();
+    // As they lie there, the last comes first.
+    for id in people.iter().rev() {
+        assert!(store.provisioning.create(new(ProvisionedKind::User, id)).await.unwrap());
+    }
+    let group = new(ProvisionedKind::Group, "g1");
+    assert!(store.provisioning.create(group.clone()).await.unwrap());
+    store.provisioning.change_members("g1", &people, &[]).await.unwrap();
+    let one_after_the_other = [
+        "UPDATE provisioned SET version = version WHERE id = 'usr_1'",
+        "UPDATE provisioned SET version = version WHERE id = 'usr_2'",
+        "UPDATE provisioned SET version = version WHERE id = 'usr_3'",
+    ];
+
+    let found = store.provisioning.find(&group.tenant, ProvisionedKind::Group, "g1").await.unwrap();
+    let (found, seen) = found.unwrap();
+    let renamed = Provisioned { name_key: "crew".to_owned(), body: "{\"a\":1}".to_owned(), ..found };
+    check(&schema, &one_after_the_other, async {
+        store.provisioning.replace(seen, renamed).await.map(|done| assert_eq!(done, Replaced::Done))
+    })
+    .await;
+    let taken_away = [one_after_the_other[0], "DELETE FROM provisioned_members WHERE user_id = 'usr_1'"];
+    check(&schema, &taken_away, store.provisioning.change_members("g1", &[], &people[..1])).await;
+    check(&schema, &one_after_the_other[1..], async {
+        store.provisioning.remove(&group.tenant, ProvisionedKind::Group, "g1").await.map(|gone| assert!(gone))
+    })
+    .await;
     store.close().await;
 }
