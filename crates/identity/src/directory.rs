@@ -148,8 +148,8 @@ pub trait Directory: Send + Sync + 'static {
         filter: &'a AuditFilter,
         page: &'a PageRequest,
     ) -> Answer<'a, Page<AuditEntry>>;
-    /// Entries with larger numbers than `after`, the first of them first; an empty answer is the log's end.
-    fn read_audit(&self, after: u64) -> Answer<'_, Vec<AuditEntry>>;
+    /// Entries with larger numbers than `after`, the first of them first, at most so many; an empty answer is the log's end.
+    fn read_audit(&self, after: u64, most: u32) -> Answer<'_, Vec<AuditEntry>>;
 }
 
 /// Why the directory did not do it.

@@ -100,7 +100,7 @@ async fn many_may_open_an_empty_folder_at_once_and_write() {
     let store = open(&url, &quick()).await.unwrap();
     assert_eq!(store.directory.all_grants(at(0)).await.unwrap().grants.len(), 12);
     let mut chain = Chain::default();
-    for entry in store.directory.read_audit(0).await.unwrap() {
+    for entry in store.directory.read_audit(0, 100).await.unwrap() {
         chain.follow(&entry).unwrap();
     }
     assert_eq!(chain.entries, 24, "side by side, and yet one chain");

@@ -68,14 +68,15 @@ pub async fn the_log_is_a_chain(directory: &dyn Directory) {
     let from_afar = Act { address: "2001:db8::7".parse().ok(), ..act(2) };
     ok(directory.record_change("budget.set", "budget:b_1".to_owned(), change, &from_afar).await);
     tenant(directory, "acme").await;
-    let entries = ok(directory.read_audit(0).await);
+    let entries = ok(directory.read_audit(0, 10).await);
     let mut chain = Chain::default();
     for entry in &entries {
         assert_eq!(chain.follow(entry), Ok(()));
     }
     assert_eq!(chain.entries, 2);
-    let last = entries.last().map_or(0, |entry| entry.number);
-    assert_eq!(ok(directory.read_audit(last).await), []);
+    assert_eq!(ok(directory.read_audit(0, 1).await), entries[..1]);
+    assert_eq!(ok(directory.read_audit(entries[0].number, 1).await), entries[1..]);
+    assert_eq!(ok(directory.read_audit(entries[1].number, 1).await), []);
 }
 
 /// A list has what is in reach and what was asked for.

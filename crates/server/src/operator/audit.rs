@@ -102,7 +102,7 @@ impl Operator {
         let mut chain = Chain::default();
         let mut after = 0;
         loop {
-            let entries = self.directory().read_audit(after).await?;
+            let entries = self.directory().read_audit(after, PageRequest::MOST).await?;
             let Some(last) = entries.last() else { return Ok(chain) };
             after = last.number;
             for entry in &entries {

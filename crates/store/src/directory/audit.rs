@@ -12,9 +12,6 @@ use super::{
 };
 use crate::cells::Cells;
 
-/// How many entries are read in one go.
-pub(crate) const BATCH: i64 = 1_000;
-
 /// The entry about an act, sealed over the one before it. The store numbers it.
 pub(crate) fn sealed(
     act: &Act,

@@ -30,7 +30,7 @@ async fn an_entry_put_in_before_the_first_is_read_too() {
     let forged = "INSERT INTO audit (number, at, actor, action, subject) OVERRIDING SYSTEM VALUE
                   VALUES (0, 0, 'operator', 'tenant.create', 'tenant:forged')";
     connection.execute(forged).await.unwrap();
-    let read = store.directory.read_audit(0).await.unwrap();
+    let read = store.directory.read_audit(0, 1).await.unwrap();
     assert_eq!(&*read.first().expect("it is there").subject, "tenant:forged");
     connection.close().await.unwrap();
     store.close().await;

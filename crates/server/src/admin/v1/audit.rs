@@ -95,8 +95,7 @@ pub(crate) async fn chain(
             text.parse().map_err(|_no_number| Problem::invalid("after", "`next` of the part before"))?
         }
     };
-    let mut entries = state.keys.directory().read_audit(after).await?;
-    entries.truncate(usize::try_from(part.limit).unwrap_or(usize::MAX));
+    let entries = state.keys.directory().read_audit(after, part.limit).await?;
     let next = entries.last().map(|last| last.number.to_string());
     Ok(Json(Page { data: entries.iter().map(wire::audit::sealed).collect(), next }))
 }

@@ -7,7 +7,7 @@ use stonegate_identity::{
 
 use super::{Connection, Pools, write};
 use crate::directory::{
-    audit::{BATCH, Narrowed, entry, page_of, seal_of, sealed},
+    audit::{Narrowed, entry, page_of, seal_of, sealed},
     error::unavailable,
     row::stored_time,
 };
@@ -85,14 +85,14 @@ pub(super) async fn list(
     page_of(&rows, page)
 }
 
-pub(super) async fn read(pools: &Pools, after: u64) -> Result<Vec<AuditEntry>, DirectoryError> {
+pub(super) async fn read(pools: &Pools, after: u64, most: u32) -> Result<Vec<AuditEntry>, DirectoryError> {
     let rows = sqlx::query("SELECT number, at, actor, action, subject, before, after, request_id, address, seal FROM audit WHERE number > $1 ORDER BY number LIMIT $2")
         .bind(match after {
             // Nobody puts one in before the first without being seen.
             0 => i64::MIN,
             after => i64::try_from(after).unwrap_or(i64::MAX),
         })
-        .bind(BATCH)
+        .bind(i64::from(most))
         .fetch_all(pools.readers())
         .await
         .map_err(unavailable)?;

@@ -195,8 +195,8 @@ impl Directory for SqlDirectory {
         Box::pin(audit::list(&self.pools, filter, page))
     }
 
-    fn read_audit(&self, after: u64) -> Answer<'_, Vec<AuditEntry>> {
-        Box::pin(audit::read(&self.pools, after))
+    fn read_audit(&self, after: u64, most: u32) -> Answer<'_, Vec<AuditEntry>> {
+        Box::pin(audit::read(&self.pools, after, most))
     }
 }
 
