@@ -3,7 +3,7 @@
 
 use crate::problem::SpentBudget;
 
-/// A budget that is nearly used up.
+/// The budget that is nearest to its limit, however near that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NearBudget {
     /// What is spent, in per cent.

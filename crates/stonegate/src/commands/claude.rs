@@ -50,11 +50,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-/// The variables by which Claude Code knows what its default is, and its model for work in the background. `--model`,
-/// `ANTHROPIC_MODEL` and the model of its settings are nearer to it than these.
-pub(crate) fn own_models(models: &DefaultModels) -> Vec<(&'static str, String)> {
-    let named =
-        [("ANTHROPIC_DEFAULT_MODEL", &models.anthropic), ("ANTHROPIC_DEFAULT_HAIKU_MODEL", &models.small)];
+/// The variable by which Claude Code knows what its default is. `--model`, `ANTHROPIC_MODEL` and the model of its settings are
+/// nearer to it.
+pub(crate) const DEFAULT_MODEL: &str = "ANTHROPIC_DEFAULT_MODEL";
+/// The same for work in the background.
+pub(crate) const SMALL_MODEL: &str = "ANTHROPIC_DEFAULT_HAIKU_MODEL";
+
+fn own_models(models: &DefaultModels) -> Vec<(&'static str, String)> {
+    let named = [(DEFAULT_MODEL, &models.anthropic), (SMALL_MODEL, &models.small)];
     named.into_iter().filter_map(|(name, model)| Some((name, model.clone()?))).collect()
 }
 

@@ -140,7 +140,8 @@ impl LedgerStore for PostgresLedger {
     }
 }
 
-/// The server's clock, in microseconds since 1970: the only one by which replicas are told to be silent and windows begin and end.
+/// The server's clock, in microseconds since 1970: the only one by which replicas are told to be silent and windows begin and
+/// end.
 macro_rules! store_time {
     () => {
         "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"

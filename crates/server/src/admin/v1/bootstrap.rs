@@ -37,7 +37,8 @@ pub(crate) async fn bootstrap(
     let directory = state.keys.directory();
     let unknown = || {
         Problem::unauthenticated(
-            "this token is unknown, used or too old; a server that never had an administrator prints a new one when it starts",
+            "this token is unknown, used or too old; a server that never had an administrator prints a new one when it \
+             starts",
         )
     };
     // Nobody else learns who has an account, or gets anything hashed.
@@ -83,7 +84,8 @@ pub(crate) async fn bootstrap(
     Ok((StatusCode::CREATED, Json(wire::keys::created(&key, &text, arrival.now))))
 }
 
-/// The password that the first administrator wants, hashed. All that could be wrong with it is found before the token is used.
+/// The password that the first administrator wants, hashed. All that could be wrong with it is found before the token is
+/// used.
 async fn password(state: &AdminState, wanted: &Bootstrap) -> Result<Option<NewPassword>, Problem> {
     let Some(password) = &wanted.password else { return Ok(None) };
     let sign_in = &state.sign_in;

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::document::Format;
+use crate::commands::claude;
 use crate::connection::variable;
 use crate::defaults::DefaultModels;
 use crate::trouble::Trouble;
@@ -138,11 +139,11 @@ impl Tool {
         let both = match self {
             Tool::Claude => [
                 one(
-                    &["env", "ANTHROPIC_DEFAULT_MODEL"],
+                    &["env", claude::DEFAULT_MODEL],
                     &[model, &["env", "ANTHROPIC_MODEL"]],
                     &models.anthropic,
                 ),
-                one(&["env", "ANTHROPIC_DEFAULT_HAIKU_MODEL"], &[], &models.small),
+                one(&["env", claude::SMALL_MODEL], &[], &models.small),
             ],
             Tool::Codex => [one(model, &[], &models.openai), None],
             Tool::Aider => [one(model, &[], &models.openai), one(&["weak-model"], &[], &models.small)],
