@@ -12,6 +12,7 @@ use crate::carry::{Answering, Bounds, Carried, Door, Surface, Target, Unsupporte
 use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
 use crate::effort::Effort;
+use crate::failure::Failure;
 use crate::json::NotJson;
 use crate::learned::Learned;
 use crate::problem::{Problem, ProblemKind};
@@ -97,6 +98,11 @@ pub trait Inbound: fmt::Debug + Send + Sync {
     /// bodies as they came: those clients are told what AWS would tell them.
     fn heals(&self, _surface: Surface) -> bool {
         true
+    }
+
+    /// What its client is told of a failure.
+    fn problem(&self, failure: &Failure) -> Problem {
+        Problem::from(failure)
     }
 
     /// The kept answer that the request goes on from, by its id.

@@ -136,7 +136,7 @@ impl Counting<'_> {
                 }
                 Err(failure) if cannot_count(&failure) => return Ok(None),
                 Err(failure) if self.trial.leave_out(&learned, &failure, carried.betas) => {}
-                Err(failure) => return Err(Problem::from(&failure)),
+                Err(failure) => return Err(stonegate_protocol::Inbound::problem(inbound, &failure)),
             }
         }
     }

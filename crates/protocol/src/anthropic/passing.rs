@@ -6,7 +6,10 @@ use crate::capabilities::Capabilities;
 use crate::carry::{Answering, Bounds, Carried, Outbound, Service, Surface, Target, Unsupported, model_path};
 use crate::conversation::{CacheLifetime, Passes, Request, Sizes};
 use crate::dialect::Dialect;
+use crate::effort::Effort;
+use crate::failure::Failure;
 use crate::learned::Learned;
+use crate::problem::{Capability, Problem};
 use crate::relay::{Relay, Writer};
 
 use super::events::Travel;
@@ -78,8 +81,41 @@ impl crate::inbound::Inbound for Inbound {
         addresses.collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 
+    /// In upstream's words where a class would say less: Claude Code finds nothing to leave out of a request that holds a role or
+    /// a level that there is not, and upstream refuses those in the same words as what one model alone does not take.
+    fn problem(&self, failure: &Failure) -> Problem {
+        let problem = Problem::from(failure);
+        let capability = problem.capability.clone().filter(|capability| self.holds(capability));
+        Problem { capability, ..problem }
+    }
+
     fn translate(&self, answering: &Answering) -> Result<(Request, Box<dyn Writer>), Unsupported> {
         translate(self, answering, Travel::Events)
+    }
+}
+
+impl Inbound {
+    /// Whether the request may hold what a class of refusals is about.
+    fn holds(&self, capability: &Capability) -> bool {
+        match capability {
+            Capability::MidConversationSystem => self.facts.system_message.is_some(),
+            Capability::Effort => {
+                let level = self.facts.effort.as_ref().map(|(level, _)| Effort::from_wire(level));
+                // `minimal` is OpenAI's alone.
+                !matches!(level, Some(None | Some(Effort::Minimal)))
+            }
+            Capability::CacheControlField
+            | Capability::ThinkingSignature
+            | Capability::ThinkingType(_)
+            | Capability::StructuredOutputs
+            | Capability::MediaBudget
+            | Capability::ImageBlock
+            | Capability::DocumentBlock
+            | Capability::PromptTooLong
+            | Capability::ContextOverflow
+            | Capability::Beta(_)
+            | Capability::Named(_) => true,
+        }
     }
 }
 
@@ -139,5 +175,44 @@ pub(crate) fn outbound(target: &Target<'_>, prepared: Prepared, stream: bool) ->
         headers,
         body: prepared.body,
         stream,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::anthropic;
+    use crate::failure::from_bedrock;
+    use crate::inbound::Inbound as _;
+
+    #[test]
+    fn a_class_is_told_only_of_what_the_request_holds() {
+        let told = |role: &str, config: &str, text: &str| {
+            let body = format!(
+                r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"{role}","content":"x"}}],"output_config":{config}}}"#
+            );
+            let inbound = anthropic::parse(None, &[], Bytes::from(body)).unwrap();
+            let refusal = json!({ "message": text }).to_string();
+            let failure = from_bedrock(400, Some("ValidationException"), None, refusal.as_bytes());
+            let problem = inbound.problem(&failure);
+            assert_eq!(problem.message, text);
+            problem.capability
+        };
+        let role = "messages.0.role: Input should be 'user' or 'assistant'";
+        let level = "output_config.effort: Input should be 'low', 'medium' or 'high'";
+        for (of_role, config, text, expected) in [
+            ("system", "{}", role, Some(Capability::MidConversationSystem)),
+            ("asistant", "{}", role, None),
+            ("user", r#"{"effort":"xhigh"}"#, level, Some(Capability::Effort)),
+            ("user", r#"{"effort":"hihg"}"#, level, None),
+            ("user", r#"{"effort":"minimal"}"#, level, None),
+            ("user", "{}", "output_config: Extra inputs are not permitted", Some(Capability::Effort)),
+            ("user", "{}", "Could not process image", Some(Capability::ImageBlock)),
+        ] {
+            assert_eq!(told(of_role, config, text), expected, "{of_role} {config} {text}");
+        }
     }
 }

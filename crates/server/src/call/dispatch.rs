@@ -102,7 +102,7 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
                 trial.rest(current.reservation.call(), pause, &failure).await;
             }
             Some(_) | None => {
-                let problem = Problem::from(&failure);
+                let problem = current.inbound.problem(&failure);
                 fail(outgoing.take(), &app, outcome_of(&failure), Some(&failure));
                 return Err(problem);
             }

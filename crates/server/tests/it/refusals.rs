@@ -1,6 +1,6 @@
 //! What is wrong with a request is said in the client's own shape, and nothing goes upstream.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stonegate_ledger::Basis;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -109,6 +109,28 @@ async fn what_cannot_be_served_is_refused_with_what_a_client_heals_itself_by() {
     assert_eq!(gateway.messages(&streamed(thinking)).await.status, 400);
     let records = gateway.records_soon(3).await;
     assert!(records.iter().all(|record| record.basis == Basis::Reported), "{records:#?}");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_slip_is_told_in_bedrocks_words_and_not_as_what_a_client_may_leave_out() {
+    let mut gateway = TestGateway::start().await;
+    let wrong_role = json!({ "messages": [{ "role": "asistant", "content": "Hello" }] });
+    let wrong_level = json!({ "output_config": { "effort": "hihg" } });
+    for (slip, told) in [
+        (wrong_role, "messages.0.role: Input should be 'user' or 'assistant'"),
+        (wrong_level, "output_config.effort: Input should be "),
+    ] {
+        for path in ["/v1/messages", "/v1/messages/count_tokens"] {
+            let body = with(ask("Hello"), slip.clone());
+            let answer = gateway.send(Request::post(path, body.to_string())).await;
+            let details = answer.json()["error"]["details"].clone();
+            let (status, kind, message) = answer.error();
+            assert_eq!((status, &*kind, details), (400, "invalid_request_error", Value::Null), "{message}");
+            assert!(message.contains(told), "{path}: {message}");
+        }
+    }
+    gateway.expect(Expected { refused: 2, ..Expected::default() });
     gateway.finish().await;
 }
 
