@@ -89,6 +89,18 @@ impl Nanodollars {
         dollars.checked_add(nanodollars).map(Self)
     }
 
+    /// The number of dollars without their sign, as settings and headers have it: `1.50`.
+    pub fn number(self) -> impl fmt::Display {
+        fmt::from_fn(move |out| {
+            let (mut fraction, mut places) = (self.0 % NANO_PER_DOLLAR, 9_usize);
+            while places > 2 && fraction % 10 == 0 {
+                fraction /= 10;
+                places = places.saturating_sub(1);
+            }
+            write!(out, "{}.{fraction:0places$}", self.0 / NANO_PER_DOLLAR)
+        })
+    }
+
     /// How many times `price` fits into this amount. `None` when the price is nothing.
     pub(crate) fn affords(self, price: Picodollars) -> Option<u64> {
         let total = u128::from(self.0).saturating_mul(PICO_PER_NANO);
@@ -100,10 +112,10 @@ impl Nanodollars {
 impl fmt::Display for Nanodollars {
     /// Dollars with as many places as the amount has, two at least: `$1.50`, `$0.001234`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dollars = self.0 / NANO_PER_DOLLAR;
-        let fraction = format!("{:09}", self.0 % NANO_PER_DOLLAR);
-        let trimmed = fraction.trim_end_matches('0');
-        out.pad(&format!("${dollars}.{trimmed:0<2}"))
+        if out.width().is_some() {
+            return out.pad(&format!("${}", self.number()));
+        }
+        write!(out, "${}", self.number())
     }
 }
 
@@ -127,6 +139,8 @@ mod tests {
     fn check_text(nanodollars: u64, expected: &str) {
         let amount = Nanodollars::new(nanodollars);
         assert_eq!(amount.to_string(), expected);
+        assert_eq!(amount.number().to_string(), expected[1..]);
+        assert_eq!(format!("{amount:>24}"), format!("{expected:>24}"), "in a column");
         assert_eq!(Nanodollars::parse_dollars(&expected[1..]), Some(amount));
     }
 

@@ -1,8 +1,10 @@
 //! How the nearest budget of a call stands, told with its answer: long before it comes to a refusal.
 
+use std::fmt::Write as _;
+
 use axum::response::Response;
 use http::header::{HeaderName, HeaderValue};
-use stonegate_ledger::{Limit, Nanodollars, Standing, Window};
+use stonegate_ledger::{Limit, Standing, Window};
 use stonegate_protocol::{Dialect, anthropic::limit};
 
 const ACCOUNT: HeaderName = HeaderName::from_static("x-stonegate-budget-account");
@@ -11,6 +13,8 @@ const PERCENT: HeaderName = HeaderName::from_static("x-stonegate-budget-percent"
 const LIMIT: HeaderName = HeaderName::from_static("x-stonegate-budget-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-stonegate-budget-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-stonegate-budget-reset");
+/// Of `tokens` and the greatest number.
+const LONGEST_AMOUNT: usize = 27;
 
 /// A standing, and the account by the name that the caller knows.
 pub(crate) struct Near {
@@ -64,12 +68,12 @@ impl Near {
 
 /// `usd 12.50` or `tokens 1000`.
 fn amount(limit: Limit) -> String {
+    let mut text = String::with_capacity(LONGEST_AMOUNT);
+    // A string takes whatever is written to it.
     match limit {
-        Limit::Usd(money) => format!("usd {}", dollars(money)),
-        Limit::Tokens(tokens) => format!("tokens {tokens}"),
+        Limit::Usd(money) => write!(text, "usd {}", money.number()),
+        Limit::Tokens(tokens) => write!(text, "tokens {tokens}"),
     }
-}
-
-fn dollars(money: Nanodollars) -> String {
-    money.to_string().trim_start_matches('$').to_owned()
+    .ok();
+    text
 }

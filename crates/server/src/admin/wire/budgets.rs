@@ -225,5 +225,5 @@ pub(super) fn unit(limit: Limit) -> &'static str {
 
 /// Dollars exactly, without the sign: `12.50`, `0.000125`.
 pub(crate) fn dollars(money: Nanodollars) -> String {
-    money.to_string().trim_start_matches('$').to_owned()
+    money.number().to_string()
 }
