@@ -29,8 +29,8 @@ deny:            ## Licences, sources and banned dependencies
 
 bench: bench-gateway bench-ledger bench-reports bench-keys ## All of them, one after the other; see docs/performance.md
 
-bench-gateway:   ## Ratios to a bare proxy in the same run
-	bash bench/run.sh
+bench-gateway: pgo  ## Ratios to a bare proxy in the same run, of the profile-guided build
+	bash bench/run.sh --stonegate $(TARGET)/pgo/stonegate
 
 bench-ledger:    ## The book alone, and settled calls per second through each store
 	cargo bench --quiet --package stonegate-ledger

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Builds Stonegate twice: with counters, which a short benchmark run fills, then with what they tell the optimiser.
-# The result is target/pgo/stonegate. Needs the toolchain's own llvm-profdata: `rustup component add llvm-tools`.
+# The result is target/pgo/stonegate. Needs the toolchain's own llvm-profdata, which rustup has.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 host="$(rustc -vV | sed -n 's/^host: //p')"
 profdata="$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata"
-if [[ ! -x "$profdata" ]]; then
-  echo "llvm-profdata is missing; run: rustup component add llvm-tools" >&2
+if [[ ! -x "$profdata" ]] && ! rustup -q component add llvm-tools; then
+  echo "llvm-profdata is missing, and rustup could not add the component llvm-tools." >&2
+  echo "Without it there is only the ordinary release build; \`bash bench/run.sh\` measures that." >&2
   exit 1
 fi
 
