@@ -106,7 +106,7 @@ impl Provisioning for SqlProvisioning {
             let mut transaction = self.pools.write().await.map_err(unavailable)?;
             let found = number(found)?;
             hold(&mut transaction, &new.id).await?;
-            let is_taken: bool = sqlx::query_scalar(
+            let is_seen: bool = sqlx::query_scalar(
                 "SELECT EXISTS (SELECT 1 FROM provisioned
                                 WHERE tenant_id = $1 AND kind = $2 AND name_key = $3 AND id <> $4)",
             )
@@ -117,7 +117,7 @@ impl Provisioning for SqlProvisioning {
             .fetch_one(&mut *transaction)
             .await
             .map_err(unavailable)?;
-            if is_taken {
+            if is_seen {
                 return Ok(Replaced::NameTaken);
             }
             if new.kind == ProvisionedKind::Group {
@@ -148,8 +148,12 @@ impl Provisioning for SqlProvisioning {
             .bind(stored_time(new.changed_at))
             .bind(found)
             .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
+            .await;
+            let replaced = match replaced {
+                // Taken by somebody who was not to be seen yet.
+                Err(error) if is_taken(&error) => return Ok(Replaced::NameTaken),
+                replaced => replaced.map_err(unavailable)?,
+            };
             transaction.commit().await.map_err(unavailable)?;
             Ok(if replaced.rows_affected() > 0 { Replaced::Done } else { Replaced::Stale })
         })
@@ -321,6 +325,11 @@ async fn change_member(
         .await
         .map_err(unavailable)?;
     Ok(())
+}
+
+/// Whether it failed because another row has what may be there but once.
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
 }
 
 fn number(version: Version) -> Result<i64, DirectoryError> {

@@ -116,3 +116,21 @@ async fn whoever_changes_the_same_people_at_the_same_time_waits_and_is_not_refus
     .await;
     store.close().await;
 }
+
+#[tokio::test]
+async fn of_two_who_take_one_name_at_the_same_time_the_second_is_told_so() {
+    let schema = schema!();
+    let store = schema.open().await;
+    let (ann, bob) = (new(ProvisionedKind::User, "usr_1"), new(ProvisionedKind::User, "usr_2"));
+    for new in [&ann, &bob] {
+        assert!(store.provisioning.create(new.clone()).await.unwrap());
+    }
+    let (_, seen) = store.provisioning.find(&ann.tenant, ann.kind, &ann.id).await.unwrap().unwrap();
+    let first = ["UPDATE provisioned SET name_key = 'cleo' WHERE id = 'usr_2'"];
+    check(&schema, &first, async {
+        let renamed = Provisioned { name_key: "cleo".to_owned(), ..ann };
+        store.provisioning.replace(seen, renamed).await.map(|done| assert_eq!(done, Replaced::NameTaken))
+    })
+    .await;
+    store.close().await;
+}
