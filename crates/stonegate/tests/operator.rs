@@ -250,3 +250,38 @@ fn what_was_done_is_in_a_log_that_can_be_checked() {
     let first: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
     assert_eq!((&first["action"], &first["actor"]), (&json!("tenant.create"), &json!("operator")));
 }
+
+#[test]
+fn an_installation_moves_to_another_store() {
+    let (old, new) = (Home::new(), Home::new());
+    old.says(&["keys", "create", "--name", "laptop", "--user", "ann"]);
+    old.says(&["budgets", "set", "--account", "user:ann", "--window", "daily", "--limit-usd", "5"]);
+    let file = |name: &str| old.0.path().join(name).display().to_string();
+    let (copy, cut_off) = (file("copy.jsonl"), file("cut_off.jsonl"));
+    assert_eq!(old.run(&["store", "export", &copy]).status.code(), Some(0));
+
+    // The variable says which store, and a flag has the last word.
+    let url = format!("sqlite:{}", new.0.path().join("elsewhere.db").display());
+    let import = |file: &str, store: &str| {
+        let mut command = new.command(&["store", "import", file]);
+        let output = command.env("STONEGATE_STORE", store).output().expect("it runs");
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(import(&copy, &url).0, Some(0));
+    for listed in
+        [["users", "list"], ["keys", "list"], ["budgets", "list"], ["audit", "list"], ["store", "status"]]
+    {
+        assert_eq!(old.tells(&listed), new.tells(&[&listed[..], &["--store", &url]].concat()), "{listed:?}");
+    }
+    assert_eq!(new.tells(&["store", "migrate", "--store", &url]), old.tells(&["store", "status"]));
+    let (code, told) = import(&copy, &url);
+    assert!(code == Some(1) && told.contains("the store is not empty"), "{told}");
+
+    let lines = std::fs::read_to_string(&copy).expect("a copy");
+    let first: Vec<&str> = lines.lines().take(4).collect();
+    std::fs::write(&cut_off, first.join("\n")).expect("a file");
+    let other = format!("sqlite:{}", new.0.path().join("other.db").display());
+    let (code, told) = import(&cut_off, &other);
+    assert!(code == Some(1) && told.contains("the copy was cut off"), "{told}");
+    assert_eq!(new.tells(&["users", "list", "--store", &other]), json!({ "data": [] }));
+}
