@@ -41,6 +41,38 @@ async fn a_spent_budget_refuses_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_final_in_every_dialect_and_says_when_the_budget_renews() {
+    let daily = BudgetCreate { window: BudgetWindow::Daily, ..budget("user:ann", "0.000001") };
+    let gateway = TestGateway::builder().any_budget(daily).start().await;
+    let messages = json!([{ "role": "user", "content": "Hello" }]);
+    let invoked =
+        json!({ "anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": messages });
+    let converse = json!({ "messages": [{ "role": "user", "content": [{ "text": "Hello" }] }] });
+    let (quota, aws) = ("insufficient_quota", "ServiceQuotaExceededException");
+    for (path, body, status, kind) in [
+        ("/v1/messages".to_owned(), ask("Hello"), 429, "billing_error"),
+        ("/v1/chat/completions".to_owned(), json!({ "model": SONNET, "messages": messages }), 429, quota),
+        ("/v1/responses".to_owned(), json!({ "model": SONNET, "input": "Hello" }), 429, quota),
+        (format!("/model/{SONNET}/converse"), converse, 400, aws),
+        (format!("/model/{SONNET}/invoke"), invoked, 400, aws),
+    ] {
+        let answer = gateway.send(Request::post(&path, body.to_string())).await;
+        let told = answer.json();
+        let found = told["error"]["type"].as_str().or(answer.header("x-amzn-errortype"));
+        assert_eq!((answer.status, found), (status, Some(kind)), "{path}: {told}");
+        assert!(told.to_string().contains("renews at"), "{path}: {told}");
+        // AWS's SDKs do not retry a 400; the others obey two headers.
+        if status == 429 {
+            assert_eq!(answer.header("x-should-retry"), Some("false"), "{path}");
+            let wait: u64 = answer.header("retry-after").expect("when it renews").parse().expect("seconds");
+            assert!(wait <= 24 * 3600, "{path}: {wait}");
+        }
+    }
+    assert!(gateway.invocations().is_empty());
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn a_budget_binds_on_key_user_and_tenant() {
     for account in ["key:laptop", "user:ann", "tenant:default"] {
         let gateway =
