@@ -195,6 +195,45 @@ async fn the_audit_log_tells_from_where_and_believes_trusted_proxies_only() {
 }
 
 #[tokio::test]
+async fn a_report_is_the_same_in_json_and_as_comma_separated_values() {
+    let gateway = start("").await;
+    for text in ["Hello", "And again"] {
+        gateway.messages(&crate::gateway::ask(text)).await;
+    }
+    gateway.records_soon(2).await;
+    let report = |query: &str| {
+        let path = format!("/admin/v1/usage?by=model&per=day{query}");
+        gateway.send(Request::get(&path).key(&root(&gateway)))
+    };
+    let shown = report("").await.json()["data"][0].clone();
+    let answer = report("&format=csv").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/csv; charset=utf-8")));
+    let text = answer.text();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let [heading, row] = rows.as_slice() else { panic!("a heading and a model: {text}") };
+    assert_eq!(heading.len(), row.len());
+    let cell = |name: &str| {
+        let at = heading.iter().position(|cell| *cell == name).expect("a column");
+        row[at].to_owned()
+    };
+    assert_eq!(
+        (cell("period"), cell("calls")),
+        (shown["period"].as_str().expect("a day").to_owned(), "2".to_owned())
+    );
+    for (column, value) in [
+        ("group", &shown["group"]),
+        ("cost_usd", &shown["cost_usd"]),
+        ("cache_savings_usd", &shown["cache_savings_usd"]),
+        ("input_tokens", &shown["tokens"]["input"]),
+        ("output_tokens", &shown["tokens"]["output"]),
+    ] {
+        let expected = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        assert_eq!(cell(column), expected, "{column}");
+    }
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn provisioning_is_administration() {
     let gateway = start(APART).await;
     let request = || Request::new(Method::GET, "/scim/v2/ServiceProviderConfig");
