@@ -9,7 +9,7 @@ use stonegate_api::{
 use stonegate_simulator::Behaviour;
 
 use crate::client::{Answer, Request, together};
-use crate::gateway::{SONNET, TestGateway, ask, budget, key_of, streamed, with};
+use crate::gateway::{HAIKU, SONNET, TestGateway, ask, budget, key_of, streamed, with};
 
 /// Looks that an answer is a budget's refusal, and gives its message.
 pub(crate) fn refusal(answer: &Answer) -> String {
@@ -84,6 +84,17 @@ async fn a_budget_binds_on_key_user_and_tenant() {
         assert_eq!(other.status, if kind == "tenant" { 429 } else { 200 }, "{account}");
         gateway.finish().await;
     }
+}
+
+#[tokio::test]
+async fn a_budget_for_some_models_binds_no_others() {
+    let haiku =
+        BudgetCreate { model_filter: Some("claude-haiku-*".to_owned()), ..budget("user:ann", "0.000001") };
+    let gateway = TestGateway::builder().any_budget(haiku).start().await;
+    let refused = gateway.messages(&with(ask("Hello"), json!({ "model": HAIKU }))).await;
+    refusal(&refused);
+    assert_eq!(gateway.messages(&with(ask("Hello"), json!({ "model": SONNET }))).await.status, 200);
+    gateway.finish().await;
 }
 
 #[tokio::test]
