@@ -148,6 +148,11 @@ pub struct Budget {
     pub remaining: u64,
     /// The part of `spent` that no call accounts for yet.
     pub unresolved: u64,
+    /// The part of `spent` that nobody held beforehand: what calls cost beyond their quotes, what was under way when the
+    /// budget was made, and what was corrected.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub uncovered: u64,
     /// The limit in US dollars, as a decimal text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_usd: Option<String>,

@@ -10,7 +10,7 @@ use stonegate_protocol::Usage;
 use stonegate_simulator::{Behaviour, Cut};
 
 use crate::client::Request;
-use crate::gateway::{HAIKU, SONNET, TestGateway, ask, streamed, with};
+use crate::gateway::{HAIKU, SONNET, TestGateway, ask, budget, streamed, with};
 
 /// A whole answer as upstream sends it, with this usage.
 fn answer_with(usage: &Value) -> Behaviour {
@@ -253,6 +253,23 @@ async fn whatever_is_asked_costs_the_account_what_upstream_counted() {
             gateway.finish().await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_call_costs_beyond_its_quote_is_charged_and_told() {
+    let gateway = TestGateway::builder().budget("user:ann", "0.05").start().await;
+    gateway.simulator.script(answer_with(&json!({ "input_tokens": 1_000_000, "output_tokens": 1 })));
+    assert_eq!(gateway.messages(&ask("Hello")).await.status, 200);
+    let record = gateway.record().await;
+    let operator = gateway.operator().await;
+    let stands = operator.list_budgets(Some("user:ann")).await.expect("budgets").remove(0);
+    assert_eq!(stands.spent, record.cost.get());
+    assert!(stands.spent > stands.limit && stands.spent <= stands.limit + stands.uncovered, "{stands:?}");
+    // Now it may be; what it was is still told.
+    let raised = operator.set_budget(&budget("user:ann", "100")).await.expect("a budget");
+    assert_eq!((raised.id, raised.uncovered), (stands.id, stands.uncovered));
+    operator.close().await;
+    gateway.finish().await;
 }
 
 #[tokio::test]

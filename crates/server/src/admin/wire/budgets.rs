@@ -209,6 +209,7 @@ pub(crate) fn shown(state: &BudgetState) -> stonegate_api::Budget {
         leased: state.counter.leased,
         remaining: state.remaining(),
         unresolved: state.unresolved,
+        uncovered: state.counter.uncovered,
         limit_usd: usd(state.limit),
         spent_usd: usd(state.counter.spent),
         forecast: None,
