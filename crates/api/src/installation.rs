@@ -154,6 +154,11 @@ pub struct CatalogModel {
     /// What clients are told to take it for: `anthropic`, `openai`, `small`.
     #[serde(default)]
     pub default_for: Vec<String>,
+    /// Decimal text: how many tokens estimates take a byte of text for, as the tenant's calls to models of the family have
+    /// shown since the gateway started; absent where there is no gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0.252")]
+    pub tokens_per_byte: Option<String>,
 }
 
 /// Decimal texts: US dollars for a million tokens.

@@ -4,6 +4,7 @@
 //! the operator writes; all three have the same form. `docs/models.md` tells how names resolve and how to override.
 
 mod assemble;
+mod calibration;
 mod catalog;
 mod document;
 mod door;
@@ -17,6 +18,7 @@ mod price;
 mod rules;
 mod unknown;
 
+pub use calibration::{Calibration, Calibrations, Density, Exceeded, Expected, Surcharge};
 pub use catalog::{Catalog, Resolved};
 pub use error::CatalogError;
 pub use estimate::estimate_tokens;

@@ -8,6 +8,7 @@ use stonegate_ledger::{Nanodollars, Picodollars, Quote};
 use stonegate_protocol::Usage;
 use stonegate_protocol::conversation::{CacheLifetime, Passes, Sizes};
 
+use crate::calibration::Surcharge;
 use crate::estimate::most_tokens;
 
 /// A service tier. What is not [`Tier::Standard`] has to be asked for.
@@ -145,6 +146,8 @@ pub struct Asked<'a> {
     pub context_window: u64,
     /// The most that an image counts.
     pub image_tokens: u64,
+    /// What upstream was seen to add to prompts of the model's family.
+    pub surcharge: Surcharge,
     /// How often upstream may read the prompt and write.
     pub passes: Passes,
     /// The most that the model writes in one pass, whatever ceiling is asked for.
@@ -155,18 +158,45 @@ pub struct Asked<'a> {
     pub least_output_tokens: u64,
 }
 
+impl Asked<'_> {
+    /// The most tokens of the prompt by its sizes.
+    fn sized(&self) -> u64 {
+        most_tokens(self.sizes, self.image_tokens, self.surcharge)
+    }
+
+    /// What of it can be read. What upstream adds by itself is no part of what the catalog has the window for.
+    fn in_window(&self, prompt_tokens: u64) -> u64 {
+        prompt_tokens.min(self.context_window).saturating_add(self.surcharge.per_call)
+    }
+
+    /// The most tokens of the prompt as it is read once.
+    pub(crate) fn prompt_tokens(&self) -> u64 {
+        self.in_window(self.sized())
+    }
+
+    /// Whether the window bounds the prompt, and not its sizes.
+    pub(crate) fn fills_window(&self) -> bool {
+        self.sized() > self.context_window
+    }
+
+    /// Whether the prompt is read once.
+    pub(crate) fn is_single_pass(&self) -> bool {
+        self.passes.beside == 0 || self.prompt_tokens() < self.passes.from_tokens
+    }
+}
+
 /// The most tokens of prompts and of summaries, before the last pass writes.
 ///
 /// A pass after the first reads what the one before it wrote, beside what it is told to write then.
 fn all_passes(asked: &Asked<'_>) -> (u64, u64) {
-    let prompt = most_tokens(asked.sizes, asked.image_tokens);
-    let Passes { beside, from_tokens } = asked.passes;
-    if beside == 0 || prompt < from_tokens {
-        return (prompt.min(asked.context_window), 0);
+    let Passes { beside, .. } = asked.passes;
+    if asked.is_single_pass() {
+        return (asked.prompt_tokens(), 0);
     }
     let written = asked.longest_output;
-    let longest = prompt.saturating_add(written).saturating_add(most_tokens(&Sizes::default(), 0));
-    let prompts = longest.min(asked.context_window).saturating_mul(beside.saturating_add(1));
+    let frame = most_tokens(&Sizes::default(), 0, asked.surcharge);
+    let longest = asked.sized().saturating_add(written).saturating_add(frame);
+    let prompts = asked.in_window(longest).saturating_mul(beside.saturating_add(1));
     (prompts, written.saturating_mul(beside))
 }
 

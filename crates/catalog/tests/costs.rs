@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
-use stonegate_catalog::{Asked, Catalog, Place, Price};
+use stonegate_catalog::{Asked, Catalog, Place, Price, Surcharge};
 use stonegate_ledger::Nanodollars;
 use stonegate_protocol::Usage;
 use stonegate_protocol::conversation::{CacheLifetime, Passes, Sizes};
@@ -124,6 +124,7 @@ fn a_quote_takes_the_dearest_that_the_request_can_become() {
             cache_lifetime,
             context_window: 1_000_000,
             image_tokens: 5_000,
+            surcharge: Surcharge::default(),
             passes: Passes::default(),
             longest_output: 128_000,
             max_output_tokens: 32_000,
@@ -153,6 +154,7 @@ fn what_is_not_billed_by_the_token_cannot_be_afforded() {
         cache_lifetime: CacheLifetime::None,
         context_window: 1_000,
         image_tokens: 5_000,
+        surcharge: Surcharge::default(),
         passes: Passes::default(),
         longest_output: 1,
         max_output_tokens: 1,
@@ -171,6 +173,7 @@ fn passes_beside_the_answer_are_quoted_with_it() {
             cache_lifetime: CacheLifetime::None,
             context_window,
             image_tokens: 5_000,
+            surcharge: Surcharge::default(),
             passes,
             longest_output: 10_000,
             max_output_tokens: 1_000,
@@ -219,6 +222,7 @@ proptest! {
             cache_lifetime: lifetime,
             context_window: 1_000_000,
             image_tokens: 5_000,
+            surcharge: Surcharge::default(),
             passes: Passes { beside, from_tokens: 0 },
             longest_output: 128_000,
             max_output_tokens: output_tokens,

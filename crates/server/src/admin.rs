@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use jiff::Timestamp;
+use stonegate_catalog::Calibrations;
 use stonegate_ledger::LedgerStore;
 use utoipa::OpenApi as _;
 
@@ -53,6 +54,8 @@ pub struct AdminState {
     pub now: fn() -> Timestamp,
     /// What the settings make of this server.
     pub installation: Arc<Installation>,
+    /// What calls have taught since it started.
+    pub calibrations: Arc<Calibrations>,
     /// Which listener this is for.
     pub side: Side,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::{Client, Endpoint};
-use stonegate_catalog::{Catalog, Place};
+use stonegate_catalog::{Calibrations, Catalog, Place};
 use stonegate_identity::archive::Archive;
 use stonegate_identity::sigv4::PairSecret;
 use stonegate_protocol::Dialect;
@@ -35,6 +35,8 @@ const REST: Duration = Duration::from_secs(1);
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) catalog: Catalog,
+    /// What calls have taught of the catalog's families.
+    pub(crate) calibrations: Arc<Calibrations>,
     pub(crate) place: Place,
     pub(crate) directory: Arc<DirectoryCache>,
     /// Who else vouches for callers.

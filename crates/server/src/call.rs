@@ -40,6 +40,7 @@ use crate::call::intake::Intake;
 use crate::call::near::Near;
 use crate::call::origin::Origin;
 use crate::call::reply::StreamBody;
+use crate::call::reserve::Quoted;
 use crate::{clock, error, kept};
 
 /// A dispatch under way.
@@ -121,7 +122,7 @@ async fn prepare(
     let admission = admit::admit(app, &caller, entrance.action, &*inbound)?;
     let fetched = app.media.fetch(inbound.remote_media()).await?;
     let sizes = inbound.sizes().with_fetched(fetched.values());
-    let (quote, price) = reserve::quote(app, &admission, &*inbound, &sizes)?;
+    let Quoted { quote, price, expected } = reserve::quote(app, &admission, &*inbound, &sizes, intake.at)?;
     let draft = reserve::draft(app, &admission, &*inbound, intake, origin);
     let reservation = reserve::reserve(app, &admission, quote, draft).await?;
     let patience = intake::patience(&head.headers);
@@ -137,6 +138,7 @@ async fn prepare(
         admission,
         quote,
         price,
+        expected,
         reservation,
         answering,
         owner: kept::owner(&caller),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Limited};
 use stonegate_bedrock::Deadlines;
-use stonegate_catalog::{Billing, estimate_tokens};
+use stonegate_catalog::{Billing, Density, estimate_tokens};
 use stonegate_identity::Action;
 use stonegate_ledger::CallId;
 use stonegate_protocol::anthropic::{self, Inbound, count};
@@ -55,6 +55,7 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
     let admission = admit(app, &caller, Action::SendMessages, &inbound)?;
     let fetched = app.media.fetch(stonegate_protocol::Inbound::remote_media(&inbound)).await?;
     let trial = Trial::begin(app, intake.started, patience(&head.headers));
+    let density = density(app, &admission);
     let counting = Counting { app, admission, call: intake.call, trial };
     match counting.upstream(&inbound, &fetched).await? {
         Some(Counted { tokens, dropped }) => {
@@ -63,11 +64,17 @@ async fn answer(app: &App, intake: &Intake, request: Request) -> Result<Response
             Ok(response)
         }
         None => {
-            let mut response = render(estimate_tokens(&inbound.sizes().with_fetched(fetched.values())));
+            let sizes = inbound.sizes().with_fetched(fetched.values());
+            let mut response = render(estimate_tokens(&sizes, density));
             response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));
             Ok(response)
         }
     }
+}
+
+/// How dense the caller's text has been with that model.
+pub(crate) fn density(app: &App, admission: &Admission) -> Density {
+    app.calibrations.of(admission.path().tenant(), &admission.resolved().model.family).density()
 }
 
 /// `POST /model/{id}/count-tokens`: Bedrock's own form of it, which goes to Bedrock as it came.

@@ -231,6 +231,7 @@ impl Gateway {
             sign_in: sign_in.clone(),
             place,
             names: Names::new(catalog.version()),
+            calibrations: Arc::default(),
             catalog,
             directory,
             keeper,
@@ -257,6 +258,7 @@ impl Gateway {
             sign_in,
             now: clock::now,
             installation,
+            calibrations: Arc::clone(&app.calibrations),
             side: if app.config.admin.listen.is_some() { Side::Public } else { Side::Administration },
         };
         Ok(Gateway { app, admin, store, tls, bootstrap, administration: None, sending, _claim: claim })

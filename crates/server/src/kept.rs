@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::call::admit::admit;
 use crate::call::intake::{Intake, authenticate, read_body};
-use crate::count::ESTIMATED;
+use crate::count::{ESTIMATED, density};
 use crate::{clock, error};
 
 /// How often what has ended is taken away, and how much at a time.
@@ -148,8 +148,9 @@ pub(crate) async fn input_tokens(State(app): State<Arc<App>>, request: Request) 
         let body = read_body(&app, &head.headers, body).await?;
         let inbound = openai_responses::parse(body).map_err(|malformed| Problem::from(&malformed))?;
         let inbound = go_on(&app, &caller, Box::new(inbound), intake.at).await?;
-        admit(&app, &caller, Action::SendResponses, &*inbound)?;
-        Ok(Bytes::from(openai_responses::input_tokens(estimate_tokens(inbound.sizes()))))
+        let admission = admit(&app, &caller, Action::SendResponses, &*inbound)?;
+        let tokens = estimate_tokens(inbound.sizes(), density(&app, &admission));
+        Ok(Bytes::from(openai_responses::input_tokens(tokens)))
     };
     let mut response = respond(counted.await, &intake);
     response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));

@@ -62,6 +62,8 @@ pub(crate) fn offered(
             usd_per_million_tokens: resolved.price.rates(0).map(prices),
             aliases: aliases.map(|(name, _)| (*name).clone()).collect(),
             default_for: default_for.map(|(purpose, _)| purpose.clone()).collect(),
+            // Only calls tell.
+            tokens_per_byte: None,
         })
     };
     catalog.models().filter_map(listed).collect()

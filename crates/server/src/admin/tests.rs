@@ -102,6 +102,7 @@ impl House {
             sign_in,
             now,
             installation: Arc::default(),
+            calibrations: Arc::default(),
             side: Side::Administration,
         };
         let router = router(state.clone());

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use stonegate_bedrock::{Deadlines, Reply};
-use stonegate_catalog::Price;
+use stonegate_catalog::{Expected, Price};
 use stonegate_identity::archive::DocumentOwner;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Quote, Reservation, Settlement, Tokens};
 use stonegate_protocol::{
@@ -31,6 +31,7 @@ pub(crate) struct Outgoing {
     pub(crate) admission: Admission,
     pub(crate) quote: Quote,
     pub(crate) price: Arc<Price>,
+    pub(crate) expected: Expected,
     pub(crate) reservation: Reservation,
     pub(crate) answering: Answering,
     /// Whose kept answers are.
@@ -223,6 +224,7 @@ fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: B
     let terms = Terms {
         label,
         price: outgoing.price,
+        expected: outgoing.expected,
         endpoint: Arc::clone(&app.endpoint.name),
         started: outgoing.started,
         idle_timeout: app.config.bedrock.idle_timeout,

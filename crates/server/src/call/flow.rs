@@ -9,9 +9,9 @@ use bytes::BytesMut;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use stonegate_bedrock::Reply;
-use stonegate_catalog::Price;
+use stonegate_catalog::{Expected, Price};
 use stonegate_identity::archive::Document;
-use stonegate_ledger::{Basis, Outcome, Reservation, Seen, Settlement, Ticket, Tokens};
+use stonegate_ledger::{Basis, CallId, Outcome, Reservation, Seen, Settlement, Ticket, Tokens};
 use stonegate_protocol::{Ending, Failure, FailureClass, Relay, UpstreamEnd, Usage};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -51,6 +51,8 @@ pub(crate) enum Audience {
 pub(crate) struct Terms {
     /// The prices that it was reserved at.
     pub(crate) price: Arc<Price>,
+    /// What its report is held against.
+    pub(crate) expected: Expected,
     /// The endpoint's name.
     pub(crate) endpoint: Arc<str>,
     /// What the log says of it.
@@ -213,6 +215,7 @@ impl Flow {
         let is_given_up = matches!(&end, UpstreamEnd::Failed(failure) if is_own(failure));
         let mut ending = relay.finish(end, out);
         // A whole answer was written before its first byte came, and one that the gateway leaves is written on.
+        self.learn(&ending, reservation.call());
         let may_be_written = is_given_up || (ending.failure.is_some() && !self.terms.label.stream);
         if may_be_written && ending.basis == stonegate_protocol::Basis::Estimated {
             let usage = &mut ending.usage;
@@ -227,6 +230,15 @@ impl Flow {
         let ticket = reservation.settle(settlement);
         let rest = self.upstream.take().filter(|_| !self.at_eof && ending.failure.is_none());
         Finished { ticket, ending, rest, document }
+    }
+
+    /// What upstream says of the prompt is true of later ones, however the answer ended.
+    fn learn(&self, ending: &Ending, call: CallId) {
+        if ending.basis == stonegate_protocol::Basis::Reported
+            && let Some(exceeded) = self.terms.expected.reported(ending.usage.prompt_tokens(), clock::now)
+        {
+            record::exceeded(call, &self.terms.label, exceeded);
+        }
     }
 
     fn settlement(&self, ending: &Ending, audience: Audience) -> Settlement {

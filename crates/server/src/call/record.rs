@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stonegate_catalog::Exceeded;
 use stonegate_ledger::{AccountPath, CallId, Settlement};
 use stonegate_protocol::failure::clean;
 use stonegate_protocol::{Failure, FailureClass, Problem};
@@ -51,6 +52,17 @@ pub(crate) fn ended(call: CallId, label: &Label, settlement: &Settlement, failur
             "call failed"
         ),
     }
+}
+
+/// A call whose prompt was more than could be: its cost may be beyond what was held. Told once for each rise of the bounds.
+pub(crate) fn exceeded(call: CallId, label: &Label, exceeded: Exceeded) {
+    tracing::warn!(
+        request_id = %call,
+        model = &*label.model,
+        bound_tokens = exceeded.bound,
+        reported_tokens = exceeded.reported,
+        "upstream counts more input than its bound; later calls to models of this family hold more"
+    );
 }
 
 /// Upstream's words, for the operator, without accounts, resources and hosts; but not where they speak of the request's

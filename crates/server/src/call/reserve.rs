@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stonegate_catalog::{Asked, Price, Resolved, Tier, Use};
+use jiff::Timestamp;
+use stonegate_catalog::{Asked, Expected, Price, Resolved, Tier, Use};
 use stonegate_ledger::{Book, Draft, Place, Quote, Reservation, Shortfall};
 use stonegate_protocol::conversation::Sizes;
 use stonegate_protocol::{Effort, Inbound, Problem, ProblemKind};
@@ -95,13 +96,24 @@ impl Turn {
     }
 }
 
-/// The most that the call may cost, and the price that it is going to settle at.
+/// What is known of a call's cost before it is sent.
+pub(crate) struct Quoted {
+    /// The most that it may cost.
+    pub(crate) quote: Quote,
+    /// The price that it is going to settle at.
+    pub(crate) price: Arc<Price>,
+    /// What its report is held against.
+    pub(crate) expected: Expected,
+}
+
+/// Quotes a call.
 pub(crate) fn quote(
     app: &App,
     admission: &Admission,
     inbound: &dyn Inbound,
     sizes: &Sizes,
-) -> Result<(Quote, Arc<Price>), Problem> {
+    at: Timestamp,
+) -> Result<Quoted, Problem> {
     let resolved = admission.resolved();
     let price = price(inbound, resolved)?;
     let ceiling = output_ceiling(inbound, resolved);
@@ -111,17 +123,19 @@ pub(crate) fn quote(
     };
     let model = &resolved.model;
     let context_window = context_window(inbound, resolved);
-    let quote = price.quote(&Asked {
+    let calibration = app.calibrations.of(admission.path().tenant(), &model.family);
+    let asked = Asked {
         sizes,
         cache_lifetime: inbound.cache_lifetime(),
         context_window,
         image_tokens: model.most_image_tokens(),
+        surcharge: calibration.surcharge(at),
         passes: inbound.passes(&model.capabilities),
         longest_output: if model.max_output_tokens > 0 { model.max_output_tokens } else { context_window },
         max_output_tokens: ceiling,
         least_output_tokens: floor,
-    });
-    Ok((quote, price))
+    };
+    Ok(Quoted { quote: price.quote(&asked), expected: calibration.expect(&asked), price })
 }
 
 /// The price in the tier that the client asked for. What has no price there is refused: it would cost more than was held.

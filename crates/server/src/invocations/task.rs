@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stonegate_catalog::{Asked, Billing, Price, Unit};
+use stonegate_catalog::{Asked, Billing, Price, Surcharge, Unit};
 use stonegate_identity::Action;
 use stonegate_ledger::{Basis, Nanodollars, Outcome, Picodollars, Quote, Settlement};
 use stonegate_protocol::conversation::{CacheLifetime, Passes, Sizes};
@@ -66,6 +66,8 @@ impl Billed {
             // Each text has a window of its own.
             context_window: u64::MAX,
             image_tokens: 20_000,
+            // What is learned of conversations says nothing of these.
+            surcharge: Surcharge::default(),
             passes: Passes::default(),
             longest_output: 0,
             max_output_tokens: 0,

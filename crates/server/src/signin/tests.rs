@@ -119,6 +119,7 @@ impl House {
             sign_in: sign_in.clone(),
             now,
             installation: Arc::default(),
+            calibrations: Arc::default(),
             side: admin::Side::Administration,
         };
         let router = router(sign_in.clone())

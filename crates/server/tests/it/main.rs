@@ -9,6 +9,7 @@ mod administration;
 mod bearers;
 mod bedrock;
 mod budgets;
+mod calibration;
 mod charges;
 mod chat;
 mod compatibility;

@@ -100,7 +100,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  stonegate budgets remove bdg_01KADZ9Q8N0000000000000000")]
+  stonegate budgets remove bgt_fac7547ba03c64ed6d2a")]
 pub(crate) struct Remove {
     /// The budget's id.
     #[arg(value_name = "ID")]

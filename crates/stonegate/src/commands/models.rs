@@ -170,6 +170,7 @@ fn shown(model: &CatalogModel, style: Style) -> String {
             ("cache write, 1 h", price(|prices| prices.cache_write_1h.as_ref())),
             ("also called", list(&model.aliases)),
             ("default for", list(&model.default_for)),
+            ("text", model.tokens_per_byte.as_ref().map(|tokens| format!("{tokens} tokens per byte"))),
         ],
         style,
     )

@@ -86,7 +86,14 @@ fn what_the_settings_made_of_a_gateway_is_seen_from_anywhere_by_administrators()
     };
     for arguments in [["trust", "list"], ["trust", "show"], ["endpoints", "list"], ["models", "list"]] {
         let name: &[&str] = if arguments[1] == "show" { &["okta"] } else { &[] };
-        let (told, by_settings) = both(&[&arguments[..], name].concat());
+        let (mut told, by_settings) = both(&[&arguments[..], name].concat());
+        if arguments[0] == "models" {
+            // Only calls teach, and so only a gateway knows.
+            let models = told["data"].as_array_mut().expect("a list").iter_mut();
+            let learned: Vec<_> =
+                models.filter_map(|model| model.as_object_mut()?.remove("tokens_per_byte")).collect();
+            assert!(learned.iter().all(|density| density == "0.333") && !learned.is_empty(), "{learned:?}");
+        }
         assert!(!told.to_string().contains("hush"), "{told}");
         if arguments[0] != "endpoints" {
             assert_eq!(told, by_settings, "{arguments:?}");

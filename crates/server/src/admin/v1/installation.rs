@@ -39,7 +39,13 @@ pub(crate) async fn models(
     State(state): State<AdminState>,
     visit: Visit,
 ) -> Result<Json<Page<CatalogModel>>, Problem> {
-    std::future::ready(seen(&visit, &state.installation.models)).await
+    let Json(mut page) = std::future::ready(seen(&visit, &state.installation.models)).await?;
+    let tenant = visit.caller.tenant.as_str();
+    for model in &mut page.data {
+        let calibration = state.calibrations.of(tenant, &model.family);
+        model.tokens_per_byte = Some(calibration.density().to_string());
+    }
+    Ok(Json(page))
 }
 
 /// All of it: there is little enough for one page.

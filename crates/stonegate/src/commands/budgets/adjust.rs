@@ -97,7 +97,7 @@ fn adjust(store: &StoreArguments, id: &str, wanted: &AdjustmentCreate) -> anyhow
 #[command(after_help = "\
 Examples:
   stonegate budgets adjustments                     of all budgets, the newest first
-  stonegate budgets adjustments bdg_01KADZ9Q8N0000000000000000 --limit 10")]
+  stonegate budgets adjustments bgt_fac7547ba03c64ed6d2a --limit 10")]
 pub(crate) struct Adjustments {
     /// Only of this budget.
     #[arg(value_name = "ID")]
