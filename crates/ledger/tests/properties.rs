@@ -96,6 +96,18 @@ proptest! {
     }
 }
 
+/// Of what is left in the end, each of four replicas holds one.
+#[test]
+fn what_lies_about_in_the_smallest_parts_comes_together() {
+    let replicas = [0, 0, 1, 0, 0, 0, 2, 3, 0, 2, 2, 0, 3, 2, 1, 0, 3, 0];
+    let costs = [20, 27, 19, 50, 25, 18, 42, 26, 16, 6, 4, 16, 25, 47, 1, 16, 5, 2];
+    let mut world = World::new(5);
+    for (replica, cost) in replicas.into_iter().zip(costs) {
+        let free = world.free_of_tenant();
+        assert_eq!(world.call_with_recall(replica, cost), cost <= free, "a call of {cost} with {free} left");
+    }
+}
+
 /// Takes every step and comes to rest, and looks each time whether the books are right.
 fn live(mut world: World, steps: &[Step]) {
     for step in steps {

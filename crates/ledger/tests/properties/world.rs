@@ -656,8 +656,8 @@ impl World {
     /// The same on any replica, while the others poll.
     pub(crate) fn call_with_recall(&mut self, replica: usize, cost: u64) -> bool {
         let replica = replica % self.replicas.len();
-        // A server waits for three polls before it refuses; the first may be the one that brings word.
-        for _ in 0..4 {
+        // A server waits for five polls before it refuses; the first may be the one that brings word.
+        for _ in 0..6 {
             match self.ask(replica, cost) {
                 Ok(()) => {
                     self.settle(replica, 0, 100);

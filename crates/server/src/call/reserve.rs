@@ -19,8 +19,9 @@ use crate::{clock, error};
 
 /// How long a call goes on asking for credit that the store has and that others take before it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a call waits at least for what other replicas hold unused: they hear of it at their next poll and give it back.
-const RECALL: Duration = POLL.saturating_mul(3);
+/// How long a call waits at least for what other replicas hold unused: they hear of it at their next poll and give it back. Where
+/// many hold the smallest parts, it takes some polls until all have come together.
+const RECALL: Duration = POLL.saturating_mul(5);
 
 /// Holds the quote against every budget on the account path.
 ///
