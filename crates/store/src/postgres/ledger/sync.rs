@@ -381,6 +381,7 @@ async fn save(
              INSERT INTO leases (replica, budget, \"window\", leased)
              SELECT $31, budget, \"window\", lease FROM given
              ON CONFLICT (budget, \"window\", replica) DO UPDATE SET leased = excluded.leased, written_off = 0
+             WHERE leases.leased <> excluded.leased OR leases.written_off <> 0
          ) ",
         append_records!()
     );

@@ -160,5 +160,5 @@ fn holding(row: &Row<'_>, at: Timestamp) -> Result<Holding, StoreError> {
         Ok((counter, row.get(6)?, cells))
     };
     let (counter, lease, cells) = read().map_err(failed)?;
-    Ok(Holding { counter, lease, terms: cells.terms(at)? })
+    Ok(Holding { counter, lease, is_moved: false, terms: cells.terms(at)? })
 }

@@ -11,6 +11,8 @@ use crate::ledger::convert::{json, kept, kept_time, unavailable};
 pub(super) struct Holding {
     pub(super) counter: CounterState,
     pub(super) lease: Amount,
+    /// Whether the lease is another than before the request.
+    pub(super) is_moved: bool,
     /// What its budget allows now.
     pub(super) terms: Terms,
 }
@@ -44,8 +46,10 @@ pub(super) fn apply(moves: &[LeaseMove], holdings: &mut [Holding]) -> (Vec<Lease
     const REPLICAS: u64 = 1;
     let mut crossings = Vec::new();
     let apply = |(step, holding): (&LeaseMove, &mut Holding)| {
-        let Holding { counter, lease, terms } = holding;
+        let Holding { counter, lease, is_moved, terms } = holding;
+        let before = *lease;
         let state = counter.apply(lease, step, terms, REPLICAS);
+        *is_moved = *lease != before;
         crossings.extend(terms.crossings(&step.counter, counter));
         state
     };

@@ -204,7 +204,7 @@ fn save_holdings(
         "INSERT INTO leases (replica, budget, \"window\", leased) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET leased = excluded.leased, written_off = 0",
     )?;
-    for (step, Holding { counter, lease, .. }) in request.moves.iter().zip(holdings) {
+    for (step, Holding { counter, lease, is_moved, .. }) in request.moves.iter().zip(holdings) {
         let (budget, window) = leases::name(&step.counter);
         // Credit is granted by people, and not by a sync.
         let CounterState { spent, leased, uncovered, credit: _, raised, paced_until } = *counter;
@@ -218,7 +218,9 @@ fn save_holdings(
             raised,
             kept_time(paced_until)
         ])?;
-        leases.execute(params![request.replica.as_str(), budget, window, kept(*lease)])?;
+        if *is_moved {
+            leases.execute(params![request.replica.as_str(), budget, window, kept(*lease)])?;
+        }
     }
     Ok(())
 }
