@@ -255,8 +255,13 @@ impl Line {
         let kept = free.saturating_sub(returned);
         let least = unmet.saturating_sub(kept);
         let room = stock.saturating_sub(kept);
-        // What was charged is asked for again as it goes: mostly the lease then stays what it is, and the store writes less.
-        let most = if kept < stock / 2 { room } else { self.charged.min(room) };
+        let most = match () {
+            () if kept < stock / 2 => room,
+            // What was charged is asked for again as it goes: the lease then stays what it is, and the store writes less. Where
+            // others hold a part, it is left to them.
+            () if self.elsewhere() == 0 => self.charged.min(room),
+            () => 0,
+        };
         let is_curious = std::mem::take(&mut self.curious);
         if self.charged == 0 && returned == 0 && least == 0 && most == 0 && !is_curious {
             return None;
