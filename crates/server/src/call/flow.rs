@@ -214,8 +214,8 @@ impl Flow {
         let before = out.len();
         let is_given_up = matches!(&end, UpstreamEnd::Failed(failure) if is_own(failure));
         let mut ending = relay.finish(end, out);
-        // A whole answer was written before its first byte came, and one that the gateway leaves is written on.
         self.learn(&ending, reservation.call());
+        // A whole answer was written before its first byte came, and one that the gateway leaves is written on.
         let may_be_written = is_given_up || (ending.failure.is_some() && !self.terms.label.stream);
         if may_be_written && ending.basis == stonegate_protocol::Basis::Estimated {
             let usage = &mut ending.usage;
