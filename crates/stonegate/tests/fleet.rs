@@ -312,30 +312,66 @@ fn killing_replicas_and_stopping_the_store_loses_nothing_and_overspends_nothing(
 }
 
 #[test]
-fn a_budget_that_is_set_or_lowered_at_one_server_holds_at_all_within_a_second() {
-    check_that_all_heed(429, |key| {
-        let account = format!("key:{key}");
-        let body = json!({ "account": account, "window": "total", "limit_usd": "0.000000001" });
-        ("/admin/v1/budgets".to_owned(), body)
-    });
+fn a_budget_that_is_set_at_one_server_holds_at_all_within_a_second() {
+    check_that_all_heed(429, Budgets::None, |key, _| set_least(key));
+}
+
+#[test]
+fn a_budget_that_is_lowered_at_one_server_holds_at_all_within_a_second() {
+    check_that_all_heed(429, Budgets::OneEach, |key, _| set_least(key));
+}
+
+#[test]
+fn credit_that_is_taken_at_one_server_is_gone_at_all_within_a_second() {
+    let body = json!({ "kind": "credit", "amount": "-100", "reason": "taken back" });
+    check_that_all_heed(429, Budgets::OneEach, |_, budget| (adjustments(budget), body.clone()));
+}
+
+#[test]
+fn a_limit_that_is_overridden_at_one_server_holds_at_all_within_a_second() {
+    let until = "2099-01-01T00:00:00Z";
+    let body = json!({ "kind": "override", "amount": "0", "until": until, "reason": "held" });
+    check_that_all_heed(429, Budgets::OneEach, |_, budget| (adjustments(budget), body.clone()));
 }
 
 #[test]
 fn a_key_that_is_revoked_at_one_server_stops_at_all_within_a_second() {
-    check_that_all_heed(401, |key| (format!("/admin/v1/keys/{key}/revoke"), json!({})));
+    check_that_all_heed(401, Budgets::None, |key, _| (format!("/admin/v1/keys/{key}/revoke"), json!({})));
+}
+
+/// Sets the least budget that there is.
+fn set_least(key: &str) -> (String, Value) {
+    let account = format!("key:{key}");
+    let body = json!({ "account": account, "window": "total", "limit_usd": "0.000000001" });
+    ("/admin/v1/budgets".to_owned(), body)
+}
+
+fn adjustments(budget: Option<&str>) -> String {
+    format!("/admin/v1/budgets/{}/adjustments", budget.expect("each has one"))
+}
+
+/// Whether keys have budgets before an order is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Budgets {
+    None,
+    OneEach,
 }
 
 /// One order after another, of which each makes another key useless, is given at one server after another, and holds
-/// everywhere within a second of being given.
-fn check_that_all_heed(refusal: u16, order: impl Fn(&str) -> (String, Value)) {
+/// everywhere within a second of being given. An order is made of the key and the key's budget.
+fn check_that_all_heed(
+    refusal: u16,
+    budgets: Budgets,
+    order: impl Fn(&str, Option<&str>) -> (String, Value),
+) {
     let Some(fleet) = Fleet::start() else { return };
-    let (admin, keys) = fleet.runtime.block_on(keys_to_lose(&fleet.database.url));
+    let (admin, keys) = fleet.runtime.block_on(keys_to_lose(&fleet.database.url, budgets));
     fleet.serve_all();
     let mut in_time = 0;
-    for (nth, made) in keys.iter().enumerate() {
+    for (nth, (made, budget)) in keys.iter().enumerate() {
         let key = made.key.as_str();
         (0..REPLICAS).for_each(|number| assert_eq!(fleet.status(number, key), 200));
-        let (path, body) = order(&made.about.id);
+        let (path, body) = order(&made.about.id, budget.as_deref());
         let ordered = Instant::now();
         fleet.act(nth % REPLICAS, &admin, &path, &body);
         let is_in_time = std::thread::scope(|scope| {
@@ -353,8 +389,8 @@ fn check_that_all_heed(refusal: u16, order: impl Fn(&str) -> (String, Value)) {
     assert!(in_time > ORDERS / 2, "{in_time} of {ORDERS}");
 }
 
-/// An administrator's key, and keys of which every other has a budget, so that it is lowered and not set.
-async fn keys_to_lose(url: &str) -> (String, Vec<KeyCreated>) {
+/// An administrator's key, and keys, each with its budget's id if it has one.
+async fn keys_to_lose(url: &str, budgets: Budgets) -> (String, Vec<(KeyCreated, Option<String>)>) {
     let operator = Operator::open(url).await.expect("a store");
     let wanted =
         KeyRequest { name: "admin".to_owned(), scopes: Some("all".to_owned()), ..KeyRequest::default() };
@@ -364,16 +400,17 @@ async fn keys_to_lose(url: &str) -> (String, Vec<KeyCreated>) {
         let user = Some("ann".to_owned());
         let wanted = KeyRequest { name: format!("key {number}"), user, ..KeyRequest::default() };
         let made = operator.create_key(&wanted).await.expect("a key");
-        if number % 2 == 0 {
-            let budget = BudgetCreate {
+        let mut budget = None;
+        if budgets == Budgets::OneEach {
+            let wanted = BudgetCreate {
                 account: format!("key:{}", made.about.id),
                 window: BudgetWindow::Total,
                 limit_usd: Some("100".to_owned()),
                 ..BudgetCreate::default()
             };
-            operator.set_budget(&budget).await.expect("a budget");
+            budget = Some(operator.set_budget(&wanted).await.expect("a budget").id);
         }
-        keys.push(made);
+        keys.push((made, budget));
     }
     operator.close().await;
     (admin, keys)
