@@ -5,10 +5,9 @@
 //! whoever logs it: never the text of a prompt, never a secret.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -20,10 +19,10 @@ use crate::telemetry::json::JsonLines;
 
 mod json;
 
-/// Lines that may wait to be written; at some 300 bytes a line, a megabyte or so.
-const QUEUE: usize = 4096;
-/// Lines that came together are written together, up to about this many bytes.
-const BATCH: usize = 64 * 1024;
+/// Bytes of lines that may wait to be written, some two thousand lines; but for one line alone.
+const MOST_WAITING: usize = 1024 * 1024;
+/// Room that is kept for lines once they are written; what a burst took beyond it is given back.
+const ROOM: usize = 128 * 1024;
 /// AWS's libraries warn of every source of credentials that is not there; what is really missing, we say ourselves.
 /// The setting can raise it again.
 const QUIET: &str = "aws_config=error";
@@ -51,20 +50,9 @@ pub struct LogGuard(Queue);
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        let deadline = Instant::now() + LAST_LINES;
-        let (done, is_done) = sync_channel(1);
-        let mut message = Message::Flush(done);
-        // The queue may be full and its reader stuck; neither must keep the program from ending.
-        while let Err(TrySendError::Full(unsent)) = self.0.0.try_send(message) {
-            if Instant::now() > deadline {
-                return;
-            }
-            message = unsent;
-            thread::sleep(Duration::from_millis(5));
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        // Late or gone: either way there is nothing more to wait for.
-        is_done.recv_timeout(left).ok();
+        // Late or not: there is nothing more to wait for.
+        let waiting = self.0.lock();
+        drop(self.0.written.wait_timeout_while(waiting, LAST_LINES, |waiting| !waiting.is_through()));
     }
 }
 
@@ -85,35 +73,80 @@ pub fn start(log: &Log) -> Result<LogGuard, TelemetryError> {
         LogFormat::Auto => !on_terminal,
     };
     let registry = tracing_subscriber::registry().with(levels);
-    let format = tracing_subscriber::fmt::layer().with_writer(queue);
     let started = if is_json {
-        registry.with(format.event_format(JsonLines)).try_init()
+        registry.with(JsonLines(queue)).try_init()
     } else {
+        let format = tracing_subscriber::fmt::layer().with_writer(queue);
         registry.with(format.with_ansi(on_terminal)).try_init()
     };
     started.map_err(|error| TelemetryError::Twice(error.to_string()))?;
     Ok(guard)
 }
 
-/// Lines that were dropped since the start because the log could not keep up.
-#[must_use]
-pub fn dropped_lines() -> u64 {
-    DROPPED.load(Ordering::Relaxed)
-}
-
-/// Like the subscriber, one for the process.
-static DROPPED: AtomicU64 = AtomicU64::new(0);
-
-#[derive(Debug)]
-enum Message {
-    Line(Vec<u8>),
-    /// Answer when all that came before is written.
-    Flush(SyncSender<()>),
-}
-
 /// The queue's entrance.
-#[derive(Debug, Clone)]
-struct Queue(SyncSender<Message>);
+#[derive(Debug, Clone, Default)]
+struct Queue(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// There is something to write.
+    begun: Condvar,
+    /// All is written.
+    written: Condvar,
+}
+
+/// Lines one behind the other, so that to log is to copy, and what is logged anew lands where memory is warm.
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    /// How many found no room since the writer last looked.
+    dropped: u64,
+    writer: Writer,
+}
+
+/// What the thread does that writes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// It writes, or rests and will look again, or has been woken.
+    #[default]
+    Busy,
+    /// It sleeps until it is woken.
+    Asleep,
+}
+
+impl Waiting {
+    fn is_through(&self) -> bool {
+        self.lines.is_empty() && self.writer == Writer::Asleep
+    }
+}
+
+impl std::ops::Deref for Queue {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for lines, and swaps them for an empty place. Gives how many found no room.
+    fn take(&self, into: &mut Vec<u8>) -> u64 {
+        let mut waiting = self.lock();
+        if waiting.lines.is_empty() {
+            waiting.writer = Writer::Asleep;
+            self.written.notify_all();
+            let woken = self.begun.wait_while(waiting, |waiting| waiting.lines.is_empty());
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut waiting.lines, into);
+        std::mem::take(&mut waiting.dropped)
+    }
+}
 
 impl<'a> MakeWriter<'a> for Queue {
     type Writer = &'a Queue;
@@ -124,10 +157,17 @@ impl<'a> MakeWriter<'a> for Queue {
 }
 
 impl Write for &Queue {
-    /// The formatter gives each line in one piece.
+    /// Each line is given in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.0.try_send(Message::Line(line.to_vec())).is_err() {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
+        let mut waiting = self.lock();
+        if !waiting.lines.is_empty() && waiting.lines.len().saturating_add(line.len()) > MOST_WAITING {
+            waiting.dropped = waiting.dropped.saturating_add(1);
+        } else {
+            waiting.lines.extend_from_slice(line);
+            // Woken once, however many lines come until it runs.
+            if std::mem::take(&mut waiting.writer) == Writer::Asleep {
+                self.begun.notify_one();
+            }
         }
         Ok(line.len())
     }
@@ -138,45 +178,30 @@ impl Write for &Queue {
 }
 
 fn spawn_writer(sink: impl Write + Send + 'static) -> io::Result<Queue> {
-    let (queue, messages) = sync_channel(QUEUE);
-    thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&messages, sink))?;
-    Ok(Queue(queue))
+    let queue = Queue::default();
+    let own = queue.clone();
+    thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&own, sink))?;
+    Ok(queue)
 }
 
 /// The thread's rest after each batch. A line that wakes a sleeping thread costs the call that wrote it more than the line
 /// itself.
 const NAP: Duration = Duration::from_millis(10);
 
-/// The thread's life: it ends when the queue has no entrance any more.
-fn write_lines(messages: &Receiver<Message>, mut sink: impl Write) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut reported = 0;
-    while let Ok(first) = messages.recv() {
-        let mut waiting = None;
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Line(line) => batch.extend_from_slice(&line),
-                Message::Flush(done) => waiting = Some(done),
-            }
-            let room = waiting.is_none() && batch.len() < BATCH;
-            next = if room { messages.try_recv().ok() } else { None };
+/// The thread's life, which ends with the process.
+fn write_lines(queue: &Queue, mut sink: impl Write) {
+    let mut batch = Vec::new();
+    loop {
+        let dropped = queue.take(&mut batch);
+        if dropped > 0 {
+            tracing::warn!(lines = dropped, "the log could not keep up; lines were dropped");
         }
         // Nobody is left to tell when standard error is closed.
         sink.write_all(&batch).and_then(|()| sink.flush()).ok();
         batch.clear();
-        match waiting {
-            Some(done) => {
-                done.send(()).ok();
-            }
-            // Whoever logs meanwhile finds nobody to wake, and goes on with its call.
-            None => thread::sleep(NAP),
-        }
-        let dropped = dropped_lines();
-        if dropped > reported {
-            tracing::warn!(lines = dropped - reported, "the log could not keep up; lines were dropped");
-            reported = dropped;
-        }
+        batch.shrink_to(ROOM);
+        // Whoever logs meanwhile finds nobody to wake, and goes on with its call.
+        thread::sleep(NAP);
     }
 }
 
@@ -214,20 +239,57 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_terminal_costs_lines_and_no_time() {
+    fn the_end_waits_for_what_is_being_written() {
         let sink = Slow::default();
         let stuck = sink.0.lock().expect("not poisoned");
         let queue = spawn_writer(sink.clone()).expect("a thread");
-        let before = dropped_lines();
-        // So long that what the writer has gathered when it gets stuck is little beside the queue.
+        (&queue).write_all(b"last\n").expect("never fails");
+        while !queue.lock().lines.is_empty() {
+            thread::yield_now();
+        }
+        let end = thread::spawn(move || drop(LogGuard(queue)));
+        thread::sleep(NAP);
+        assert!(!end.is_finished());
+        drop(stuck);
+        end.join().expect("no panic");
+        assert_eq!(*sink.0.lock().expect("not poisoned"), b"last\n");
+    }
+
+    #[test]
+    fn a_line_longer_than_all_that_may_wait_is_written() {
+        let sink = Slow::default();
+        let queue = spawn_writer(sink.clone()).expect("a thread");
+        let line = vec![b'x'; 2 * MOST_WAITING];
+        (&queue).write_all(&line).expect("never fails");
+        drop(LogGuard(queue));
+        assert!(*sink.0.lock().expect("not poisoned") == line);
+    }
+
+    #[test]
+    fn a_stuck_terminal_costs_lines_and_no_time_and_tells_how_many() {
+        /// Of a kilobyte: more than waits, and what the writer has in hand.
+        const MANY: u64 = 3 * 1024;
+        let sink = Slow::default();
+        let stuck = sink.0.lock().expect("not poisoned");
+        let queue = Queue::default();
+        let (own, target) = (queue.clone(), sink.clone());
+        let to_itself = tracing_subscriber::registry().with(JsonLines(queue.clone()));
+        thread::spawn(move || tracing::subscriber::with_default(to_itself, || write_lines(&own, target)));
         let line = format!("{}\n", "x".repeat(1_023));
-        for _ in 0..2 * QUEUE {
+        for _ in 0..MANY {
             (&queue).write_all(line.as_bytes()).expect("never fails");
         }
-        assert!(dropped_lines() > before);
         drop(stuck);
         drop(LogGuard(queue));
-        let written = sink.0.lock().expect("not poisoned").len() / line.len();
-        assert_eq!(written as u64 + (dropped_lines() - before), 2 * QUEUE as u64);
+        let text = String::from_utf8(sink.0.lock().expect("not poisoned").clone()).expect("text");
+        let (written, told): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('x'));
+        let lost = told.iter().map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(line["message"], "the log could not keep up; lines were dropped");
+            line["lines"].as_u64().expect("a number")
+        });
+        let lost: u64 = lost.sum();
+        assert!(lost > 0);
+        assert_eq!(written.len() as u64 + lost, MANY);
     }
 }
