@@ -87,7 +87,7 @@ pub(crate) async fn invoke_stream(State(app): State<Arc<App>>, request: Request)
 }
 
 /// One call, whichever way it came in.
-async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response {
+pub(crate) async fn serve(app: Arc<App>, request: Request, entrance: Entrance) -> Response {
     let intake = Intake::now();
     let outgoing = match prepare(&app, &intake, request, entrance).await {
         Ok(outgoing) => outgoing,
@@ -111,7 +111,7 @@ async fn prepare(
     intake: &Intake,
     request: Request,
     entrance: Entrance,
-) -> Result<Outgoing, Problem> {
+) -> Result<Box<Outgoing>, Problem> {
     let (head, body) = request.into_parts();
     let claim = Claim::read(app, &head, intake).await?;
     let body = intake::read_body(app, &head.headers, body).await?;
@@ -133,7 +133,7 @@ async fn prepare(
         is_kept: app.config.responses.keep && inbound.wants_kept(),
         fetched,
     };
-    Ok(Outgoing {
+    Ok(Box::new(Outgoing {
         inbound,
         admission,
         quote,
@@ -144,11 +144,11 @@ async fn prepare(
         owner: kept::owner(&caller),
         started: intake.started,
         patience,
-    })
+    }))
 }
 
 /// The call itself, and the way back.
-async fn answer(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+async fn answer(app: Arc<App>, outgoing: Box<Outgoing>) -> Result<Response, Problem> {
     let granted = outgoing.reservation.output_tokens();
     let asked = outgoing.inbound.max_output_tokens();
     let is_lowered = granted < asked.unwrap_or(outgoing.quote.output_tokens);
@@ -174,6 +174,8 @@ pub(crate) fn near(reservation: &Reservation, admission: &Admission) -> Option<N
     Some(Near::new(standing.clone(), admission.name_of(&standing.budget.account)))
 }
 
+/// Room for the headers of an answer, which would else be moved again and again as they come.
+const HEADERS: usize = 12;
 /// The header that tells of a lowered output ceiling.
 const MAX_TOKENS: HeaderName = HeaderName::from_static("x-stonegate-max-tokens");
 /// The header that tells what did not go upstream.
@@ -181,11 +183,12 @@ const DROPPED: HeaderName = HeaderName::from_static("x-stonegate-dropped");
 
 /// A streamed answer. Errors keep their status as long as the model answers within the ping time; a client that has
 /// waited for longer gets its headers and a ping, and an error would follow as an event.
-async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+async fn stream(app: Arc<App>, outgoing: Box<Outgoing>) -> Result<Response, Problem> {
     let (ping, dialect) = (app.config.stream.ping, outgoing.inbound.dialect());
     let mut pending = detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing));
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(dialect.stream_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Reverse proxies in front of us must not gather events.
@@ -204,7 +207,7 @@ async fn stream(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> 
 }
 
 /// An answer in one piece. It is given once its record is kept.
-async fn whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+async fn whole(app: Arc<App>, outgoing: Box<Outgoing>) -> Result<Response, Problem> {
     let time_is_over = app.stopping.time_is_over();
     tokio::select! {
         biased;
@@ -213,7 +216,7 @@ async fn whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
     }
 }
 
-async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Problem> {
+async fn read_whole(app: Arc<App>, outgoing: Box<Outgoing>) -> Result<Response, Problem> {
     let Answer { flow, dropped, headers } =
         detached(Arc::clone(&app), dispatch(Arc::clone(&app), outgoing)).await?;
     let (finished, body) = Collect::new(Arc::clone(&app), flow).await;
@@ -223,6 +226,7 @@ async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Probl
         return Err(Problem::from(&failure));
     }
     let mut response = Response::new(Body::from(body.freeze()));
+    response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().extend(headers);
     say_dropped(&mut response, &dropped);
@@ -230,7 +234,7 @@ async fn read_whole(app: Arc<App>, outgoing: Outgoing) -> Result<Response, Probl
 }
 
 /// Reads an answer to its end for the sake of its usage report.
-pub(crate) async fn drain(app: Arc<App>, mut flow: Flow) {
+pub(crate) async fn drain(app: Arc<App>, mut flow: Box<Flow>) {
     let mut unseen = BytesMut::new();
     let end = loop {
         match flow.read(&mut unseen).await {

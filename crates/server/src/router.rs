@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use futures_util::FutureExt as _;
@@ -18,7 +18,7 @@ use stonegate_protocol::{Problem, ProblemKind};
 use tower::Service;
 
 use crate::app::App;
-use crate::call::entrance::dialect_of;
+use crate::call::entrance::{self, dialect_of};
 use crate::call::intake::Intake;
 use crate::proxies::{self, TrustedProxies};
 use crate::{
@@ -56,10 +56,10 @@ impl Service<http::Request<Incoming>> for Surface {
 
     fn call(&mut self, request: http::Request<Incoming>) -> Answering {
         let request = request.map(Body::new);
-        let app = || State(Arc::clone(&self.app));
+        let app = || Arc::clone(&self.app);
         match (request.method(), request.uri().path()) {
-            (&Method::POST, MESSAGES) => Box::pin(call::messages(app(), request).map(Ok)),
-            (&Method::POST, CHAT) => Box::pin(call::chat(app(), request).map(Ok)),
+            (&Method::POST, MESSAGES) => Box::pin(call::serve(app(), request, entrance::MESSAGES).map(Ok)),
+            (&Method::POST, CHAT) => Box::pin(call::serve(app(), request, entrance::CHAT).map(Ok)),
             _ => Box::pin(self.router.call(request)),
         }
     }

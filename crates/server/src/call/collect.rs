@@ -19,8 +19,8 @@ pub(crate) struct Collect {
 }
 
 impl Collect {
-    pub(crate) fn new(app: Arc<App>, flow: Flow) -> Self {
-        Collect { app, flow: Some(Box::new(flow)), out: BytesMut::new() }
+    pub(crate) fn new(app: Arc<App>, flow: Box<Flow>) -> Self {
+        Collect { app, flow: Some(flow), out: BytesMut::new() }
     }
 }
 
@@ -47,7 +47,7 @@ impl Drop for Collect {
     fn drop(&mut self) {
         if let Some(flow) = self.flow.take() {
             let app = Arc::clone(&self.app);
-            self.app.rescue(drain(app, *flow));
+            self.app.rescue(drain(app, flow));
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::call::trial::Trial;
 use crate::clock;
 use crate::kept::Keeping;
 
-/// A call that is paid for and not yet sent.
+/// A call that is paid for and not yet sent. It is large and handed on from step to step, so in a box.
 pub(crate) struct Outgoing {
     pub(crate) inbound: Box<dyn Inbound>,
     pub(crate) admission: Admission,
@@ -53,7 +53,7 @@ impl Outgoing {
 
 /// An answer that has begun, and what the client should know of how the call was carried.
 pub(crate) struct Answer {
-    pub(crate) flow: Flow,
+    pub(crate) flow: Box<Flow>,
     pub(crate) dropped: Vec<Dropped>,
     /// Headers of Bedrock's answer that are the client's as well.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -70,7 +70,7 @@ enum Setback {
 /// Sends the call, trying again where that can help, and gives its answer as soon as the first byte is there.
 ///
 /// A call that fails for good is settled here.
-pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer, Problem> {
+pub(crate) async fn dispatch(app: Arc<App>, outgoing: Box<Outgoing>) -> Result<Answer, Problem> {
     let mut outgoing = Attended(Some(outgoing));
     let first = outgoing.get();
     let mut trial = Trial::begin(&app, first.started, first.patience);
@@ -113,14 +113,14 @@ pub(crate) async fn dispatch(app: Arc<App>, outgoing: Outgoing) -> Result<Answer
 
 /// A call until its answer begins. Dropped before that, because its client left or the gateway stops, it is settled by
 /// what is known of it, and logged as every call is.
-struct Attended(Option<Outgoing>);
+struct Attended(Option<Box<Outgoing>>);
 
 impl Attended {
     fn get(&mut self) -> &mut Outgoing {
         self.0.as_mut().expect("it is taken only when the dispatch returns")
     }
 
-    fn take(&mut self) -> Outgoing {
+    fn take(&mut self) -> Box<Outgoing> {
         self.0.take().expect("it is taken only when the dispatch returns")
     }
 }
@@ -211,27 +211,28 @@ async fn first_event(reply: &mut Reply, relay: &mut Relay, first: &mut BytesMut)
     Ok(())
 }
 
-fn begin(app: &App, outgoing: Outgoing, reply: Reply, carried: Carried, first: BytesMut) -> Answer {
+fn begin(app: &App, outgoing: Box<Outgoing>, reply: Reply, carried: Carried, first: BytesMut) -> Answer {
     let headers = match outgoing.inbound.dialect() {
         Dialect::BedrockNative => answer_headers(&reply),
         Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Converse => Vec::new(),
     };
     let label = outgoing.label();
-    let keeping = outgoing.answering.is_kept.then(|| {
+    let Outgoing { inbound, price, expected, reservation, answering, owner, started, .. } = *outgoing;
+    let keeping = answering.is_kept.then(|| {
         let days = app.config.responses.keep_days;
-        Box::new(Keeping { inbound: outgoing.inbound, owner: outgoing.owner, days })
+        Box::new(Keeping { inbound, owner, days })
     });
     let terms = Terms {
         label,
-        price: outgoing.price,
-        expected: outgoing.expected,
+        price,
+        expected,
         endpoint: Arc::clone(&app.endpoint.name),
-        started: outgoing.started,
+        started,
         idle_timeout: app.config.bedrock.idle_timeout,
         keeping,
     };
     Answer {
-        flow: Flow::new(reply, carried.relay, outgoing.reservation, terms, first),
+        flow: Box::new(Flow::new(reply, carried.relay, reservation, terms, first)),
         dropped: carried.dropped,
         headers,
     }
@@ -276,7 +277,7 @@ fn pay(app: &App, outgoing: &mut Outgoing, failure: &Failure) -> bool {
     true
 }
 
-fn fail(outgoing: Outgoing, app: &App, outcome: Outcome, failure: Option<&Failure>) {
+fn fail(outgoing: Box<Outgoing>, app: &App, outcome: Outcome, failure: Option<&Failure>) {
     let settlement = settlement(app, &outgoing, outcome, failure);
     record::ended(outgoing.reservation.call(), &outgoing.label(), &settlement, failure);
     // The client sees no end of an answer, so nothing waits for the record.

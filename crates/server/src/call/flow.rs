@@ -209,7 +209,12 @@ impl Flow {
     }
 
     /// Settles. What is appended to `out` may be shown only once the ticket is durable.
-    pub(crate) fn finish(mut self, end: UpstreamEnd, audience: Audience, out: &mut BytesMut) -> Finished {
+    pub(crate) fn finish(
+        mut self: Box<Self>,
+        end: UpstreamEnd,
+        audience: Audience,
+        out: &mut BytesMut,
+    ) -> Finished {
         let Live { relay, reservation } = self.live.take().expect("a flow is finished by value, so once");
         let before = out.len();
         let is_given_up = matches!(&end, UpstreamEnd::Failed(failure) if is_own(failure));

@@ -20,7 +20,7 @@ use crate::keeper::StoreAway;
 use crate::{error, kept};
 
 /// An answer that has not begun: dispatch is still under way.
-pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Flow, Problem>> + Send>>;
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Box<Flow>, Problem>> + Send>>;
 type Durable = Pin<Box<dyn Future<Output = Result<(), StoreAway>> + Send>>;
 
 /// The body of a streamed answer.
@@ -50,8 +50,8 @@ enum State {
 
 impl StreamBody {
     /// A body for an answer that has begun.
-    pub(crate) fn relaying(app: Arc<App>, dialect: Dialect, flow: Flow) -> Self {
-        Self::new(app, dialect, State::Relaying(Box::new(flow)), BytesMut::new())
+    pub(crate) fn relaying(app: Arc<App>, dialect: Dialect, flow: Box<Flow>) -> Self {
+        Self::new(app, dialect, State::Relaying(flow), BytesMut::new())
     }
 
     /// A body for an answer that is yet to begin.
@@ -71,7 +71,7 @@ impl StreamBody {
             State::Waiting(_) if !self.out.is_empty() => Poll::Ready(Some(Some(self.take_out()))),
             State::Waiting(pending) => match pending.as_mut().poll(cx) {
                 Poll::Ready(Ok(flow)) => {
-                    self.state = State::Relaying(Box::new(flow));
+                    self.state = State::Relaying(flow);
                     Poll::Ready(None)
                 }
                 Poll::Ready(Err(problem)) => {
@@ -210,7 +210,7 @@ impl Drop for StreamBody {
         if let State::Relaying(flow) | State::Flushing(flow, _) =
             std::mem::replace(&mut self.state, State::Over)
         {
-            self.app.rescue(crate::call::drain(Arc::clone(&self.app), *flow));
+            self.app.rescue(crate::call::drain(Arc::clone(&self.app), flow));
         }
     }
 }

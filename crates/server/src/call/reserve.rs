@@ -1,8 +1,10 @@
 //! The money for a call, held before anything is sent.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use jiff::Timestamp;
 use stonegate_catalog::{Asked, Expected, Price, Resolved, Tier, Use};
 use stonegate_ledger::{Book, Draft, Place, Quote, Reservation, Shortfall};
@@ -29,17 +31,62 @@ const RECALL: Duration = POLL.saturating_mul(5);
 /// spoken only on the store's word that nothing is left, and not while calls under way may still free enough: then the call
 /// waits for its turn, for `budget.wait_seconds` at most. A crowd that keeps taking what is granted is another matter, and
 /// passes.
-pub(crate) async fn reserve(
+///
+/// What is there is held at once, not when the future is first polled.
+pub(crate) fn reserve(
     app: &App,
     admission: &Admission,
     quote: Quote,
     draft: Draft,
+) -> impl Future<Output = Result<Reservation, Problem>> + Send {
+    let at_once = || {
+        app.keeper.admit().map_err(error::store_away)?;
+        let now = clock::now();
+        let reserved = app.keeper.book().reserve(admission.path(), quote, draft.clone(), now);
+        Ok(reserved.map_err(|short| Short { short, now }))
+    };
+    match at_once() {
+        Ok(Ok(reservation)) => Either::Left(ready(Ok(reservation))),
+        Err(problem) => Either::Left(ready(Err(problem))),
+        // In a box, so that only calls which wait carry what waiting takes.
+        Ok(Err(short)) => Either::Right(Box::pin(insist(app, admission, quote, draft, short))),
+    }
+}
+
+/// What a call fell short of, and when.
+struct Short {
+    short: Shortfall,
+    now: Timestamp,
+}
+
+/// Asks until the call is paid for or the refusal is final.
+async fn insist(
+    app: &App,
+    admission: &Admission,
+    quote: Quote,
+    draft: Draft,
+    mut last: Short,
 ) -> Result<Reservation, Problem> {
     let (book, path) = (app.keeper.book(), admission.path());
-    app.keeper.admit().map_err(error::store_away)?;
     let mut turn = Turn::Newcomer;
     let mut asked_since = None;
     loop {
+        let Short { short, now } = last;
+        if short.may_improve {
+            if asked_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                return Err(error::crowded());
+            }
+            app.keeper.news().await.map_err(error::store_away)?;
+        } else if app.keeper.is_away() {
+            // What a store that is away would have granted, nobody knows.
+            return Err(error::store_away(StoreAway));
+        } else if short.may_free && !matches!(turn, Turn::Last(_)) {
+            turn = turn.wait(book, &short, app.config.budget.wait).await;
+            asked_since = None;
+        } else {
+            let account = short.account().map(|account| admission.name_of(account));
+            return Err(error::shortfall(&short, &account.unwrap_or_default(), book.store_time(now)));
+        }
         // Anew each time: an answer of the store is only believed by those who ask after it came.
         let now = clock::now();
         let draft = draft.clone();
@@ -50,22 +97,7 @@ pub(crate) async fn reserve(
         };
         match attempt {
             Ok(reservation) => return Ok(reservation),
-            Err(short) if short.may_improve => {
-                if asked_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-                    return Err(error::crowded());
-                }
-                app.keeper.news().await.map_err(error::store_away)?;
-            }
-            // What a store that is away would have granted, nobody knows.
-            Err(_) if app.keeper.is_away() => return Err(error::store_away(StoreAway)),
-            Err(short) if short.may_free && !matches!(turn, Turn::Last(_)) => {
-                turn = turn.wait(book, &short, app.config.budget.wait).await;
-                asked_since = None;
-            }
-            Err(short) => {
-                let account = short.account().map(|account| admission.name_of(account));
-                return Err(error::shortfall(&short, &account.unwrap_or_default(), book.store_time(now)));
-            }
+            Err(short) => last = Short { short, now },
         }
     }
 }
