@@ -16,6 +16,9 @@ use processes::{
     Books, Seen, Server, check_that_every_end_is_recorded, check_that_everything_adds_up, people, read_books,
 };
 
+/// A server's calls share a thread, or have one for each core: another runtime.
+const ONE_THREAD: &[&str] = &["--set", "server.workers=1"];
+const ONE_FOR_EACH_CORE: &[&str] = &[];
 /// How often the server is killed.
 const CRASHES: usize = 5;
 /// Ann has a budget that is soon used up, Bob one that lasts, Carol none.
@@ -54,8 +57,9 @@ impl World {
         format!("sqlite:{}", self.data_dir().join("stonegate.db").display())
     }
 
-    fn serve(&self) -> Server {
-        Server::start(self.home.path(), &self.store_url(), &self.data_dir(), &self.simulator.base_url(), &[])
+    fn serve(&self, flags: &[&str]) -> Server {
+        let upstream = self.simulator.base_url();
+        Server::start(self.home.path(), &self.store_url(), &self.data_dir(), &upstream, flags)
     }
 
     /// Clients that call and call until the server is killed.
@@ -97,12 +101,12 @@ impl World {
 fn a_server_that_is_killed_again_and_again_loses_nothing_and_overspends_nothing() {
     let world = World::new();
     let seen = std::sync::Mutex::new(Vec::new());
-    for _ in 0..CRASHES {
-        let server = world.serve();
+    for flags in [ONE_THREAD, ONE_FOR_EACH_CORE].into_iter().cycle().take(CRASHES) {
+        let server = world.serve(flags);
         world.load(&server, &seen);
     }
     // The last one closes the books of the dead.
-    world.serve().stop();
+    world.serve(ONE_THREAD).stop();
     let seen = seen.into_inner().expect("no panic");
     assert!(seen.len() > CRASHES * 5, "there was some load: {}", seen.len());
 

@@ -1,6 +1,7 @@
 //! `stonegate serve`: the gateway itself.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,6 +10,7 @@ use stonegate_server::Gateway;
 use stonegate_server::config::{Config, Flag, Loaded, Shown};
 use stonegate_server::telemetry;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 
 use crate::memory::give_back;
 use crate::settings::{SettingsArguments, check, told};
@@ -38,11 +40,21 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let listen = arguments.listen.iter().map(|address| Flag::own("--listen", "server.listen", address));
     let Loaded { config, shown } = arguments.settings.load(listen.collect())?;
     let _log = telemetry::start(&config.log)?;
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Some(workers) = config.server.workers {
+    runtime(config.server.workers).enable_all().build()?.block_on(serve(config, &shown, arguments.json))
+}
+
+/// A runtime with so many threads for calls, or with one for each core. One alone has nobody to share its work with, and does
+/// without what sharing costs.
+fn runtime(workers: Option<usize>) -> Builder {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    if workers.unwrap_or_else(cores) == 1 {
+        return Builder::new_current_thread();
+    }
+    let mut runtime = Builder::new_multi_thread();
+    if let Some(workers) = workers {
         runtime.worker_threads(workers);
     }
-    runtime.enable_all().build()?.block_on(serve(config, &shown, arguments.json))
+    runtime
 }
 
 async fn serve(config: Config, shown: &[Shown], is_json: bool) -> anyhow::Result<()> {
