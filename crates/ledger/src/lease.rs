@@ -26,7 +26,9 @@ pub struct Counter {
 
 impl fmt::Display for Counter {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}@{}", self.budget, self.window)
+        out.write_str(self.budget.as_str())?;
+        out.write_str("@")?;
+        write!(out, "{}", self.window)
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Each dialect has one half for being served and one for being called, so that there are N + M pieces, not N × M.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -282,7 +283,7 @@ fn call(
 
 /// `/model/{id}/{action}`, the id percent-encoded once.
 pub(crate) fn model_path(upstream_id: &str, action: &str) -> String {
-    format!("/model/{}/{action}", utf8_percent_encode(upstream_id, SEGMENT))
+    ["/model/", &Cow::from(utf8_percent_encode(upstream_id, SEGMENT)), "/", action].concat()
 }
 
 #[cfg(test)]

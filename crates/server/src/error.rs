@@ -45,7 +45,7 @@ pub(crate) fn identify<B>(response: &mut http::Response<B>, call: CallId) {
 pub(crate) fn identify_for(response: &mut Response, call: CallId, dialect: Dialect) {
     identify(response, call);
     let is_aws = matches!(dialect, Dialect::Converse | Dialect::BedrockNative);
-    if let (true, Ok(value)) = (is_aws, HeaderValue::from_str(&call.to_string())) {
+    if is_aws && let Ok(value) = HeaderValue::from_str(&call.to_string()) {
         response.headers_mut().insert("x-amzn-requestid", value);
     }
 }

@@ -472,7 +472,7 @@ impl<'a> Way<'a> {
     /// Puts a member first. A body always keeps its `messages`, hence the comma.
     fn insert_member(&mut self, name: &str, value: &str) {
         let brace = self.inbound.body().iter().position(|byte| *byte == b'{').unwrap_or(0);
-        self.splice.insert(brace + 1, format!("\"{name}\":{value},").into_bytes());
+        self.splice.insert(brace + 1, ["\"", name, "\":", value, ","].concat().into_bytes());
     }
 }
 

@@ -1,5 +1,7 @@
 //! A usage record as a JSON array on its way in, and as a row on its way out: the columns in one order.
 
+use std::fmt::Write as _;
+
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 use stonegate_ledger::{AccountPath, Counter, Nanodollars, StoreError, Tags, Tokens, UsageRecord};
 
@@ -73,6 +75,18 @@ impl Serialize for Array<'_> {
 /// Counters with spaces between.
 pub(crate) struct Names<'a>(pub(crate) &'a [Counter]);
 
+impl Names<'_> {
+    /// The same as a text of its own.
+    pub(crate) fn text(&self) -> String {
+        /// Of a budget's id and a window's name.
+        const ROOM: usize = 40;
+        let mut text = String::with_capacity(self.0.len().saturating_mul(ROOM));
+        // A string takes whatever is written to it.
+        write!(text, "{self}").ok();
+        text
+    }
+}
+
 impl Serialize for Names<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -83,7 +97,8 @@ impl std::fmt::Display for Names<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut space = "";
         for counter in self.0 {
-            write!(out, "{space}{counter}")?;
+            out.write_str(space)?;
+            std::fmt::Display::fmt(counter, out)?;
             space = " ";
         }
         Ok(())

@@ -83,7 +83,7 @@ record_columns! {
     upstream_request_id: Option<Text<'a>> = record.upstream_request_id.as_deref().map(clean);
     status: i64 = i64::from(record.status);
     stream: bool = record.stream;
-    counters: String = Names(&record.counters).to_string();
+    counters: String = Names(&record.counters).text();
     tags: &'a str = record.tags.as_str();
     uncached_cost: i64 = kept(record.uncached_cost.get());
 }

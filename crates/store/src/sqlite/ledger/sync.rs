@@ -169,7 +169,7 @@ fn append(connection: &Connection, request: &SyncRequest) -> rusqlite::Result<()
             record.upstream_request_id,
             record.status,
             record.stream,
-            Names(&record.counters).to_string(),
+            Names(&record.counters).text(),
             record.tags.as_str(),
             kept(record.uncached_cost.get()),
         ])?;
