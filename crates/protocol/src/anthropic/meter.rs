@@ -1,13 +1,12 @@
 //! Reads from an answer what it consumed, and estimates from above what was not reported.
 
 use serde::Deserialize;
-use serde_json::Error;
 
 use crate::carry::Bounds;
 use crate::conversation::sizes::CacheLifetime;
 use crate::conversation::usage::Usage;
 use crate::failure::Failure;
-use crate::json::{NotJson, Scanner};
+use crate::json::{NotJson, Scanner, lenient};
 use crate::passthrough::{Splice, find_members};
 use crate::relay::{Basis, Ending};
 
@@ -99,9 +98,9 @@ impl Meter {
         self.estimate();
     }
 
-    /// A whole answer in one piece.
-    pub(crate) fn message(&mut self, body: &[u8]) -> Result<(), Error> {
-        let message: MessageWire = crate::json::lenient(body)?;
+    /// A whole answer in one piece. Its content is only passed over, however long it is.
+    pub(crate) fn message(&mut self, body: &[u8]) -> Result<(), NotAMessage> {
+        let message = MessageWire::within(body)?;
         self.model = message.model;
         self.stop_reason = message.stop_reason;
         if let Some(usage) = message.usage {
@@ -274,6 +273,21 @@ impl Meter {
     }
 }
 
+/// Why an answer in one piece is no message.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAMessage {
+    #[error("{} at byte {}", .0.why, .0.at)]
+    NotJson(NotJson),
+    #[error(transparent)]
+    Member(#[from] serde_json::Error),
+}
+
+impl From<NotJson> for NotAMessage {
+    fn from(wrong: NotJson) -> Self {
+        Self::NotJson(wrong)
+    }
+}
+
 /// The tokens written to the cache for five minutes and for an hour. What is not split by lifetime was written for as
 /// long as the request asked at most.
 fn split(wire: &UsageWire, lifetime: CacheLifetime) -> (u64, u64) {
@@ -308,11 +322,32 @@ struct MessageStartWire {
     message: Option<MessageWire>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct MessageWire {
     model: Option<String>,
     stop_reason: Option<String>,
     usage: Option<UsageWire>,
+}
+
+impl MessageWire {
+    /// Reads these members out of a text that may be long. What stands inside of others is not looked at.
+    fn within(text: &[u8]) -> Result<Self, NotAMessage> {
+        let mut message = Self::default();
+        let mut scanner = Scanner::new(text);
+        scanner.keys(|scanner, key| {
+            let value = scanner.value()?;
+            let value = scanner.raw(&value);
+            match scanner.text(&key).as_deref() {
+                Some("model") => message.model = lenient(value)?,
+                Some("stop_reason") => message.stop_reason = lenient(value)?,
+                Some("usage") => message.usage = lenient(value)?,
+                _ => {}
+            }
+            Ok::<_, NotAMessage>(())
+        })?;
+        scanner.end()?;
+        Ok(message)
+    }
 }
 
 #[derive(Deserialize)]
@@ -374,4 +409,46 @@ struct MetricsWire {
     cache_read: Option<u64>,
     #[serde(rename = "cacheWriteInputTokenCount")]
     cache_write: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_read_as_a_whole_reader_does() {
+        for text in [
+            r#"{"model":"m","content":[{"text":"a \" {[ b"}],"stop_reason":"end_turn","usage":{"input_tokens":3}}"#,
+            r#"{"usage":null,"stop_reason":null,"x":1,"x":2}"#,
+            r#" {"us\u0061ge":{"output_tokens":4,"new":[1]}} "#,
+            r#"{"model":"a\ud83d","content":["\ud83d"]}"#,
+            "{}",
+            "[]",
+            "",
+            "{",
+            r#"{"model":3}"#,
+            r#"{"usage":{"input_tokens":"3"}}"#,
+            r#"{"usage":{"input_tokens":3}"#,
+            r#"{"usage":{"input_tokens":3}}}"#,
+            r#"{"usage":{"input_tokens":3},}"#,
+            r#"{"usage":{"input_tokens":3}} and more"#,
+        ] {
+            let whole: Option<MessageWire> = lenient(text.as_bytes()).ok();
+            let within = MessageWire::within(text.as_bytes()).ok();
+            let read = |message: Option<MessageWire>| {
+                let MessageWire { model, stop_reason, usage } = message?;
+                Some((model, stop_reason, usage.map(|usage| (usage.input_tokens, usage.output_tokens))))
+            };
+            assert_eq!(read(within), read(whole), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_breaks_off_tells_nothing() {
+        let mut meter = Meter::new(Bounds { input_tokens: 9, output_tokens: 9 }, CacheLifetime::None);
+        let told = r#"{"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":4}"#;
+        assert!(meter.message(told.as_bytes()).is_err());
+        assert_eq!(meter.reported(), None);
+        assert_eq!(meter.end(None).basis, Basis::Estimated);
+    }
 }
