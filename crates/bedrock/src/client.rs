@@ -1,31 +1,26 @@
 //! The HTTP client: one pool of connections for all calls.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderMap};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
-use hyper_util::client::legacy;
+use hyper_rustls::ConfigBuilderExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use stonegate_protocol::{Failure, FailureClass, Outbound, failure};
 
 use crate::credentials::Access;
 use crate::endpoint::Endpoint;
 use crate::pieces::Pieces;
+use crate::pool::{NoAnswer, Pool, ReplyBody};
 use crate::sign::{Scope, Signer, Unsigned};
 
 /// How much of an error's body is read; Bedrock's are a few hundred bytes.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
-/// The read buffer of a connection. Bedrock's frames are small, and at a thousand open streams these buffers are most
-/// of the gateway's memory.
-const READ_BUFFER: usize = 4 * 1024;
-/// Bedrock closes idle connections after a minute or so; ours go first.
-const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// How long each part of a call may take.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +37,13 @@ pub struct Reply {
     /// The answer's headers.
     pub headers: HeaderMap,
     /// The bytes to come.
-    pub body: Incoming,
+    pub body: ReplyBody,
 }
 
 /// The pool of connections to every endpoint.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Pieces>,
+    pool: Arc<Pool>,
     signer: Arc<Signer>,
 }
 
@@ -80,13 +75,7 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .http1_read_buf_exact_size(READ_BUFFER)
-            .set_host(false)
-            .build(connector);
-        Ok(Client { http, signer: Arc::default() })
+        Ok(Client { pool: Arc::new(Pool::new(connector)), signer: Arc::default() })
     }
 
     /// Sends one call and gives what Bedrock answers; no retry happens here.
@@ -101,7 +90,8 @@ impl Client {
         now: SystemTime,
     ) -> Result<Reply, Failure> {
         let request = self.request(endpoint, outbound, now).await?;
-        let response = tokio::time::timeout(deadlines.first_byte, self.http.request(request))
+        let base = &endpoint.host(outbound.service).base;
+        let response = tokio::time::timeout(deadlines.first_byte, self.pool.send(base, request))
             .await
             .map_err(|_elapsed| {
                 Failure::local(FailureClass::TimedOut, "Timeout", "no answer within the first-byte timeout")
@@ -112,7 +102,7 @@ impl Client {
             let (head, body) = response.into_parts();
             return Ok(Reply { request_id, headers: head.headers, body });
         }
-        let failure = refused(response).await;
+        let failure = refused(response, deadlines).await;
         if let Access::Signed(cache) = &endpoint.access
             && failure.class == FailureClass::Credentials
         {
@@ -149,9 +139,8 @@ impl Client {
             Failure::local(FailureClass::Credentials, "NoCredentials", reason.to_string())
         };
         let host = endpoint.host(outbound.service);
-        let uri: Uri = format!("{}{}", host.base, outbound.path)
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| fault(&error))?;
+        let path = PathAndQuery::try_from([&*host.prefix, &outbound.path].concat());
+        let uri = Uri::from(path.map_err(|error| fault(&error))?);
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(HOST, HeaderValue::from_str(&host.authority).map_err(|error| fault(&error))?);
         for (name, value) in &outbound.headers {
@@ -191,31 +180,38 @@ fn text<B>(response: &Response<B>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-async fn refused(response: Response<Incoming>) -> Failure {
+async fn refused(response: Response<ReplyBody>, deadlines: Deadlines) -> Failure {
     let status: StatusCode = response.status();
     let error_type = text(&response, "x-amzn-errortype");
     let retry_after = text(&response, "retry-after");
-    let body = match Limited::new(response.into_body(), ERROR_BODY_LIMIT).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) => Bytes::from(error.to_string()),
+    let body = Limited::new(response.into_body(), ERROR_BODY_LIMIT).collect();
+    let body = match tokio::time::timeout(deadlines.first_byte, body).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) => Bytes::from(error.to_string()),
+        Err(_elapsed) => Bytes::from_static(b"the rest of the error did not come"),
     };
     failure::from_bedrock(status.as_u16(), error_type.as_deref(), retry_after.as_deref(), &body)
 }
 
 /// A request that never got an answer: refused connections can be tried again at once, broken ones may have been
 /// billed.
-fn no_answer(error: &legacy::Error) -> Failure {
+fn no_answer(error: &NoAnswer) -> Failure {
+    match error {
+        NoAnswer::Unreachable(error) => {
+            Failure::local(FailureClass::Unreachable, "Unreachable", with_causes(&**error))
+        }
+        NoAnswer::Broken(error) => Failure::broken_off(with_causes(error)),
+    }
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut detail = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
         detail = format!("{detail}: {inner}");
         cause = inner.source();
     }
-    if error.is_connect() {
-        Failure::local(FailureClass::Unreachable, "Unreachable", detail)
-    } else {
-        Failure::broken_off(detail)
-    }
+    detail
 }
 
 #[cfg(test)]
@@ -234,8 +230,7 @@ mod tests {
     async fn authorization(base: &str, path: &str) -> HeaderValue {
         let credentials = Credentials::new("AKID", "secret", None, None, "test");
         let cache = CredentialCache::new(SharedCredentialsProvider::new(credentials));
-        let host =
-            Host { base: base.into(), authority: "vpce.example".into(), signing_name: "bedrock".into() };
+        let host = Host::new(base, "bedrock");
         let endpoint = Endpoint {
             name: "e".into(),
             region: "us-east-1".into(),

@@ -75,8 +75,10 @@ pub struct Endpoint {
 /// Where one of Bedrock's services is reached, and what requests to it are signed for.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Scheme and authority, perhaps with the beginning of a path; paths are appended.
+    /// Scheme and authority.
     pub base: Arc<str>,
+    /// The beginning of a path, to which others are appended; mostly empty.
+    pub prefix: Arc<str>,
     /// The `host` header.
     pub authority: Arc<str>,
     /// The signing name.
@@ -84,10 +86,24 @@ pub struct Host {
 }
 
 impl Host {
-    fn new(base: &str, signing_name: &str) -> Host {
-        let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
-        let authority = rest.split('/').next().unwrap_or(rest);
-        Host { base: base.into(), authority: authority.into(), signing_name: signing_name.into() }
+    /// Of a base URL with a scheme and an authority, and perhaps a path.
+    pub(crate) fn new(url: &str, signing_name: &str) -> Host {
+        let authority_at = url.find("://").map_or(0, |at| at + 3);
+        let (_, rest) = url.split_at(authority_at);
+        let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (base, _) = url.split_at(authority_at + authority.len());
+        Host {
+            base: base.into(),
+            prefix: prefix.into(),
+            authority: authority.into(),
+            signing_name: signing_name.into(),
+        }
+    }
+
+    /// The base URL: where it is reached, and the beginning of the path.
+    #[must_use]
+    pub fn url(&self) -> String {
+        [&*self.base, &self.prefix].concat()
     }
 }
 
@@ -95,7 +111,7 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
             .field("name", &self.name)
-            .field("runtime", &self.runtime.base)
+            .field("runtime", &self.runtime.url())
             .finish_non_exhaustive()
     }
 }
@@ -203,6 +219,10 @@ fn parse_base(setting: &'static str, url: &str) -> Result<String, EndpointError>
     if parsed.query().is_some() {
         return Err(bad("it has a query"));
     }
+    // A parser of addresses leaves it out without a word.
+    if url.contains('#') {
+        return Err(bad("it has a fragment"));
+    }
     Ok(url.trim_end_matches('/').to_owned())
 }
 
@@ -234,8 +254,14 @@ mod tests {
         let base = |url| parse_base("bedrock.endpoint_url", url).expect("fine");
         assert_eq!(base("http://127.0.0.1:9/"), "http://127.0.0.1:9");
         assert_eq!(base("https://vpce.example/prefix/"), "https://vpce.example/prefix");
-        assert_eq!(&*Host::new("https://vpce.example:444/prefix", "bedrock").authority, "vpce.example:444");
-        for bad in ["127.0.0.1:9", "ftp://host", "https://", "http://host/?a=b", "not a url"] {
+        let host = Host::new("https://vpce.example:444/prefix/of", "bedrock");
+        assert_eq!(&*host.base, "https://vpce.example:444");
+        assert_eq!(&*host.authority, "vpce.example:444");
+        assert_eq!(&*host.prefix, "/prefix/of");
+        assert_eq!(host.url(), "https://vpce.example:444/prefix/of");
+        assert_eq!(&*Host::new("http://[::1]:9", "bedrock").prefix, "");
+        for bad in ["127.0.0.1:9", "ftp://host", "https://", "http://host/?a=b", "http://host#a", "not a url"]
+        {
             let error = parse_base("bedrock.endpoint_url", bad).expect_err(bad).to_string();
             assert!(error.contains("bedrock.endpoint_url"), "{error}");
         }

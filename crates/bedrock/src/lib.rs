@@ -8,10 +8,12 @@ mod credentials;
 mod endpoint;
 mod partition;
 mod pieces;
+mod pool;
 mod sign;
 pub mod sts;
 
 pub use client::{Client, Deadlines, Reply};
 pub use credentials::{Access, CredentialCache, NoCredentials};
 pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Host};
+pub use pool::ReplyBody;
 pub use sign::{NotSigned, Scope, Signer, Unsigned};

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use stonegate_bedrock::{Client, Endpoint};
+use stonegate_bedrock::{Client, Endpoint, ReplyBody};
 use stonegate_catalog::{Calibrations, Catalog, Place};
 use stonegate_identity::archive::Archive;
 use stonegate_identity::sigv4::PairSecret;
@@ -69,7 +68,7 @@ pub(crate) struct App {
 
 impl App {
     /// Reads what is left of an answer whose last event is through, so that its connection can be used again.
-    pub(crate) fn read_out(&self, rest: Option<Incoming>) {
+    pub(crate) fn read_out(&self, rest: Option<ReplyBody>) {
         let Some(mut rest) = rest else { return };
         self.abandoned.spawn(async move {
             let to_the_end = async { while let Some(Ok(_)) = rest.frame().await {} };

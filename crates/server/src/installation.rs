@@ -53,8 +53,8 @@ fn shown(endpoint: &Endpoint, geography: &[String]) -> stonegate_api::Endpoint {
     stonegate_api::Endpoint {
         name: endpoint.name.to_string(),
         region: endpoint.region.to_string(),
-        runtime_url: endpoint.runtime.base.to_string(),
-        mantle_url: endpoint.mantle.base.to_string(),
+        runtime_url: endpoint.runtime.url(),
+        mantle_url: endpoint.mantle.url(),
         access: access.into(),
         geography: geography.to_vec(),
     }

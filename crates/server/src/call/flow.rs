@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http_body::Body as _;
-use hyper::body::Incoming;
-use stonegate_bedrock::Reply;
+use stonegate_bedrock::{Reply, ReplyBody};
 use stonegate_catalog::{Expected, Price};
 use stonegate_identity::archive::Document;
 use stonegate_ledger::{Basis, CallId, Outcome, Reservation, Seen, Settlement, Ticket, Tokens};
@@ -72,14 +71,14 @@ pub(crate) struct Finished {
     /// What upstream reported, and why it broke off if it did.
     pub(crate) ending: Ending,
     /// Upstream's body, where its end is yet to come: until it was read, the connection cannot serve another call.
-    pub(crate) rest: Option<Incoming>,
+    pub(crate) rest: Option<ReplyBody>,
     /// What to keep of the answer.
     pub(crate) document: Option<Document>,
 }
 
 /// An upstream answer in progress, with the reservation that pays for it. Dropping it settles by what was seen.
 pub(crate) struct Flow {
-    upstream: Option<Incoming>,
+    upstream: Option<ReplyBody>,
     request_id: Option<Arc<str>>,
     live: Option<Live>,
     terms: Terms,
