@@ -40,6 +40,20 @@ pub struct Reply {
     pub body: ReplyBody,
 }
 
+impl Reply {
+    /// The whole body, of `limit` bytes at most, if it comes within `patience`.
+    ///
+    /// # Errors
+    /// [`Failure`], class broken off, for one that is longer, does not come in time, or not to its end.
+    pub async fn whole(self, limit: usize, patience: Duration) -> Result<Bytes, Failure> {
+        let body = tokio::time::timeout(patience, Limited::new(self.body, limit).collect())
+            .await
+            .map_err(|_elapsed| Failure::broken_off("the answer did not come to its end in time"))?
+            .map_err(|error| Failure::broken_off(error.to_string()))?;
+        Ok(body.to_bytes())
+    }
+}
+
 /// The pool of connections to every endpoint.
 #[derive(Clone)]
 pub struct Client {
@@ -222,30 +236,43 @@ mod tests {
     use aws_credential_types::provider::SharedCredentialsProvider;
     use stonegate_protocol::Service;
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
     use crate::credentials::CredentialCache;
     use crate::endpoint::Host;
 
-    /// The `authorization` header of one call to this base.
-    async fn authorization(base: &str, path: &str) -> HeaderValue {
+    fn endpoint(base: &str) -> Endpoint {
         let credentials = Credentials::new("AKID", "secret", None, None, "test");
         let cache = CredentialCache::new(SharedCredentialsProvider::new(credentials));
         let host = Host::new(base, "bedrock");
-        let endpoint = Endpoint {
+        Endpoint {
             name: "e".into(),
             region: "us-east-1".into(),
             runtime: host.clone(),
             mantle: host,
             access: Access::Signed(Arc::new(cache)),
-        };
-        let outbound = Outbound {
+        }
+    }
+
+    fn outbound(path: &str) -> Outbound {
+        Outbound {
             service: Service::Runtime,
             path: path.to_owned(),
             headers: Vec::new(),
             body: Bytes::from_static(b"{}").into(),
             stream: false,
-        };
-        let client = Client::new(Duration::from_secs(1)).expect("a client");
+        }
+    }
+
+    fn client() -> Client {
+        Client::new(Duration::from_secs(1)).expect("a client")
+    }
+
+    /// The `authorization` header of one call to this base.
+    async fn authorization(base: &str, path: &str) -> HeaderValue {
+        let (client, endpoint, outbound) = (client(), endpoint(base), outbound(path));
         let request = client.request(&endpoint, &outbound, UNIX_EPOCH).await.expect("a request");
         request.headers()[AUTHORIZATION].clone()
     }
@@ -258,5 +285,41 @@ mod tests {
         );
         assert_eq!(under, whole);
         assert_ne!(under, authorization("https://vpce.example", "/model/a/invoke").await);
+    }
+
+    /// Answers one request with this and says no more. Gives how the request began.
+    async fn answer(listener: TcpListener, with: &str) -> String {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut request = String::new();
+        while !request.ends_with("{}") {
+            request.push(char::from(stream.read_u8().await.expect("a request")));
+        }
+        stream.write_all(with.as_bytes()).await.expect("it is read");
+        // Open until the other end closes it.
+        stream.read_u8().await.expect_err("nothing more");
+        request
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let deadlines = Deadlines { first_byte: Duration::from_millis(50) };
+        for (head, class) in
+            [("200 OK", FailureClass::BrokenOff), ("400 Bad Request", FailureClass::Rejected)]
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let base = format!("http://{}/prefix", listener.local_addr().expect("bound"));
+            let (client, endpoint, outbound) = (client(), endpoint(&base), outbound("/model/a/invoke"));
+            let call = async {
+                let reply = client.send(&endpoint, &outbound, deadlines, UNIX_EPOCH).await?;
+                reply.whole(100, Duration::from_millis(50)).await
+            };
+            let with = format!("HTTP/1.1 {head}\r\ncontent-length: 50\r\n\r\n{{");
+            let (failed, request) = tokio::join!(call, answer(listener, &with));
+            assert_eq!(failed.expect_err("there is no end of it").class, class);
+            assert!(
+                request.starts_with("POST /prefix/model/a/invoke HTTP/1.1\r\nhost: 127.0.0.1:"),
+                "{request}"
+            );
+        }
     }
 }

@@ -129,8 +129,11 @@ struct Idle {
 }
 
 impl Idle {
+    /// One that is still at work may soon have seen its end. Or upstream does not read the rest of a request, and never may.
     fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.since) < MOST_IDLE && !self.connection.sender.is_closed()
+        let sender = &self.connection.sender;
+        let most = if sender.is_ready() { MOST_IDLE } else { SWEEP };
+        now.duration_since(self.since) < most && !sender.is_closed()
     }
 }
 

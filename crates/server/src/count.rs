@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http_body_util::{BodyExt as _, Limited};
 use stonegate_bedrock::Deadlines;
 use stonegate_catalog::{Billing, Density, estimate_tokens};
 use stonegate_identity::Action;
@@ -181,12 +180,7 @@ fn target(admission: &Admission) -> Target<'_> {
 async fn ask_once(app: &App, outbound: &Outbound) -> Result<u64, Failure> {
     let deadlines = Deadlines { first_byte: app.config.bedrock.first_byte_timeout };
     let reply = app.bedrock.send(&app.endpoint, outbound, deadlines, clock::now().into()).await?;
-    let body = Limited::new(reply.body, ANSWER_LIMIT)
-        .collect()
-        .await
-        .map_err(|error| Failure::broken_off(error.to_string()))?
-        .to_bytes();
-    count::read_count(&body)
+    count::read_count(&reply.whole(ANSWER_LIMIT, app.config.bedrock.idle_timeout).await?)
 }
 
 /// Whether Bedrock's answer means that this model has no counting, here or at all.

@@ -227,7 +227,7 @@ async fn what_cannot_be_sent_is_let_go_with_its_connection() {
     let now = Instant::now();
     kept.put(&base, connection, now);
     assert!(kept.take(&base, now).is_none(), "it cannot serve another call");
-    kept.sweep(now + MOST_IDLE);
+    kept.sweep(now + SWEEP);
     let mut rest = Vec::new();
     theirs.read_to_end(&mut rest).await.expect("it is closed");
     assert!(rest.len() < 1000, "and not written to its end");

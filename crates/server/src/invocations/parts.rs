@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http_body_util::{BodyExt as _, Limited};
 use stonegate_bedrock::Deadlines;
 use stonegate_ledger::{Outcome, Reservation};
 use stonegate_protocol::{Answered, Failure, Outbound, Part};
@@ -164,10 +163,6 @@ async fn once(app: &App, outbound: &Outbound) -> Result<Whole, Failure> {
     let reply = app.bedrock.send(&app.endpoint, outbound, deadlines, clock::now().into()).await?;
     let count = reply.headers.get("x-amzn-bedrock-input-token-count");
     let input_tokens = count.and_then(|count| count.to_str().ok()?.parse().ok());
-    let body = Limited::new(reply.body, ANSWER_LIMIT).collect();
-    let body = tokio::time::timeout(app.config.bedrock.idle_timeout, body)
-        .await
-        .map_err(|_elapsed| Failure::broken_off("the answer did not come to its end in time"))?
-        .map_err(|error| Failure::broken_off(error.to_string()))?;
-    Ok(Whole { body: body.to_bytes(), input_tokens })
+    let body = reply.whole(ANSWER_LIMIT, app.config.bedrock.idle_timeout).await?;
+    Ok(Whole { body, input_tokens })
 }
