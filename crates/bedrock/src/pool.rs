@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::TryFutureExt as _;
 use http::{Request, Response, Uri};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -109,12 +110,9 @@ impl Connection {
     async fn over(stream: impl Read + Write + Send + Unpin + 'static) -> hyper::Result<Self> {
         let mut http = http1::Builder::new();
         let (sender, driver) = http.read_buf_exact_size(Some(READ_BUFFER)).handshake(stream).await?;
-        let driver = aside(async {
-            // A call that it carries hears of it as well.
-            if let Err(error) = driver.await {
-                tracing::debug!(%error, "a connection to upstream broke");
-            }
-        });
+        // A call that it carries hears of it as well. Not an async block, which would hold the driver twice.
+        let driver = driver.unwrap_or_else(|error| tracing::debug!(%error, "a connection to upstream broke"));
+        let driver = aside(driver);
         Ok(Connection { sender, _driver: driver })
     }
 }
