@@ -161,8 +161,10 @@ async fn spend(store: &Store) {
         Budget::block("b3", "user:ann".parse().unwrap(), Window::Weekly, Limit::Usd(Nanodollars::new(50)));
     let telling = Budget { mode: Mode::Notify, thresholds: vec![80], ..telling };
     store.ledger.define_budget(telling).await.unwrap();
-    let day = jiff::SignedDuration::from_hours(24);
-    let overriding = Override { amount: 90, from: now() + day, until: now() + day * 2 };
+    // A server goes by PostgreSQL's clock, whatever these calls say: in force on no day on which this may run.
+    let from = now() + jiff::SignedDuration::from_hours(24 * 365 * 100);
+    let until = from + jiff::SignedDuration::from_hours(24);
+    let overriding = Override { amount: 90, from, until };
     let window = Some("2026-11".parse().unwrap());
     for (id, change) in [
         ("a1", Change::Credit { amount: -3, window: None }),
