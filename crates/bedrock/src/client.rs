@@ -1,6 +1,5 @@
 //! The HTTP client: one pool of connections for all calls.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,11 +8,11 @@ use http::header::{AUTHORIZATION, HOST, HeaderMap};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
-use hyper_rustls::ConfigBuilderExt as _;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::client::legacy::connect::HttpConnector;
 use stonegate_protocol::{Failure, FailureClass, Outbound, failure};
 
-use crate::credentials::Access;
+use crate::credentials::{Access, chain_of};
 use crate::endpoint::Endpoint;
 use crate::pieces::Pieces;
 use crate::pool::{NoAnswer, Pool, ReplyBody};
@@ -25,7 +24,7 @@ const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// How long each part of a call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
-    /// From the start of the attempt to the answer's headers.
+    /// From the start of the attempt to the answer's headers, and as long again for what an error says.
     pub first_byte: Duration,
 }
 
@@ -57,7 +56,7 @@ impl Reply {
 /// The pool of connections to every endpoint.
 #[derive(Clone)]
 pub struct Client {
-    pool: Arc<Pool>,
+    pool: Arc<Pool<HttpsConnector<HttpConnector>>>,
     signer: Arc<Signer>,
 }
 
@@ -212,20 +211,10 @@ async fn refused(response: Response<ReplyBody>, deadlines: Deadlines) -> Failure
 fn no_answer(error: &NoAnswer) -> Failure {
     match error {
         NoAnswer::Unreachable(error) => {
-            Failure::local(FailureClass::Unreachable, "Unreachable", with_causes(&**error))
+            Failure::local(FailureClass::Unreachable, "Unreachable", chain_of(&**error))
         }
-        NoAnswer::Broken(error) => Failure::broken_off(with_causes(error)),
+        NoAnswer::Broken(error) => Failure::broken_off(chain_of(error)),
     }
-}
-
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut detail = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        detail = format!("{detail}: {inner}");
-        cause = inner.source();
-    }
-    detail
 }
 
 #[cfg(test)]
@@ -235,7 +224,6 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
     use stonegate_protocol::Service;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,11 +17,9 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
 use crate::pieces::Pieces;
 
@@ -44,16 +42,19 @@ pub(crate) enum NoAnswer {
     Broken(hyper::Error),
 }
 
-/// The connections to all hosts.
-pub(crate) struct Pool {
-    connector: HttpsConnector<HttpConnector>,
+/// The connections to all hosts, which the connector makes.
+pub(crate) struct Pool<C> {
+    connector: C,
     kept: Arc<Kept>,
-    sweeping: Once,
+    sweeper: OnceLock<AbortOnDropHandle<()>>,
 }
 
-impl Pool {
-    pub(crate) fn new(connector: HttpsConnector<HttpConnector>) -> Self {
-        Pool { connector, kept: Arc::default(), sweeping: Once::new() }
+impl<C> Pool<C>
+where
+    C: Service<Uri, Response: Read + Write + Send + Unpin + 'static, Error: Into<Cause>> + Clone,
+{
+    pub(crate) fn new(connector: C) -> Self {
+        Pool { connector, kept: Arc::default(), sweeper: OnceLock::new() }
     }
 
     /// Sends a request in origin form, with its `host`, to the server at `base` (scheme and authority).
@@ -72,8 +73,8 @@ impl Pool {
             };
             let mut failed = match connection.sender.try_send_request(request).await {
                 Ok(response) => {
-                    let lent =
-                        Lent { connection: Some(connection), base: base.clone(), kept: self.kept.clone() };
+                    let (base, kept) = (Arc::clone(base), Arc::clone(&self.kept));
+                    let lent = Lent { connection: Some(connection), base, kept };
                     return Ok(response.map(|body| ReplyBody { body, lent: Some(lent) }));
                 }
                 Err(failed) => failed,
@@ -88,14 +89,14 @@ impl Pool {
     }
 
     async fn connect(&self, base: &str) -> Result<Connection, Cause> {
-        self.sweeping.call_once(|| drop(aside(sweep(Arc::downgrade(&self.kept))).detach()));
-        let stream = self.connector.clone().oneshot(base.parse::<Uri>()?).await?;
+        self.sweeper.get_or_init(|| aside(sweep(Arc::clone(&self.kept))));
+        let stream = self.connector.clone().oneshot(base.parse()?).await.map_err(Into::into)?;
         Ok(Connection::over(stream).await?)
     }
 }
 
-/// Work that a connection needs beside its calls. It must not keep a shutdown waiting.
-#[expect(clippy::disallowed_methods, reason = "a connection ends with whoever holds it, and not after it")]
+/// Work beside the calls, for as long as somebody holds it.
+#[expect(clippy::disallowed_methods, reason = "it ends with its holder, so no shutdown has to wait for it")]
 fn aside(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(work))
 }
@@ -156,7 +157,7 @@ impl Kept {
         let mut kept = self.lock();
         let place = match kept.get_mut(base) {
             Some(place) => place,
-            None => kept.entry(base.clone()).or_default(),
+            None => kept.entry(Arc::clone(base)).or_default(),
         };
         place.push_back(Idle { connection, since: now });
     }
@@ -171,10 +172,9 @@ impl Kept {
 }
 
 /// Sweeps for as long as there is a pool.
-async fn sweep(kept: Weak<Kept>) {
+async fn sweep(kept: Arc<Kept>) {
     loop {
         sleep(SWEEP).await;
-        let Some(kept) = kept.upgrade() else { return };
         kept.sweep(Instant::now());
     }
 }

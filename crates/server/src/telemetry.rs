@@ -50,9 +50,7 @@ pub struct LogGuard(Queue);
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        // Late or not: there is nothing more to wait for.
-        let waiting = self.0.lock();
-        drop(self.0.written.wait_timeout_while(waiting, LAST_LINES, |waiting| !waiting.is_through()));
+        self.0.wait_for_the_last();
     }
 }
 
@@ -121,17 +119,9 @@ impl Waiting {
     }
 }
 
-impl std::ops::Deref for Queue {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
-
-impl Shared {
+impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for lines, and swaps them for an empty place. Gives how many found no room.
@@ -139,12 +129,18 @@ impl Shared {
         let mut waiting = self.lock();
         if waiting.lines.is_empty() {
             waiting.writer = Writer::Asleep;
-            self.written.notify_all();
-            let woken = self.begun.wait_while(waiting, |waiting| waiting.lines.is_empty());
+            self.0.written.notify_all();
+            let woken = self.0.begun.wait_while(waiting, |waiting| waiting.lines.is_empty());
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut waiting.lines, into);
         std::mem::take(&mut waiting.dropped)
+    }
+
+    /// Until all is written, or it took too long; then there is nothing more to wait for.
+    fn wait_for_the_last(&self) {
+        let waiting = self.lock();
+        drop(self.0.written.wait_timeout_while(waiting, LAST_LINES, |waiting| !waiting.is_through()));
     }
 }
 
@@ -166,7 +162,7 @@ impl Write for &Queue {
             waiting.lines.extend_from_slice(line);
             // Woken once, however many lines come until it runs.
             if std::mem::take(&mut waiting.writer) == Writer::Asleep {
-                self.begun.notify_one();
+                self.0.begun.notify_one();
             }
         }
         Ok(line.len())

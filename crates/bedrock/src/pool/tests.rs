@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::header::HOST;
 use http_body_util::BodyExt as _;
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use stonegate_protocol::Body;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,28 +14,19 @@ use super::*;
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
-/// How a server deals with a connection: `answers` calls in full, and then as it says.
+/// How a server deals with a connection: it gives so many calls this answer, reads one more, and closes it.
 #[derive(Clone, Copy)]
 struct Manners {
     answer: &'static str,
     answers: usize,
-    then: Then,
 }
 
-#[derive(Clone, Copy)]
-enum Then {
-    /// Closes it without a word.
-    Close,
-    /// Reads one more request, and closes it without an answer.
-    ReadAndClose,
-}
-
-const PATIENT: Manners = Manners { answer: HELLO, answers: usize::MAX, then: Then::Close };
+const PATIENT: Manners = Manners { answer: HELLO, answers: usize::MAX };
 
 /// A server on loopback, the pool that knows it, and how many connections there have been and are.
 struct Scene {
     base: Arc<str>,
-    pool: Pool,
+    pool: Pool<HttpConnector>,
     accepted: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
     _server: AbortOnDropHandle<()>,
@@ -100,16 +91,8 @@ impl Scene {
     }
 }
 
-fn pool() -> Pool {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-    Pool::new(connector.wrap_connector(tcp))
+fn pool() -> Pool<HttpConnector> {
+    Pool::new(HttpConnector::new())
 }
 
 fn request() -> Request<Pieces> {
@@ -126,12 +109,7 @@ async fn attend(mut stream: TcpStream, manners: Manners) {
             return;
         }
     }
-    match manners.then {
-        Then::Close => {}
-        Then::ReadAndClose => {
-            read_request(&mut stream).await;
-        }
-    }
+    read_request(&mut stream).await;
 }
 
 /// False at the end of the stream.
@@ -249,7 +227,7 @@ async fn a_call_that_finds_a_closed_connection_has_another() {
 
 #[tokio::test]
 async fn a_request_that_was_sent_is_not_sent_again() {
-    let scene = Scene::with(Manners { answers: 1, then: Then::ReadAndClose, ..PATIENT }).await;
+    let scene = Scene::with(Manners { answers: 1, ..PATIENT }).await;
     scene.whole_call().await;
     let failed = scene.call().await.expect_err("it was read and not answered");
     assert!(matches!(failed, NoAnswer::Broken(_)), "{failed:?}");
@@ -262,6 +240,17 @@ async fn where_nobody_listens_nothing_was_sent() {
     let base = format!("http://{}", listener.local_addr().expect("bound")).into();
     drop(listener);
     let failed = pool().send(&base, request()).await.expect_err("nobody listens");
+    assert!(matches!(failed, NoAnswer::Unreachable(_)), "{failed:?}");
+}
+
+#[tokio::test]
+async fn where_somebody_hangs_up_at_once_nothing_was_sent() {
+    let hangs_up = tower::service_fn(|_: Uri| async {
+        let (ours, _) = tokio::io::duplex(1024);
+        Ok::<_, std::io::Error>(TokioIo::new(ours))
+    });
+    let failed = Pool::new(hangs_up).send(&"http://upstream".into(), request()).await;
+    let failed = failed.expect_err("nobody answers");
     assert!(matches!(failed, NoAnswer::Unreachable(_)), "{failed:?}");
 }
 
